@@ -1,0 +1,10 @@
+/** @type {import("next").NextConfig} */
+const config = {
+  // `/_next/image` would fetch and decode strangers' files, and go on serving them after they are deleted.
+  images: { unoptimized: true },
+  poweredByHeader: false,
+  // HTTP actions receive their paths as they were sent; a 308 would break preflights.
+  skipTrailingSlashRedirect: true,
+};
+
+export default config;
