@@ -1,0 +1,95 @@
+-- CreateSchema
+CREATE SCHEMA IF NOT EXISTS "public";
+
+-- CreateEnum
+CREATE TYPE "MessageFormat" AS ENUM ('text', 'image');
+
+-- CreateTable
+CREATE TABLE "_storage" (
+    "_id" UUID NOT NULL,
+    "_creationTime" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    "sha256" CHAR(64) NOT NULL,
+    "size" BIGINT NOT NULL,
+    "contentType" TEXT,
+    "blobKey" TEXT NOT NULL,
+
+    CONSTRAINT "_storage_pkey" PRIMARY KEY ("_id")
+);
+
+-- CreateTable
+CREATE TABLE "_unowned_blobs" (
+    "blobKey" TEXT NOT NULL,
+    "deleteAfter" TIMESTAMPTZ(3) NOT NULL,
+    "condemned" BOOLEAN NOT NULL DEFAULT false,
+
+    CONSTRAINT "_unowned_blobs_pkey" PRIMARY KEY ("blobKey")
+);
+
+-- CreateTable
+CREATE TABLE "_spent_uploads" (
+    "_id" UUID NOT NULL,
+    "expiresAt" TIMESTAMPTZ(3) NOT NULL,
+
+    CONSTRAINT "_spent_uploads_pkey" PRIMARY KEY ("_id")
+);
+
+-- CreateTable
+CREATE TABLE "messages" (
+    "_id" UUID NOT NULL,
+    "_creationTime" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    "author" TEXT NOT NULL,
+    "body" TEXT NOT NULL,
+    "format" "MessageFormat" NOT NULL,
+    "storageId" UUID,
+
+    CONSTRAINT "messages_pkey" PRIMARY KEY ("_id")
+);
+
+-- CreateTable
+CREATE TABLE "files" (
+    "_id" UUID NOT NULL,
+    "_creationTime" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    "name" TEXT NOT NULL,
+    "size" BIGINT NOT NULL,
+    "contentType" TEXT,
+    "storageId" UUID NOT NULL,
+
+    CONSTRAINT "files_pkey" PRIMARY KEY ("_id")
+);
+
+-- CreateIndex
+CREATE UNIQUE INDEX "_storage_blobKey_key" ON "_storage"("blobKey");
+
+-- CreateIndex
+CREATE INDEX "_storage__creationTime_idx" ON "_storage"("_creationTime");
+
+-- CreateIndex
+CREATE INDEX "_unowned_blobs_deleteAfter_idx" ON "_unowned_blobs"("deleteAfter");
+
+-- CreateIndex
+CREATE INDEX "_spent_uploads_expiresAt_idx" ON "_spent_uploads"("expiresAt");
+
+-- CreateIndex
+CREATE INDEX "messages_storageId_idx" ON "messages"("storageId");
+
+-- CreateIndex
+CREATE UNIQUE INDEX "files_storageId_key" ON "files"("storageId");
+
+-- AddForeignKey
+ALTER TABLE "messages" ADD CONSTRAINT "messages_storageId_fkey" FOREIGN KEY ("storageId") REFERENCES "_storage"("_id") ON DELETE SET NULL ON UPDATE CASCADE;
+
+-- AddForeignKey
+ALTER TABLE "files" ADD CONSTRAINT "files_storageId_fkey" FOREIGN KEY ("storageId") REFERENCES "_storage"("_id") ON DELETE CASCADE ON UPDATE CASCADE;
+
+-- Only ctx.storage writes "_storage": its statements name the row that they may write. Everything else is refused, be it
+-- a nested write or raw SQL. '*' is for maintenance by hand.
+CREATE FUNCTION "refuse_system_write"() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF current_setting('storage.row', true) IN (COALESCE(NEW."_id", OLD."_id")::text, '*') THEN
+    RETURN COALESCE(NEW, OLD);
+  END IF;
+  RAISE EXCEPTION 'System tables (prefixed with "_") are read-only; use ctx.storage';
+END $$;
+
+CREATE TRIGGER "refuse_system_write" BEFORE INSERT OR UPDATE OR DELETE ON "_storage"
+  FOR EACH ROW EXECUTE FUNCTION "refuse_system_write"();

@@ -1,0 +1,8 @@
+import { createRouter } from "~/server/router";
+import * as files from "./files";
+import * as messages from "./messages";
+
+/** Every file of functions. What a file exports is served as `<file>.<export>`. */
+export const router = createRouter({ messages, files });
+
+export type AppRouter = typeof router;

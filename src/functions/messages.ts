@@ -1,0 +1,50 @@
+import { TRPCError } from "@trpc/server";
+import { z } from "zod";
+import { mutation, query } from "~/server/builders";
+import { pageArgs, paginate } from "~/server/pagination";
+import { storageId } from "~/server/storage/storage-id";
+
+const author = z.string().trim().min(1).max(100);
+
+/** A page of messages, newest last; without a cursor the latest. */
+export const list = query({
+  args: pageArgs,
+  handler: async (ctx, page) => {
+    const { rows, nextCursor } = await paginate(page, (keyset) =>
+      ctx.db.message.findMany({ ...keyset, orderBy: { id: "desc" } }),
+    );
+    const messages = rows.map(async (message) => ({
+      ...message,
+      url: message.storageId ? await ctx.storage.getUrl(message.storageId) : null,
+    }));
+    return { page: (await Promise.all(messages)).reverse(), nextCursor };
+  },
+});
+
+export const sendMessage = mutation({
+  args: { body: z.string().trim().min(1).max(10_000), author },
+  handler: async (ctx, { body, author }) => {
+    const message = await ctx.db.message.create({ data: { body, author, format: "text" } });
+    return message.id;
+  },
+});
+
+export const generateUploadUrl = mutation({
+  handler: (ctx) => ctx.storage.generateUploadUrl(),
+});
+
+export const sendImage = mutation({
+  args: { storageId: storageId(), author },
+  handler: async (ctx, { storageId, author }) => {
+    const file = await ctx.db.system.get(storageId);
+    if (!file) throw new TRPCError({ code: "NOT_FOUND", message: `There is no file ${storageId}; upload it first` });
+    if (!file.contentType?.startsWith("image/")) {
+      throw new TRPCError({
+        code: "BAD_REQUEST",
+        message: `Only images can be sent, not ${file.contentType ?? "a file without a type"}`,
+      });
+    }
+    const message = await ctx.db.message.create({ data: { body: storageId, storageId, author, format: "image" } });
+    return message.id;
+  },
+});

@@ -1,0 +1,79 @@
+import type { Caller } from "./caller";
+import { retryOnConflict } from "./conflict";
+import { type ReadDb, readDb, type WriteDb, writeDb } from "./db";
+import { definition, type RunAction, type RunMutation, type RunQuery } from "./server-function";
+import {
+  type StorageActionWriter,
+  type StorageReader,
+  type StorageWriter,
+  storageActionWriter,
+  storageReader,
+  storageWriter,
+} from "./storage/storage";
+import { type Transaction, transaction } from "./transaction";
+
+/** What a query can do: read. */
+export interface QueryCtx {
+  db: ReadDb;
+  storage: StorageReader;
+  /** Runs another query. */
+  runQuery: RunQuery;
+}
+
+/** What a mutation can do: read and write in one serializable transaction, which is undone when it throws. */
+export interface MutationCtx {
+  db: WriteDb;
+  storage: StorageWriter;
+  /** Runs a query inside the transaction: it sees what the mutation wrote. */
+  runQuery: RunQuery;
+  /** Runs another mutation inside the transaction. When it throws, only what it did itself is undone. */
+  runMutation: RunMutation;
+}
+
+/** What an action can do: anything, except to touch the database but through queries and mutations. */
+export interface ActionCtx {
+  storage: StorageActionWriter;
+  runQuery: RunQuery;
+  /** Runs a mutation in a transaction of its own. */
+  runMutation: RunMutation;
+  runAction: RunAction;
+}
+
+function queryCtx(caller: Caller, within?: Transaction): QueryCtx {
+  const db = readDb(within);
+  return { db, storage: storageReader(caller, db), runQuery: runQuery(caller, within) };
+}
+
+function mutationCtx(caller: Caller, transaction: Transaction): MutationCtx {
+  const db = writeDb(transaction);
+  return {
+    db,
+    storage: storageWriter(caller, db, transaction),
+    runQuery: runQuery(caller, transaction),
+    runMutation: (fn, ...[args]) =>
+      transaction.nest((savepoint) => fn[definition].handle(mutationCtx(caller, savepoint), args)),
+  };
+}
+
+function actionCtx(caller: Caller): ActionCtx {
+  return {
+    storage: storageActionWriter(caller, readDb()),
+    runQuery: runQuery(caller),
+    runMutation: runMutation(caller),
+    runAction: runAction(caller),
+  };
+}
+
+export function runQuery(caller: Caller, within?: Transaction): RunQuery {
+  return (fn, ...[args]) => fn[definition].handle(queryCtx(caller, within), args);
+}
+
+/** A mutation runs again from its start when it loses a conflict. */
+export function runMutation(caller: Caller): RunMutation {
+  return (fn, ...[args]) =>
+    retryOnConflict(() => transaction((current) => fn[definition].handle(mutationCtx(caller, current), args)));
+}
+
+export function runAction(caller: Caller): RunAction {
+  return (fn, ...[args]) => fn[definition].handle(actionCtx(caller), args);
+}

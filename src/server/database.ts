@@ -1,0 +1,25 @@
+import { PrismaPg } from "@prisma/adapter-pg";
+import pg from "pg";
+import { PrismaClient } from "~/generated/prisma/client";
+import { env } from "./env";
+import { processWide } from "./process-wide";
+
+/** The process's one pool of PostgreSQL connections. */
+export const pool = processWide("pool", () => {
+  const pool = new pg.Pool({ connectionString: env.DATABASE_URL });
+  // An idle connection that dies is replaced by the pool; unheard, its error would end the process.
+  pool.on("error", (error) => console.error("Lost an idle database connection:", error.message));
+  return pool;
+});
+
+/**
+ * Prisma over that pool, for the kit itself; functions use `ctx.db`. The client is made anew when its module is
+ * reloaded, so that a regenerated client works without a restart.
+ */
+export const prisma = new PrismaClient({
+  adapter: new PrismaPg(pool),
+  omit: { storage: { blobKey: true } },
+});
+
+/** Prisma's client, or that of a transaction, whose `$transaction` is a savepoint. */
+export type Client = Omit<typeof prisma, "$connect" | "$disconnect" | "$on" | "$extends">;

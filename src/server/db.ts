@@ -1,0 +1,120 @@
+import { type Client, prisma } from "./database";
+import { type SystemTables, systemTables } from "./storage/system-tables";
+import type { Transaction } from "./transaction";
+
+const readOperations = [
+  "findUnique",
+  "findUniqueOrThrow",
+  "findFirst",
+  "findFirstOrThrow",
+  "findMany",
+  "count",
+  "aggregate",
+  "groupBy",
+] as const;
+const rawReads = ["$queryRaw", "$queryRawUnsafe"] as const;
+/** The kit's own tables, of no use to functions. */
+const hidden = ["unownedBlob", "spentUpload"] as const;
+
+type Hidden = (typeof hidden)[number] | "$transaction";
+type Model = Exclude<keyof Client, `$${string}` | Hidden | symbol>;
+type Reads<M extends Model> = Pick<Client[M], Extract<(typeof readOperations)[number], keyof Client[M]>>;
+
+/** `ctx.db` of a query: Prisma's client without what writes. */
+export type ReadDb = { readonly [M in Model]: Reads<M> } & Pick<Client, (typeof rawReads)[number]> & {
+    readonly system: SystemTables;
+  };
+
+/** `ctx.db` of a mutation: Prisma's client for the mutation's transaction. `storage` is the one table it cannot write. */
+export type WriteDb = Omit<Client, Hidden | "storage"> & Pick<ReadDb, "storage" | "system">;
+
+type Run = Transaction["run"];
+/** A call or property access that waits to be replayed on a client, as `.message.findMany(…)`. */
+type Step = { get: string } | { call: unknown[] };
+
+/** Each statement by itself on the pool; the latest committed state is what it sees. */
+const runAlone: Run = (statement) => Promise.resolve(statement(prisma));
+/** SQL may write whatever its first word is, so PostgreSQL is told to refuse. */
+const runRawRead: Run = (statement) =>
+  prisma.$transaction(async (client) => {
+    await client.$executeRaw`SET TRANSACTION READ ONLY`;
+    return statement(client as Client);
+  });
+
+/** A client that only reads: on the pool, or within a mutation's transaction. */
+export function readDb(within?: Transaction): ReadDb {
+  const run = within?.run ?? runAlone;
+  const runRaw: Run = within
+    ? (statement) =>
+        within.nest(async (savepoint) => {
+          await savepoint.run((client) => client.$executeRaw`SET TRANSACTION READ ONLY`);
+          return savepoint.run(statement);
+        })
+    : runRawRead;
+  return replayed<ReadDb>(run, runRaw, (target, operation) => {
+    const allowed: readonly string[] = operation === undefined ? rawReads : readOperations;
+    if (!allowed.includes(operation ?? target)) {
+      const call = ["ctx.db", target, operation].filter(Boolean).join(".");
+      throw new Error(`Cannot call ${call} in a query, which only reads; use a mutation`);
+    }
+  });
+}
+
+/** A mutation's client: opens its transaction with the first statement. */
+export function writeDb({ run }: Transaction): WriteDb {
+  return replayed<WriteDb>(run, run, (target, operation = "") => {
+    if (target === "storage" && !(readOperations as readonly string[]).includes(operation)) {
+      throw new Error(`Cannot call ctx.db.storage.${operation}: system tables are read-only; use ctx.storage`);
+    }
+  });
+}
+
+/**
+ * Prisma's client by replay: property accesses and calls are recorded, and run on the real client when awaited. This is
+ * what lets `ctx.db` be there before its transaction is.
+ */
+function replayed<Db extends object>(run: Run, runRaw: Run, check: (target: string, operation?: string) => void): Db {
+  const system = systemTables(run);
+
+  const record = (steps: Step[]): unknown => {
+    const [target, operation] = steps.flatMap((step) => ("get" in step ? [step.get] : []));
+    const isCall = steps.some((step) => "call" in step);
+    let result: Promise<unknown> | undefined;
+    const start = () => {
+      const raw = target?.startsWith("$");
+      result ??= (raw ? runRaw : run)((client) => replay(client, steps));
+      return result;
+    };
+    return new Proxy(callable, {
+      get(_, key) {
+        if (typeof key === "symbol") return undefined;
+        if (steps.length === 0 && key === "system") return system;
+        if (steps.length === 0 && (hidden as readonly string[]).includes(key)) return undefined;
+        if (key === "then" || key === "catch" || key === "finally") {
+          if (!isCall) return undefined;
+          const promise = start();
+          return promise[key].bind(promise);
+        }
+        return record([...steps, { get: key }]);
+      },
+      apply(_, __, args: unknown[]) {
+        if (!isCall && target !== undefined) check(target, operation);
+        return record([...steps, { call: args }]);
+      },
+    });
+  };
+  return record([]) as Db;
+}
+
+/** A proxy can be called when its target can. */
+const callable = () => undefined;
+
+function replay(client: object, steps: Step[]): PromiseLike<unknown> {
+  let owner: unknown;
+  let value: unknown = client;
+  for (const step of steps) {
+    if ("get" in step) [owner, value] = [value, Reflect.get(value as object, step.get)];
+    else value = Reflect.apply(value as () => unknown, owner, step.call);
+  }
+  return value as PromiseLike<unknown>;
+}

@@ -1,0 +1,102 @@
+import { mkdir, open, rename, rm, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { readPieces } from "./disk-read";
+import { writePieces } from "./disk-write";
+import { type BlobDriver, StorageFullError } from "./driver";
+
+/**
+ * Blobs as files below `folder`, on one volume. A blob is written aside in `partial/` and renamed to its place, so what
+ * stands at its place is whole.
+ */
+export function diskDriver(folder: string): BlobDriver {
+  const partial = join(folder, "partial");
+
+  return {
+    async put(key, body) {
+      const aside = join(partial, checkedKey(key));
+      const place = placeOf(folder, key);
+      try {
+        const file = await openNew(aside);
+        try {
+          await writePieces(file, body);
+          await file.sync();
+        } finally {
+          await file.close();
+        }
+        await moveDurably(aside, place);
+      } catch (error) {
+        await rm(aside, { force: true });
+        await rm(place, { force: true });
+        throw isCode(error, "ENOSPC", "EDQUOT") ? new StorageFullError("The disk is full", { cause: error }) : error;
+      }
+    },
+
+    async get(key, range) {
+      const file = await open(placeOf(folder, key)).catch(nullWhenMissing);
+      return file && readPieces(file, range);
+    },
+
+    async head(key) {
+      const found = await stat(placeOf(folder, key)).catch(nullWhenMissing);
+      return found && { size: found.size };
+    },
+
+    async delete(key) {
+      await rm(join(partial, checkedKey(key)), { force: true });
+      await rm(placeOf(folder, key), { force: true });
+    },
+  };
+}
+
+/** 256 folders by the key's last two digits, which are random. */
+const placeOf = (folder: string, key: string) => join(folder, "blobs", checkedKey(key).slice(-2), key);
+
+function checkedKey(key: string): string {
+  if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(key))
+    throw new Error(`Not a blob key: ${JSON.stringify(key)}`);
+  return key;
+}
+
+async function openNew(path: string) {
+  const create = () => open(path, "wx", 0o600);
+  return create().catch(async (error) => {
+    if (!isCode(error, "ENOENT")) throw error;
+    await makeFolder(dirname(path));
+    return create();
+  });
+}
+
+/** Renames, and makes the new name survive a power cut. */
+async function moveDurably(from: string, to: string): Promise<void> {
+  await rename(from, to).catch(async (error) => {
+    if (!isCode(error, "ENOENT")) throw error;
+    await makeFolder(dirname(to));
+    await rename(from, to);
+  });
+  await syncFolder(dirname(to));
+}
+
+/** A new folder is an entry in its parent, which has to reach the disk too. */
+async function makeFolder(path: string): Promise<void> {
+  const first = await mkdir(path, { recursive: true, mode: 0o700 });
+  if (first === undefined) return;
+  const top = dirname(first);
+  for (let made = path; made !== top; made = dirname(made)) await syncFolder(dirname(made));
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path);
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+function nullWhenMissing(error: unknown): null {
+  if (isCode(error, "ENOENT")) return null;
+  throw error;
+}
+
+const isCode = (error: unknown, ...codes: string[]) =>
+  error instanceof Error && "code" in error && codes.includes(String(error.code));

@@ -1,0 +1,87 @@
+import { Prisma } from "~/generated/prisma/client";
+import type { Client } from "../database";
+
+/**
+ * Who owns which blob (DESIGN invariant 2): a blob in the store is owned by a `_storage` row or listed in
+ * `_unowned_blobs`, and moves between the two in one statement.
+ */
+
+/** Hours an upload may take. Its listing lives one longer, so that the sweeper never meets an upload under way. */
+export const uploadHours = 24;
+
+/** Allows one statement to write one row of `_storage`; a trigger refuses all others. */
+const permitRow = (storageId: string) => Prisma.sql`
+  permit AS MATERIALIZED (SELECT set_config('storage.row', ${storageId}, true))`;
+
+/** Lists the blob of an upload before its first byte. `false` when the upload URL has made its file already. */
+export async function listUpload(client: Client, upload: { blobKey: string; storageId: string }): Promise<boolean> {
+  const listed = await client.$executeRaw`
+    INSERT INTO "_unowned_blobs" ("blobKey", "deleteAfter")
+    SELECT ${upload.blobKey}, now() + make_interval(hours => ${uploadHours + 1})
+    WHERE NOT EXISTS (SELECT FROM "_spent_uploads" WHERE "_id" = ${upload.storageId}::uuid)`;
+  return listed === 1;
+}
+
+export interface ReceivedFile {
+  storageId: string;
+  blobKey: string;
+  /** Lower-case hex. */
+  sha256: string;
+  /** Bytes. */
+  size: number;
+  contentType: string | null;
+  /** Until when the upload URL counts as used; milliseconds since the epoch. */
+  spentUntil: number;
+}
+
+/**
+ * Makes the blob a file. `false` when it is no longer listed, because the sweeper took it; throws a unique violation
+ * when another attempt with the same upload URL was first. The blob stays listed then.
+ */
+export async function claimUpload(client: Client, file: ReceivedFile): Promise<boolean> {
+  const claimed = await client.$executeRaw`
+    WITH ${permitRow(file.storageId)},
+    claimed AS (
+      DELETE FROM "_unowned_blobs" WHERE "blobKey" = ${file.blobKey} AND NOT "condemned" RETURNING "blobKey"
+    ),
+    spent AS (
+      INSERT INTO "_spent_uploads" ("_id", "expiresAt")
+      SELECT ${file.storageId}::uuid, ${new Date(file.spentUntil)} FROM claimed
+    )
+    INSERT INTO "_storage" ("_id", "blobKey", "sha256", "size", "contentType")
+    SELECT ${file.storageId}::uuid, "blobKey", ${file.sha256}, ${file.size}, ${file.contentType} FROM claimed, permit`;
+  return claimed === 1;
+}
+
+/** Keeps the blob of a failed upload from being claimed. `false` when it is a file already, or gone. */
+export async function condemnUpload(client: Client, blobKey: string): Promise<boolean> {
+  const condemned = await client.$executeRaw`
+    UPDATE "_unowned_blobs" SET "condemned" = true, "deleteAfter" = now() WHERE "blobKey" = ${blobKey}`;
+  return condemned === 1;
+}
+
+/** Deletes the file's row and lists its blob for the sweeper. `false` when there is no such file. */
+export async function condemnFile(client: Client, storageId: string): Promise<boolean> {
+  const condemned = await client.$executeRaw`
+    WITH ${permitRow(storageId)},
+    gone AS (DELETE FROM "_storage" USING permit WHERE "_id" = ${storageId}::uuid RETURNING "blobKey")
+    INSERT INTO "_unowned_blobs" ("blobKey", "deleteAfter", "condemned") SELECT "blobKey", now(), true FROM gone`;
+  return condemned === 1;
+}
+
+/** Takes blobs whose time has come; other sweepers leave them alone for ten minutes, uploads for good. */
+export async function takeCondemned(client: Client, limit: number): Promise<string[]> {
+  const rows = await client.$queryRaw<{ blobKey: string }[]>`
+    UPDATE "_unowned_blobs" SET "condemned" = true, "deleteAfter" = now() + interval '10 minutes'
+    WHERE "blobKey" IN (
+      SELECT "blobKey" FROM "_unowned_blobs" WHERE "deleteAfter" <= now()
+      ORDER BY "deleteAfter" LIMIT ${limit} FOR UPDATE SKIP LOCKED
+    )
+    RETURNING "blobKey"`;
+  return rows.map((row) => row.blobKey);
+}
+
+/** Forgets blobs that are gone from the store. */
+export async function unlist(client: Client, blobKeys: string[]): Promise<void> {
+  await client.$executeRaw`DELETE FROM "_unowned_blobs" WHERE "blobKey" = ANY(${blobKeys})`;
+}

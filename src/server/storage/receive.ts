@@ -1,0 +1,76 @@
+import { createHash, randomUUID } from "node:crypto";
+import { prisma } from "../database";
+import { sqlState, uniqueViolation } from "../sql-state";
+import { blobs } from "./driver";
+import type { Chunk } from "./drivers/driver";
+import { claimUpload, condemnUpload, listUpload, unlist } from "./ledger";
+import { UploadError } from "./upload/upload-error";
+
+export interface Incoming {
+  storageId: string;
+  body: AsyncIterable<Chunk>;
+  contentType: string | null;
+  /** Lower-case hex each; all must be those of the bytes. */
+  sha256?: string[];
+  /** Bytes, as announced. */
+  size?: number;
+  /** Bytes. */
+  maxSize?: number;
+  /** Until when the permit to store could be used again; milliseconds since the epoch. */
+  spentUntil: number;
+}
+
+/**
+ * Stores a file: when it resolves the file is durable and has its row. When it rejects nothing is stored.
+ * @throws UploadError
+ */
+export async function receiveFile(incoming: Incoming): Promise<void> {
+  const { storageId, contentType, spentUntil } = incoming;
+  const blobKey = randomUUID();
+  if (!(await listUpload(prisma, { blobKey, storageId }))) throw UploadError.used(storageId);
+  try {
+    const received = await put(blobKey, incoming);
+    const claimed = await claimUpload(prisma, { storageId, blobKey, contentType, spentUntil, ...received });
+    if (!claimed) throw new UploadError("InternalServerError", "The upload took too long; send the file again");
+  } catch (error) {
+    await discard(blobKey);
+    throw sqlState(error) === uniqueViolation ? UploadError.used(storageId) : error;
+  }
+}
+
+/** Writes the bytes and checks that they are what was announced. */
+async function put(blobKey: string, { body, sha256 = [], size, maxSize }: Incoming) {
+  const hash = createHash("sha256");
+  let received = 0;
+  async function* inspected() {
+    for await (const chunk of body) {
+      received += chunk.byteLength;
+      if (maxSize !== undefined && received > maxSize) throw UploadError.tooLarge(maxSize);
+      hash.update(chunk);
+      yield chunk;
+    }
+    if (size !== undefined && received !== size) {
+      throw new UploadError("IncompleteBody", `Received ${received} of ${size} bytes; send the file again`);
+    }
+  }
+  await blobs.put(blobKey, inspected());
+  const actual = hash.digest("hex");
+  for (const expected of sha256) {
+    if (expected !== actual) throw UploadError.sha256Mismatch(expected, actual);
+  }
+  return { sha256: actual, size: received };
+}
+
+/**
+ * Removes what a failed attempt wrote, unless it became a file after all: a connection may break after the commit. When
+ * this fails too the blob is still listed, and the sweeper removes it.
+ */
+async function discard(blobKey: string): Promise<void> {
+  try {
+    if (!(await condemnUpload(prisma, blobKey))) return;
+    await blobs.delete(blobKey);
+    await unlist(prisma, [blobKey]);
+  } catch (error) {
+    console.error(`Could not remove blob ${blobKey} of a failed upload; the sweeper will:`, error);
+  }
+}

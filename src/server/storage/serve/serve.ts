@@ -1,0 +1,68 @@
+import { prisma } from "../../database";
+import { blobs } from "../driver";
+import { type FilePermit, readFileUrl } from "../file-url";
+import { toMetadata } from "../system-tables";
+import { corsHeaders, etagOf, fileHeaders } from "./file-headers";
+import { allowsRange, evaluatePreconditions } from "./preconditions";
+import { parseRange } from "./range";
+
+const preflight = {
+  ...corsHeaders,
+  "Access-Control-Allow-Methods": "GET, HEAD",
+  "Access-Control-Allow-Headers": "Range, If-Range, If-None-Match, If-Modified-Since, If-Match, If-Unmodified-Since",
+  "Access-Control-Max-Age": "86400",
+};
+
+/** `GET`, `HEAD /api/storage/<storage id>/<signature>`: the bytes of a file (SPEC §4). */
+export async function serve(request: Request): Promise<Response> {
+  if (request.method === "OPTIONS") return new Response(null, { status: 204, headers: preflight });
+  if (request.method !== "GET" && request.method !== "HEAD") {
+    return refuse(405, "MethodNotAllowed", `Cannot ${request.method} a file URL`, { Allow: "GET, HEAD, OPTIONS" });
+  }
+  const permit = readFileUrl(new URL(request.url));
+  if (permit === "malformed") {
+    return refuse(400, "InvalidStoragePath", "This is not a file URL; use one that getUrl returns");
+  }
+  if (permit === "forged") return notFound();
+  if (permit.expires !== undefined && permit.expires * 1000 <= Date.now()) {
+    return refuse(410, "FileUrlExpired", "The file URL expired; ask for a new one");
+  }
+  return serveFile(request, permit);
+}
+
+async function serveFile(request: Request, permit: FilePermit): Promise<Response> {
+  const row = await prisma.storage.findUnique({ where: { id: permit.storageId }, omit: { blobKey: false } });
+  if (!row) return notFound();
+  const file = toMetadata(row);
+  const headers = fileHeaders(file, permit);
+  const validators = { etag: etagOf(file), lastModified: Math.floor(file._creationTime / 1000) * 1000 };
+
+  const precondition = evaluatePreconditions(request.headers, validators);
+  if (precondition === 304) return new Response(null, { status: 304, headers });
+  if (precondition === 412) {
+    return refuse(412, "PreconditionFailed", "The file is not the one that the request asks for");
+  }
+
+  const isHead = request.method === "HEAD";
+  const asksRange = !isHead && allowsRange(request.headers, validators);
+  const range = asksRange ? parseRange(request.headers.get("range"), file.size) : null;
+  if (range === "unsatisfiable") {
+    const message = `Cannot serve ${request.headers.get("range")}: the file has ${file.size} bytes`;
+    return refuse(416, "RangeNotSatisfiable", message, { "Content-Range": `bytes */${file.size}` });
+  }
+  headers.set("Content-Length", String(range ? range.end - range.start + 1 : file.size));
+  if (range) headers.set("Content-Range", `bytes ${range.start}-${range.end}/${file.size}`);
+  if (isHead) return new Response(null, { headers });
+
+  const body = await blobs.get(row.blobKey, range ?? undefined);
+  // Deleted between the look-up and now.
+  if (!body) return notFound();
+  return new Response(body, { status: range ? 206 : 200, headers });
+}
+
+const notFound = () => refuse(404, "FileNotFound", "There is no such file; it may have been deleted");
+
+function refuse(status: number, code: string, message: string, headers: Record<string, string> = {}): Response {
+  const all = { ...corsHeaders, "Cache-Control": "no-store", ...headers };
+  return Response.json({ code, message }, { status, headers: all });
+}

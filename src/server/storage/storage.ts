@@ -1,0 +1,85 @@
+import { TRPCError } from "@trpc/server";
+import type { Caller } from "../caller";
+import { prisma } from "../database";
+import type { ReadDb } from "../db";
+import type { Transaction } from "../transaction";
+import { blobs } from "./driver";
+import { createFileUrl, type FileUrlOptions } from "./file-url";
+import { condemnFile } from "./ledger";
+import { parseStorageId } from "./storage-id";
+import { type StoreOptions, storeBlob } from "./store";
+import { StoredBlob } from "./stored-blob";
+import { sweepSoon } from "./sweep";
+import type { FileMetadata } from "./system-tables";
+import { createUploadUrl, type UploadLimits } from "./upload-url";
+
+/** `ctx.storage` of a query. */
+export interface StorageReader {
+  /** A URL that serves the file to whoever has it, or `null` when there is no such file. */
+  getUrl(storageId: string, options?: FileUrlOptions): Promise<string | null>;
+  /** @deprecated Use `ctx.db.system.get`. */
+  getMetadata(storageId: string): Promise<FileMetadata | null>;
+}
+
+/** `ctx.storage` of a mutation. */
+export interface StorageWriter extends StorageReader {
+  /** A URL that takes one file by POST within the next hour, and answers `{"storageId":"…"}`. */
+  generateUploadUrl(limits?: UploadLimits): Promise<string>;
+  /** Deletes the file when the mutation commits; from then on its URLs are 404. Throws `NOT_FOUND` when there is none. */
+  delete(storageId: string): Promise<void>;
+}
+
+/** `ctx.storage` of an action or HTTP action. */
+export interface StorageActionWriter extends StorageWriter {
+  /** Stores the bytes and returns their storage id. Throws and stores nothing when `sha256` is not theirs. */
+  store(body: Blob | ReadableStream<Uint8Array>, options?: StoreOptions): Promise<string>;
+  /** The file, its bytes read only when asked for; `null` when there is none. */
+  get(storageId: string): Promise<Blob | null>;
+}
+
+type Reads = Pick<ReadDb, "storage" | "system">;
+
+export function storageReader(caller: Caller, db: Reads): StorageReader {
+  return {
+    async getUrl(storageId, options) {
+      const id = parseStorageId(storageId);
+      const file = await db.storage.findUnique({ where: { id }, select: { id: true } });
+      return file && createFileUrl(caller.origin, id, options);
+    },
+    getMetadata: db.system.get,
+  };
+}
+
+export function storageWriter(caller: Caller, db: Reads, { run, afterCommit }: Statements): StorageWriter {
+  return {
+    ...storageReader(caller, db),
+    generateUploadUrl: async (limits) => createUploadUrl(caller.origin, limits),
+    async delete(storageId) {
+      const id = parseStorageId(storageId);
+      if (!(await run((client) => condemnFile(client, id)))) {
+        throw new TRPCError({ code: "NOT_FOUND", message: `Cannot delete file ${id}: there is none of that id` });
+      }
+      afterCommit(sweepSoon);
+    },
+  };
+}
+
+type Statements = Pick<Transaction, "run" | "afterCommit">;
+
+/** Each call of an action stands alone: there is no transaction around them. */
+const alone: Statements = {
+  run: (statement) => Promise.resolve(statement(prisma)),
+  afterCommit: (task) => task(),
+};
+
+export function storageActionWriter(caller: Caller, db: Reads): StorageActionWriter {
+  return {
+    ...storageWriter(caller, db, alone),
+    store: storeBlob,
+    async get(storageId) {
+      const id = parseStorageId(storageId);
+      const file = await prisma.storage.findUnique({ where: { id }, omit: { blobKey: false } });
+      return file && new StoredBlob(blobs, file);
+    },
+  };
+}

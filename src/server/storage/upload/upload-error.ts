@@ -1,0 +1,52 @@
+/** Status codes of SPEC §3. */
+const statuses = {
+  BadQueryArgs: 400,
+  StorageTokenInvalid: 401,
+  StorageTokenExpired: 401,
+  StorageTokenUsed: 409,
+  BadHeader: 400,
+  Sha256Mismatch: 400,
+  FileTooLarge: 413,
+  ContentTypeNotAllowed: 415,
+  IncompleteBody: 400,
+  RequestTimeout: 408,
+  StorageFull: 507,
+  StorageUnavailable: 503,
+  InternalServerError: 500,
+} as const;
+
+export type UploadErrorCode = keyof typeof statuses;
+
+/** Why a file was not stored, in words for whoever sent it. */
+export class UploadError extends Error {
+  override name = "UploadError";
+  readonly status: number;
+
+  constructor(
+    readonly code: UploadErrorCode,
+    message: string,
+    /** Further fields of the JSON answer. */
+    readonly details: { storageId?: string } = {},
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+    this.status = statuses[code];
+  }
+
+  static used(storageId: string): UploadError {
+    return new UploadError("StorageTokenUsed", "This upload URL has made its file already; ask for a new one", {
+      storageId,
+    });
+  }
+
+  static tooLarge(maxSize: number): UploadError {
+    return new UploadError("FileTooLarge", `The file is larger than ${maxSize} bytes; send a smaller one`);
+  }
+
+  static sha256Mismatch(expected: string, actual: string): UploadError {
+    return new UploadError(
+      "Sha256Mismatch",
+      `Sha256 mismatch: expected ${expected}, received ${actual}; send the file again`,
+    );
+  }
+}

@@ -1,0 +1,16 @@
+import { initTRPC } from "@trpc/server";
+import superjson from "superjson";
+import type { Caller } from "./caller";
+
+const production = process.env.NODE_ENV === "production";
+
+/** tRPC, with the caller as its context. */
+export const t = initTRPC.context<Caller>().create({
+  transformer: superjson,
+  isDev: !production,
+  errorFormatter({ shape, error, ctx }) {
+    if (!production || error.code !== "INTERNAL_SERVER_ERROR") return shape;
+    // An unexpected error may quote a query or a path: the caller gets what finds it in the log.
+    return { ...shape, message: `The server failed; quote request ${ctx?.requestId ?? "id unknown"} to its operator` };
+  },
+});

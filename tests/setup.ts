@@ -1,0 +1,22 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll } from "vitest";
+import { createDatabase } from "./database";
+
+// Every test file has a database and a blob store of its own. The environment is set before the file's imports read it.
+const database = await createDatabase();
+const folder = await mkdtemp(join(tmpdir(), "storage-test-"));
+Object.assign(process.env, {
+  DATABASE_URL: database.url,
+  APP_SECRET: "a secret of the tests that is long enough",
+  APP_ORIGIN: "http://app.test",
+  STORAGE_DISK_PATH: folder,
+});
+
+afterAll(async () => {
+  const { pool } = await import("~/server/database");
+  await pool.end();
+  await database.drop();
+  await rm(folder, { recursive: true, force: true });
+});

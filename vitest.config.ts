@@ -1,0 +1,12 @@
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  resolve: { alias: { "~": fileURLToPath(new URL("src", import.meta.url)) } },
+  test: {
+    include: ["tests/**/*.test.ts"],
+    exclude: ["tests/e2e/**", "tests/soak/**", "node_modules/**"],
+    globalSetup: "tests/global-setup.ts",
+    setupFiles: "tests/setup.ts",
+  },
+});
