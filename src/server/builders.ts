@@ -12,15 +12,18 @@ type Output<S extends Shape> = z.output<z.ZodObject<S>>;
 interface Config<Ctx, S extends Shape, Result> {
   /** The arguments as a zod shape, `{ body: z.string() }`; none by default. */
   args?: S;
-  /** A zod type that the result is checked against, as callers see it. */
-  returns?: z.ZodType<Documents<Awaited<Result>>>;
-  handler: (ctx: Ctx, args: Output<S>) => Result;
+  handler: (ctx: Ctx, args: Output<S>) => Result | Promise<Result>;
 }
+
+/** With a zod type that the result, as callers see it, is checked against. */
+type Checked<Result, Returns extends z.ZodType> = {
+  returns: Returns & (Documents<Result> extends z.input<Returns> ? unknown : "the handler returns something else");
+};
 
 /** What tRPC's clients send and receive. */
 interface Wire<S extends Shape, Result> {
   input: ArgsOf<Input<S>>[0];
-  output: Documents<Awaited<Result>>;
+  output: Documents<Result>;
   meta: unknown;
 }
 
@@ -31,9 +34,12 @@ interface Procedures<S extends Shape, Result> {
 }
 
 type PublicFunction<K extends Kind, S extends Shape, Result> = Procedures<S, Result>[K] &
-  ServerFunction<K, Input<S>, Documents<Awaited<Result>>>;
+  ServerFunction<K, Input<S>, Documents<Result>>;
 
 interface Builder<K extends Kind, Ctx> {
+  <Result, Returns extends z.ZodType, S extends Shape = Record<never, never>>(
+    config: Config<Ctx, S, Result> & Checked<Result, Returns>,
+  ): PublicFunction<K, S, z.output<Returns>>;
   <Result, S extends Shape = Record<never, never>>(config: Config<Ctx, S, Result>): PublicFunction<K, S, Result>;
   /**
    * The same builder with more in its `ctx`, or one that refuses by throwing:
@@ -53,7 +59,11 @@ export const mutation = builder("mutation", async (ctx: Contexts["mutation"]) =>
 export const action = builder("action", async (ctx: Contexts["action"]) => ctx);
 
 function builder<K extends Kind, Ctx>(kind: K, extend: (ctx: Contexts[K]) => Promise<Ctx>): Builder<K, Ctx> {
-  function build<Result, S extends Shape = Record<never, never>>({ args, returns, handler }: Config<Ctx, S, Result>) {
+  function build<Result, S extends Shape>({
+    args,
+    returns,
+    handler,
+  }: Config<Ctx, S, Result> & { returns?: z.ZodType }) {
     const parse = argumentParser(args ?? ({} as S));
     const handle = async (ctx: Contexts[K], given: unknown) => {
       const parsed = parse(given);

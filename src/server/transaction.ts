@@ -69,17 +69,18 @@ async function scope<R>(
     afterCommit,
   };
 
+  let result: R;
   try {
-    const result = await body(current);
+    result = await body(current);
     await Promise.allSettled(running);
     if (failure && opened) await refuseIfPoisoned(await opened.client, failure.error);
-    await opened?.end("commit");
-    return result;
   } catch (error) {
     await Promise.allSettled(running);
     await opened?.end("roll back");
     throw error;
   }
+  await opened?.end("commit");
+  return result;
 }
 
 /** PostgreSQL answers COMMIT after a failed statement with a silent ROLLBACK, even when the handler caught the error. */
