@@ -205,7 +205,7 @@ describe("conflicting mutations", () => {
     const [one, two] = await Promise.all(
       ["skew one", "skew two"].map((author) => prisma.message.create({ data: text(author) })),
     );
-    const attempts = { value: 0 };
+    let reads = 0;
     let bothRead: () => void;
     const together = new Promise<void>((resolve) => {
       bothRead = resolve;
@@ -213,15 +213,14 @@ describe("conflicting mutations", () => {
     const skew = (read: string, write: string) =>
       mutation({
         handler: async (ctx) => {
-          attempts.value++;
           await ctx.db.message.findUniqueOrThrow({ where: { id: read } });
-          if (attempts.value === 2) bothRead();
+          if (++reads === 2) bothRead();
           await together;
           await ctx.db.message.update({ where: { id: write }, data: { body: "written" } });
         },
       });
     await Promise.all([run(skew(one?.id ?? "", two?.id ?? "")), run(skew(two?.id ?? "", one?.id ?? ""))]);
-    expect(attempts.value).toBe(3);
+    expect(reads).toBe(3);
   });
 });
 
