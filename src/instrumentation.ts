@@ -1,6 +1,6 @@
-/** Runs once when the server starts. */
+/** Runs once when the server starts; what it throws stops the start. */
 export async function register(): Promise<void> {
   if (process.env.NEXT_RUNTIME !== "nodejs") return;
-  // Stops the start when a setting is missing.
-  await import("~/server/env");
+  const { start } = await import("~/server/start");
+  await start();
 }

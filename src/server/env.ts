@@ -24,6 +24,8 @@ export const env = createEnv({
     APP_ORIGIN: production ? origin : origin.optional(),
     STORAGE_DRIVER: z.enum(["disk"], { error: 'put "disk" there, or leave it out' }).default("disk"),
     STORAGE_DISK_PATH: z.string().min(1).default(".data/storage"),
+    /** Hours that a file may exist before it is collected when no row refers to it. */
+    UNREFERENCED_GRACE_HOURS: z.coerce.number().int().nonnegative().default(24),
     /** Milliseconds an upload may go without a byte. */
     UPLOAD_STALL_TIMEOUT: z.coerce.number().int().positive().default(120_000),
   },

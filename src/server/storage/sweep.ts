@@ -1,21 +1,55 @@
 import { prisma } from "../database";
+import { type Collected, collectFiles, countUnreferenced } from "./collect";
 import { blobs } from "./driver";
 import { takeCondemned, unlist } from "./ledger";
 
 const batch = 100;
 
+export interface Swept extends Collected {
+  /** Whose bytes are gone: of files deleted, now or before, and of uploads that died. */
+  blobs: number;
+  /** Whether the files were only counted, as the first sweep of a production database does. */
+  reportOnly: boolean;
+}
+
+/** Collects the files that nothing refers to, then deletes the bytes that nothing owns (SPEC §6). */
+export async function sweep(): Promise<Swept> {
+  const reportOnly = process.env.NODE_ENV === "production" && (await isFirstSweep());
+  const collected = await (reportOnly ? countUnreferenced() : collectFiles());
+  if (reportOnly && collected.files > 0) {
+    console.warn(
+      `Nothing refers to ${collected.files} files (${collected.bytes} bytes). This first sweep leaves them; the next, a ` +
+        "day from now or later, deletes them. `npm run sweep -- --dry-run` lists them.",
+    );
+  }
+  await prisma.spentUpload.deleteMany({ where: { expiresAt: { lt: new Date() } } });
+  return { ...collected, reportOnly, blobs: await sweepBlobs() };
+}
+
+/** True until a day after the first sweep of this database, which is time to see what it said. */
+async function isFirstSweep(): Promise<boolean> {
+  const [state] = await prisma.$queryRaw<{ first: boolean }[]>`
+    INSERT INTO "_system_state" ("key", "value") VALUES ('firstSweep', to_jsonb(now()))
+    ON CONFLICT ("key") DO UPDATE SET "value" = "_system_state"."value"
+    RETURNING ("value" #>> '{}')::timestamptz > now() - interval '1 day' AS first`;
+  return state?.first ?? true;
+}
+
 /**
- * Deletes the bytes that nothing owns: of deleted files, and of uploads that died. Several may run at once, and a crash
- * loses nothing, since a blob is forgotten only once it is gone. Returns how many went.
+ * Deletes the bytes that nothing owns. Several may run at once, and a crash loses nothing, since a blob is forgotten
+ * only once it is gone. Returns how many went.
  */
 export async function sweepBlobs(): Promise<number> {
   let swept = 0;
   for (;;) {
     const taken = await takeCondemned(prisma, batch);
-    for (const blobKey of taken) await blobs.delete(blobKey);
-    if (taken.length > 0) await unlist(prisma, taken);
-    await prisma.$executeRaw`DELETE FROM "_spent_uploads" WHERE "expiresAt" < now()`;
-    swept += taken.length;
+    const gone = await Promise.allSettled(taken.map(async (blobKey) => blobs.delete(blobKey).then(() => blobKey)));
+    const deleted = gone.flatMap((outcome) => (outcome.status === "fulfilled" ? [outcome.value] : []));
+    if (deleted.length > 0) await unlist(prisma, deleted);
+    swept += deleted.length;
+    const failed = gone.find((outcome) => outcome.status === "rejected");
+    // What failed stays listed, and is tried again in ten minutes.
+    if (failed) throw new Error(`Could not delete ${taken.length - deleted.length} blobs`, { cause: failed.reason });
     if (taken.length < batch) return swept;
   }
 }

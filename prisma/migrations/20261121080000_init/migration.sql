@@ -34,6 +34,14 @@ CREATE TABLE "_spent_uploads" (
 );
 
 -- CreateTable
+CREATE TABLE "_system_state" (
+    "key" TEXT NOT NULL,
+    "value" JSONB NOT NULL,
+
+    CONSTRAINT "_system_state_pkey" PRIMARY KEY ("key")
+);
+
+-- CreateTable
 CREATE TABLE "messages" (
     "_id" UUID NOT NULL,
     "_creationTime" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
@@ -61,7 +69,7 @@ CREATE TABLE "files" (
 CREATE UNIQUE INDEX "_storage_blobKey_key" ON "_storage"("blobKey");
 
 -- CreateIndex
-CREATE INDEX "_storage__creationTime_idx" ON "_storage"("_creationTime");
+CREATE INDEX "_storage__creationTime__id_idx" ON "_storage"("_creationTime", "_id");
 
 -- CreateIndex
 CREATE INDEX "_unowned_blobs_deleteAfter_idx" ON "_unowned_blobs"("deleteAfter");
@@ -80,16 +88,3 @@ ALTER TABLE "messages" ADD CONSTRAINT "messages_storageId_fkey" FOREIGN KEY ("st
 
 -- AddForeignKey
 ALTER TABLE "files" ADD CONSTRAINT "files_storageId_fkey" FOREIGN KEY ("storageId") REFERENCES "_storage"("_id") ON DELETE CASCADE ON UPDATE CASCADE;
-
--- Only ctx.storage writes "_storage": its statements name the row that they may write. Everything else is refused, be it
--- a nested write or raw SQL. '*' is for maintenance by hand.
-CREATE FUNCTION "refuse_system_write"() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-  IF current_setting('storage.row', true) IN (COALESCE(NEW."_id", OLD."_id")::text, '*') THEN
-    RETURN COALESCE(NEW, OLD);
-  END IF;
-  RAISE EXCEPTION 'System tables (prefixed with "_") are read-only; use ctx.storage';
-END $$;
-
-CREATE TRIGGER "refuse_system_write" BEFORE INSERT OR UPDATE OR DELETE ON "_storage"
-  FOR EACH ROW EXECUTE FUNCTION "refuse_system_write"();

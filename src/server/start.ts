@@ -1,0 +1,17 @@
+import { prisma } from "./database";
+import { findLooseReferences } from "./storage/references";
+
+/** What the process does once when it starts, before it serves. Throws to refuse the start. */
+export async function start(): Promise<void> {
+  const loose = await findLooseReferences(prisma).catch((error) => {
+    // The health endpoint tells of a database that is down; it may come.
+    console.error("Could not look at the database at the start:", error);
+    return [];
+  });
+  if (loose.length > 0) {
+    throw new Error(
+      `${loose.join(", ")} looks like a storage id without a foreign key to _storage: its files would be collected as ` +
+        "unreferenced. Add the foreign key, or rename the column.",
+    );
+  }
+}
