@@ -5,4 +5,7 @@ import * as messages from "./messages";
 /** Every file of functions. What a file exports is served as `<file>.<export>`. */
 export const router = createRouter({ messages, files });
 
+export { default as crons } from "./crons";
+export { default as http } from "./http";
+
 export type AppRouter = typeof router;

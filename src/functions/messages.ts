@@ -1,10 +1,10 @@
 import { TRPCError } from "@trpc/server";
 import { z } from "zod";
-import { mutation, query } from "~/server/builders";
+import { internalMutation, internalQuery, mutation, query } from "~/server/builders";
 import { pageArgs, paginate } from "~/server/pagination";
 import { storageId } from "~/server/storage/storage-id";
 
-const author = z.string().trim().min(1).max(100);
+export const author = z.string().trim().min(1).max(100);
 
 /** A page of messages, newest last; without a cursor the latest. */
 export const list = query({
@@ -47,4 +47,25 @@ export const sendImage = mutation({
     const message = await ctx.db.message.create({ data: { body: storageId, storageId, author, format: "image" } });
     return message.id;
   },
+});
+
+/** For the HTTP API, whose messages say where they come from. */
+export const sendOne = internalMutation({
+  args: { body: z.string().trim().min(1).max(10_000), author },
+  handler: (ctx, { body, author }) => ctx.runMutation(sendMessage, { author, body: `Sent via HTTP action: ${body}` }),
+});
+
+/** The latest 100 messages of an author, newest last. */
+export const listByAuthor = internalQuery({
+  args: { author: z.string() },
+  handler: async (ctx, { author }) => {
+    const messages = await ctx.db.message.findMany({ where: { author }, orderBy: { id: "desc" }, take: 100 });
+    return messages.reverse();
+  },
+});
+
+/** Whether an image message shows this file. */
+export const isShown = internalQuery({
+  args: { storageId: storageId() },
+  handler: async (ctx, { storageId }) => (await ctx.db.message.findFirst({ where: { storageId } })) !== null,
 });

@@ -1,8 +1,16 @@
-import { TRPCError, type TRPCMutationProcedure, type TRPCQueryProcedure } from "@trpc/server";
+import type { TRPCMutationProcedure, TRPCQueryProcedure } from "@trpc/server";
 import { z } from "zod";
+import { parseArgs } from "./args";
 import { runAction, runMutation, runQuery } from "./context";
 import { type Documents, toDocuments } from "./document";
-import { type ArgsOf, type Contexts, definition, type Kind, type ServerFunction } from "./server-function";
+import {
+  type AnyFunction,
+  type ArgsOf,
+  type Contexts,
+  definition,
+  type Kind,
+  type ServerFunction,
+} from "./server-function";
 import { t } from "./trpc";
 
 type Shape = z.ZodRawShape;
@@ -33,57 +41,73 @@ interface Procedures<S extends Shape, Result> {
   action: TRPCMutationProcedure<Wire<S, Result>>;
 }
 
-type PublicFunction<K extends Kind, S extends Shape, Result> = Procedures<S, Result>[K] &
-  ServerFunction<K, Input<S>, Documents<Result>>;
+/** Public functions are served by tRPC; internal ones are for `ctx.run…` and the scheduler. */
+type Visibility = "public" | "internal";
 
-interface Builder<K extends Kind, Ctx> {
+type Built<V extends Visibility, K extends Kind, S extends Shape, Result> = ServerFunction<
+  K,
+  Input<S>,
+  Documents<Result>
+> &
+  (V extends "public" ? Procedures<S, Result>[K] : unknown);
+
+interface Builder<V extends Visibility, K extends Kind, Ctx> {
   <Result, Returns extends z.ZodType, S extends Shape = Record<never, never>>(
     config: Config<Ctx, S, Result> & Checked<Result, Returns>,
-  ): PublicFunction<K, S, z.output<Returns>>;
-  <Result, S extends Shape = Record<never, never>>(config: Config<Ctx, S, Result>): PublicFunction<K, S, Result>;
+  ): Built<V, K, S, z.output<Returns>>;
+  <Result, S extends Shape = Record<never, never>>(config: Config<Ctx, S, Result>): Built<V, K, S, Result>;
   /**
    * The same builder with more in its `ctx`, or one that refuses by throwing:
    *
    *     const teamMutation = mutation.use(async (ctx) => ({ team: await teamOf(ctx) }));
    */
-  use<More extends object>(narrow: (ctx: Ctx) => More | Promise<More>): Builder<K, Ctx & More>;
+  use<More extends object>(narrow: (ctx: Ctx) => More | Promise<More>): Builder<V, K, Ctx & More>;
 }
 
 /** A function that reads; in the browser a tRPC query. See QueryCtx for what it can do. */
-export const query = builder("query", async (ctx: Contexts["query"]) => ctx);
+export const query = builder("public", "query", async (ctx: Contexts["query"]) => ctx);
 
 /** A function that reads and writes, all or nothing; in the browser a tRPC mutation. See MutationCtx. */
-export const mutation = builder("mutation", async (ctx: Contexts["mutation"]) => ctx);
+export const mutation = builder("public", "mutation", async (ctx: Contexts["mutation"]) => ctx);
 
 /** A function that works on files and calls the outside; in the browser a tRPC mutation. See ActionCtx. */
-export const action = builder("action", async (ctx: Contexts["action"]) => ctx);
+export const action = builder("public", "action", async (ctx: Contexts["action"]) => ctx);
 
-function builder<K extends Kind, Ctx>(kind: K, extend: (ctx: Contexts[K]) => Promise<Ctx>): Builder<K, Ctx> {
-  function build<Result, S extends Shape>({
-    args,
-    returns,
-    handler,
-  }: Config<Ctx, S, Result> & { returns?: z.ZodType }) {
-    const parse = argumentParser(args ?? ({} as S));
+/** A query that only functions can run; for the outside it does not exist. */
+export const internalQuery = builder("internal", "query", async (ctx: Contexts["query"]) => ctx);
+
+/** A mutation that only functions and the scheduler can run; for the outside it does not exist. */
+export const internalMutation = builder("internal", "mutation", async (ctx: Contexts["mutation"]) => ctx);
+
+/** An action that only functions and the scheduler can run; for the outside it does not exist. */
+export const internalAction = builder("internal", "action", async (ctx: Contexts["action"]) => ctx);
+
+function builder<V extends Visibility, K extends Kind, Ctx>(
+  visibility: V,
+  kind: K,
+  extend: (ctx: Contexts[K]) => Promise<Ctx>,
+): Builder<V, K, Ctx> {
+  function build<Result, S extends Shape>(config: Config<Ctx, S, Result> & { returns?: z.ZodType }) {
+    const { returns, handler } = config;
+    const args = z.object(config.args ?? ({} as S));
     const handle = async (ctx: Contexts[K], given: unknown) => {
-      const parsed = parse(given);
+      const parsed = parseArgs(args, given);
       const result = toDocuments(await handler(await extend(ctx), parsed));
       return returns ? returns.parse(result) : result;
     };
-    const fn = { [definition]: { kind, handle } };
+    const fn = { [definition]: { kind, args, handle } };
+    const procedure = visibility === "public" ? toProcedure(fn as unknown as AnyFunction) : {};
     // TypeScript cannot see that the kind that picks the procedure is the kind that picks its type.
-    return Object.assign(toProcedure(fn as unknown as AnyFunction), fn) as unknown as PublicFunction<K, S, Result>;
+    return Object.assign(procedure, fn) as unknown as Built<V, K, S, Result>;
   }
   return Object.assign(build, {
     use: <More extends object>(narrow: (ctx: Ctx) => More | Promise<More>) =>
-      builder(kind, async (ctx: Contexts[K]) => {
+      builder(visibility, kind, async (ctx: Contexts[K]) => {
         const base = await extend(ctx);
         return { ...base, ...(await narrow(base)) };
       }),
   });
 }
-
-type AnyFunction = { [K in Kind]: ServerFunction<K, unknown, unknown> }[Kind];
 
 function toProcedure(fn: AnyFunction) {
   // The handler checks the arguments, so that calls from other functions are checked too.
@@ -100,15 +124,4 @@ function toProcedure(fn: AnyFunction) {
         runAction(ctx)(fn as ServerFunction<"action", unknown, unknown>, input),
       );
   }
-}
-
-/** Throws a `BAD_REQUEST` that names every wrong argument. */
-function argumentParser<S extends Shape>(shape: S): (given: unknown) => Output<S> {
-  const schema = z.object(shape);
-  return (given) => {
-    const { data, error } = schema.safeParse(given ?? {});
-    if (!error) return data;
-    const problems = error.issues.map(({ path, message }) => `${path.join(".") || "arguments"}: ${message}`);
-    throw new TRPCError({ code: "BAD_REQUEST", message: problems.join("; "), cause: error });
-  };
 }

@@ -7,11 +7,27 @@ export interface Caller {
   requestId: string;
   /** What storage URLs start with, as `https://files.example.com`. */
   origin: string;
+  /** The scheduled function that calls. */
+  jobId?: string;
+  /** How many functions called one another to come here. */
+  depth: number;
+}
+
+const maxDepth = 32;
+
+/** The caller as seen by a function that its function runs. Throws when functions call one another without end. */
+export function deeper(caller: Caller): Caller {
+  if (caller.depth >= maxDepth)
+    throw new Error(`Functions called one another ${maxDepth} deep; do they call themselves?`);
+  return { ...caller, depth: caller.depth + 1 };
 }
 
 export function createCaller(headers: Headers): Caller {
-  return { requestId: randomUUID(), origin: publicOrigin(headers) };
+  return { requestId: randomUUID(), origin: publicOrigin(headers), depth: 0 };
 }
+
+/** The caller of a function that no request asked for. */
+export const createSystemCaller = (): Caller => createCaller(new Headers());
 
 /**
  * `APP_ORIGIN`. Only in development, and only without it, what the request names, so that phones and tunnels work; in

@@ -25,7 +25,8 @@ export async function retryOnConflict<R>(attempt: () => Promise<R>): Promise<R> 
   }
 }
 
-function isConflict(error: unknown): boolean {
+export function isConflict(error: unknown): boolean {
+  if (error instanceof TRPCError && error.code === "CONFLICT") return isConflict(error.cause);
   const state = sqlState(error);
   const isPrismaConflict = error instanceof Error && "code" in error && error.code === "P2034";
   return isPrismaConflict || state === serializationFailure || state === deadlock;

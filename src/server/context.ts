@@ -1,6 +1,7 @@
-import type { Caller } from "./caller";
+import { type Caller, deeper } from "./caller";
 import { retryOnConflict } from "./conflict";
 import { type ReadDb, readDb, type WriteDb, writeDb } from "./db";
+import { type Scheduler, scheduler } from "./scheduler/scheduler";
 import { definition, type RunAction, type RunMutation, type RunQuery } from "./server-function";
 import {
   type StorageActionWriter,
@@ -10,7 +11,7 @@ import {
   storageReader,
   storageWriter,
 } from "./storage/storage";
-import { type Transaction, transaction } from "./transaction";
+import { alone, type Transaction, transaction } from "./transaction";
 
 /** What a query can do: read. */
 export interface QueryCtx {
@@ -24,6 +25,7 @@ export interface QueryCtx {
 export interface MutationCtx {
   db: WriteDb;
   storage: StorageWriter;
+  scheduler: Scheduler;
   /** Runs a query inside the transaction: it sees what the mutation wrote. */
   runQuery: RunQuery;
   /** Runs another mutation inside the transaction. When it throws, only what it did itself is undone. */
@@ -33,6 +35,7 @@ export interface MutationCtx {
 /** What an action can do: anything, except to touch the database but through queries and mutations. */
 export interface ActionCtx {
   storage: StorageActionWriter;
+  scheduler: Scheduler;
   runQuery: RunQuery;
   /** Runs a mutation in a transaction of its own. */
   runMutation: RunMutation;
@@ -44,20 +47,22 @@ function queryCtx(caller: Caller, within?: Transaction): QueryCtx {
   return { db, storage: storageReader(caller, db), runQuery: runQuery(caller, within) };
 }
 
-function mutationCtx(caller: Caller, transaction: Transaction): MutationCtx {
+export function mutationCtx(caller: Caller, transaction: Transaction): MutationCtx {
   const db = writeDb(transaction);
   return {
     db,
     storage: storageWriter(caller, db, transaction),
+    scheduler: scheduler(caller, transaction),
     runQuery: runQuery(caller, transaction),
     runMutation: (fn, ...[args]) =>
-      transaction.nest((savepoint) => fn[definition].handle(mutationCtx(caller, savepoint), args)),
+      transaction.nest((savepoint) => fn[definition].handle(mutationCtx(deeper(caller), savepoint), args)),
   };
 }
 
-function actionCtx(caller: Caller): ActionCtx {
+export function actionCtx(caller: Caller): ActionCtx {
   return {
-    storage: storageActionWriter(caller, readDb()),
+    storage: storageActionWriter(caller, readDb(), alone),
+    scheduler: scheduler(caller, alone),
     runQuery: runQuery(caller),
     runMutation: runMutation(caller),
     runAction: runAction(caller),
@@ -65,15 +70,15 @@ function actionCtx(caller: Caller): ActionCtx {
 }
 
 export function runQuery(caller: Caller, within?: Transaction): RunQuery {
-  return (fn, ...[args]) => fn[definition].handle(queryCtx(caller, within), args);
+  return (fn, ...[args]) => fn[definition].handle(queryCtx(deeper(caller), within), args);
 }
 
 /** A mutation runs again from its start when it loses a conflict. */
 export function runMutation(caller: Caller): RunMutation {
   return (fn, ...[args]) =>
-    retryOnConflict(() => transaction((current) => fn[definition].handle(mutationCtx(caller, current), args)));
+    retryOnConflict(() => transaction((current) => fn[definition].handle(mutationCtx(deeper(caller), current), args)));
 }
 
 export function runAction(caller: Caller): RunAction {
-  return (fn, ...[args]) => fn[definition].handle(actionCtx(caller), args);
+  return (fn, ...[args]) => fn[definition].handle(actionCtx(deeper(caller)), args);
 }

@@ -1,6 +1,6 @@
 import { type Client, prisma } from "./database";
-import { type SystemTables, systemTables } from "./storage/system-tables";
-import type { Transaction } from "./transaction";
+import { type SystemTables, systemTables } from "./system-tables";
+import { alone, type Transaction } from "./transaction";
 
 const readOperations = [
   "findUnique",
@@ -14,7 +14,7 @@ const readOperations = [
 ] as const;
 const rawReads = ["$queryRaw", "$queryRawUnsafe"] as const;
 /** The kit's own tables, of no use to functions. */
-const hidden = ["unownedBlob", "spentUpload"] as const;
+const hidden = ["unownedBlob", "spentUpload", "scheduledFunction", "endedJob", "systemState"] as const;
 
 type Hidden = (typeof hidden)[number] | "$transaction";
 type Model = Exclude<keyof Client, `$${string}` | Hidden | symbol>;
@@ -32,8 +32,6 @@ type Run = Transaction["run"];
 /** A call or property access that waits to be replayed on a client, as `.message.findMany(…)`. */
 type Step = { get: string } | { call: unknown[] };
 
-/** Each statement by itself on the pool; the latest committed state is what it sees. */
-const runAlone: Run = (statement) => Promise.resolve(statement(prisma));
 /** SQL may write whatever its first word is, so PostgreSQL is told to refuse. */
 const runRawRead: Run = (statement) =>
   prisma.$transaction(async (client) => {
@@ -43,7 +41,7 @@ const runRawRead: Run = (statement) =>
 
 /** A client that only reads: on the pool, or within a mutation's transaction. */
 export function readDb(within?: Transaction): ReadDb {
-  const run = within?.run ?? runAlone;
+  const run = within?.run ?? alone.run;
   const runRaw: Run = within
     ? (statement) =>
         within.nest(async (savepoint) => {

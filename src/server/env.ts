@@ -14,6 +14,8 @@ export const env = createEnv({
       protocol: /^postgres(ql)?$/,
       error: 'put a PostgreSQL URL there, as "postgresql://user:password@host:5432/database"',
     }),
+    /** A direct connection where `DATABASE_URL` is a transaction pooler: listening for changes and migrating need one. */
+    DIRECT_DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/, error: "put a PostgreSQL URL there" }).optional(),
     /** The first signs, all verify, so that a secret can be replaced without breaking links. */
     APP_SECRET: z
       .string({ error: "put a random string there; `openssl rand -base64 32` makes one" })
@@ -22,6 +24,10 @@ export const env = createEnv({
         error: "each secret needs 32 characters or more; `openssl rand -base64 32` makes one",
       }),
     APP_ORIGIN: production ? origin : origin.optional(),
+    /** Origins whose pages may call the shipped HTTP actions. */
+    CLIENT_ORIGIN: z.string().optional(),
+    /** Guards `/api/cron`. */
+    CRON_SECRET: z.string().min(16, { error: "put 16 random characters or more there" }).optional(),
     STORAGE_DRIVER: z.enum(["disk"], { error: 'put "disk" there, or leave it out' }).default("disk"),
     STORAGE_DISK_PATH: z.string().min(1).default(".data/storage"),
     /** Hours that a file may exist before it is collected when no row refers to it. */

@@ -1,14 +1,13 @@
 import type { AnyTRPCProcedure } from "@trpc/server";
+import { type Module, register } from "./registry";
 import { t } from "./trpc";
-
-/** The exports of one file of functions. */
-type Module = Record<string, unknown>;
 
 type Procedures<M extends Module> = { [Name in keyof M as M[Name] extends AnyTRPCProcedure ? Name : never]: M[Name] };
 
 /** The tRPC router of the functions in these files: `{ messages, files }` is served as `messages.list` and so on. */
 export function createRouter<Modules extends Record<string, Module>>(modules: Modules) {
   const routers = Object.entries(modules).map(([file, module]) => {
+    register(file, module);
     const procedures = Object.entries(module).filter(([, exported]) => isProcedure(exported));
     return [file, Object.fromEntries(procedures)] as const;
   });

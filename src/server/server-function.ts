@@ -1,3 +1,4 @@
+import type { z } from "zod";
 import type { ActionCtx, MutationCtx, QueryCtx } from "./context";
 
 export interface Contexts {
@@ -14,10 +15,14 @@ export const definition = Symbol("definition");
 export interface ServerFunction<K extends Kind, Args, Result> {
   readonly [definition]: {
     readonly kind: K;
+    readonly args: z.ZodObject;
     /** Checks the arguments, runs the handler in this context and returns documents. */
     readonly handle: (ctx: Contexts[K], args: Args | undefined) => Promise<Result>;
   };
 }
+
+/** A function of any kind, arguments and result unknown. */
+export type AnyFunction = { [K in Kind]: ServerFunction<K, unknown, unknown> }[Kind];
 
 /** No arguments at all where every one of them is optional. */
 export type ArgsOf<Args> = Record<never, never> extends Args ? [args?: Args] : [args: Args];
@@ -36,3 +41,6 @@ export type RunAction = <Args, Result>(
   fn: ServerFunction<"action", Args, Result>,
   ...args: ArgsOf<Args>
 ) => Promise<Result>;
+
+/** What can be scheduled. */
+export type Schedulable<Args> = ServerFunction<"mutation", Args, unknown> | ServerFunction<"action", Args, unknown>;

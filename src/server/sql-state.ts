@@ -12,3 +12,29 @@ export function sqlState(error: unknown): string | null {
   if (kind === "TransactionWriteConflict") return "40001";
   return sqlState(driverAdapterError) ?? sqlState(meta) ?? sqlState(cause);
 }
+
+const connectionErrors = new Set([
+  "ECONNREFUSED",
+  "ECONNRESET",
+  "EPIPE",
+  "ETIMEDOUT",
+  "P1001",
+  "P1002",
+  "P1017",
+  "P2028",
+]);
+
+/** Whether the database went away under a statement, so that trying again later may work. */
+export function isConnectionLost(error: unknown): boolean {
+  if (typeof error !== "object" || error === null) return false;
+  const { code, cause, kind } = error as Record<string, unknown>;
+  const state = sqlState(error);
+  return (
+    (typeof code === "string" && connectionErrors.has(code)) ||
+    kind === "ConnectionClosed" ||
+    kind === "DatabaseNotReachable" ||
+    /^(08|57P)/.test(state ?? "") ||
+    /Connection terminated|Client has encountered a connection error/.test(String(error)) ||
+    isConnectionLost(cause)
+  );
+}

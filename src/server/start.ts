@@ -1,8 +1,12 @@
 import { prisma } from "./database";
+import { processWide } from "./process-wide";
+import { type CronJobs, setCrons } from "./scheduler/crons";
+import { startRunner } from "./scheduler/runner";
 import { findLooseReferences } from "./storage/references";
 
 /** What the process does once when it starts, before it serves. Throws to refuse the start. */
-export async function start(): Promise<void> {
+export async function start(crons: CronJobs): Promise<void> {
+  setCrons(crons);
   const loose = await findLooseReferences(prisma).catch((error) => {
     // The health endpoint tells of a database that is down; it may come.
     console.error("Could not look at the database at the start:", error);
@@ -14,4 +18,6 @@ export async function start(): Promise<void> {
         "unreferenced. Add the foreign key, or rename the column.",
     );
   }
+  // Elsewhere than on hosts that stop processes between requests, where /api/cron does it.
+  if (process.env.VERCEL !== "1") processWide("runner", startRunner);
 }

@@ -15,6 +15,15 @@ export interface Transaction {
   afterCommit(task: () => void): void;
 }
 
+/** What can run statements, be it in a transaction or not. */
+export type Statements = Pick<Transaction, "run" | "afterCommit">;
+
+/** Each statement by itself: an action has no transaction around its calls. */
+export const alone: Statements = {
+  run: (statement) => Promise.resolve(statement(prisma)),
+  afterCommit: (task) => task(),
+};
+
 /** Runs `body` in one serializable transaction: commits when it returns, rolls back when it throws. */
 export async function transaction<R>(body: (transaction: Transaction) => Promise<R>): Promise<R> {
   const begin: Begin = (run) =>

@@ -2,6 +2,9 @@
 CREATE SCHEMA IF NOT EXISTS "public";
 
 -- CreateEnum
+CREATE TYPE "ScheduledState" AS ENUM ('pending', 'inProgress', 'success', 'failed', 'canceled');
+
+-- CreateEnum
 CREATE TYPE "MessageFormat" AS ENUM ('text', 'image');
 
 -- CreateTable
@@ -31,6 +34,30 @@ CREATE TABLE "_spent_uploads" (
     "expiresAt" TIMESTAMPTZ(3) NOT NULL,
 
     CONSTRAINT "_spent_uploads_pkey" PRIMARY KEY ("_id")
+);
+
+-- CreateTable
+CREATE TABLE "_scheduled_functions" (
+    "_id" UUID NOT NULL,
+    "_creationTime" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    "name" TEXT NOT NULL,
+    "args" JSONB NOT NULL,
+    "scheduledTime" TIMESTAMPTZ(3) NOT NULL,
+    "completedTime" TIMESTAMPTZ(3),
+    "state" "ScheduledState" NOT NULL DEFAULT 'pending',
+    "error" TEXT,
+    "leaseUntil" TIMESTAMPTZ(3),
+    "parentId" UUID,
+    "cron" TEXT,
+
+    CONSTRAINT "_scheduled_functions_pkey" PRIMARY KEY ("_id")
+);
+
+-- CreateTable
+CREATE TABLE "_ended_jobs" (
+    "_id" UUID NOT NULL,
+
+    CONSTRAINT "_ended_jobs_pkey" PRIMARY KEY ("_id")
 );
 
 -- CreateTable
@@ -78,7 +105,22 @@ CREATE INDEX "_unowned_blobs_deleteAfter_idx" ON "_unowned_blobs"("deleteAfter")
 CREATE INDEX "_spent_uploads_expiresAt_idx" ON "_spent_uploads"("expiresAt");
 
 -- CreateIndex
+CREATE INDEX "_scheduled_functions_state_scheduledTime_idx" ON "_scheduled_functions"("state", "scheduledTime");
+
+-- CreateIndex
+CREATE INDEX "_scheduled_functions_completedTime_idx" ON "_scheduled_functions"("completedTime");
+
+-- CreateIndex
+CREATE INDEX "_scheduled_functions__creationTime__id_idx" ON "_scheduled_functions"("_creationTime", "_id");
+
+-- CreateIndex
+CREATE UNIQUE INDEX "_scheduled_functions_cron_scheduledTime_key" ON "_scheduled_functions"("cron", "scheduledTime");
+
+-- CreateIndex
 CREATE INDEX "messages_storageId_idx" ON "messages"("storageId");
+
+-- CreateIndex
+CREATE INDEX "messages_author__id_idx" ON "messages"("author", "_id");
 
 -- CreateIndex
 CREATE UNIQUE INDEX "files_storageId_key" ON "files"("storageId");

@@ -2,19 +2,32 @@ import { TRPCError } from "@trpc/server";
 
 /** The request, whose body throws `PAYLOAD_TOO_LARGE` once more than `limit` bytes of it are read. */
 export function limitBody(request: Request, limit: number): Request {
+  const tooLarge = () =>
+    new TRPCError({ code: "PAYLOAD_TOO_LARGE", message: `The request's body is larger than ${limit} bytes` });
   if (!request.body) return request;
-  let received = 0;
-  const limited = request.body.pipeThrough(
-    new TransformStream<Uint8Array, Uint8Array>({
-      transform(chunk, controller) {
-        received += chunk.byteLength;
-        if (received <= limit) return controller.enqueue(chunk);
-        controller.error(
-          new TRPCError({ code: "PAYLOAD_TOO_LARGE", message: `The body is larger than ${limit} bytes` }),
-        );
-      },
-    }),
-  );
-  const init: RequestInit & { duplex: "half" } = { body: limited, duplex: "half" };
+  const init: RequestInit & { duplex: "half" } = {
+    body: request.body.pipeThrough(counting(limit, tooLarge)),
+    duplex: "half",
+  };
   return new Request(request, init);
+}
+
+/** The response, whose body breaks off once it is larger than `limit` bytes. Throws when that is known beforehand. */
+export function limitResponse(response: Response, limit: number): Response {
+  const tooLarge = () =>
+    new Error(`The response's body is larger than ${limit} bytes; raise the route's maxResponseSize`);
+  if (Number(response.headers.get("content-length")) > limit) throw tooLarge();
+  if (!response.body) return response;
+  return new Response(response.body.pipeThrough(counting(limit, tooLarge)), response);
+}
+
+function counting(limit: number, tooLarge: () => Error): TransformStream<Uint8Array, Uint8Array> {
+  let passed = 0;
+  return new TransformStream({
+    transform(chunk, controller) {
+      passed += chunk.byteLength;
+      if (passed <= limit) controller.enqueue(chunk);
+      else controller.error(tooLarge());
+    },
+  });
 }

@@ -16,7 +16,8 @@ export function toNodeHandler(handle: (request: Request) => Promise<Response>) {
     const abort = new AbortController();
     res.once("close", () => abort.abort());
     const response = await handle(toRequest(req, abort.signal));
-    res.writeHead(response.status, [...response.headers].flat());
+    res.statusCode = response.status;
+    res.setHeaders(response.headers);
     await send(response, res);
     if (!req.readableEnded) discardRest(req);
   };

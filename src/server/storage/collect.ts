@@ -64,8 +64,13 @@ async function collectBatch(client: Client, references: Reference[], after: Date
   return { found: ids.length, newest: locked.at(-1)?.created, files: row?.files ?? 0, bytes: row?.bytes ?? 0 };
 }
 
-/** True of a file `s` that is old enough and that nothing refers to. */
+/** True of a file `s` that is old enough, that nothing refers to, and that no job's arguments name. */
 async function collectable(references?: Reference[]): Promise<Prisma.Sql> {
   const old = Prisma.sql`s."_creationTime" < now() - make_interval(hours => ${env.UNREFERENCED_GRACE_HOURS})`;
-  return Prisma.sql`${old} AND ${unreferenced(references ?? (await findReferences(prisma)))}`;
+  const unnamed = Prisma.sql`s."_id"::text NOT IN (
+    SELECT lower(id[1]) FROM "_scheduled_functions" AS job,
+      regexp_matches(job."args"::text, '[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}', 'g') AS id
+    WHERE job."state" IN ('pending', 'inProgress')
+  )`;
+  return Prisma.sql`${old} AND ${unnamed} AND ${unreferenced(references ?? (await findReferences(prisma)))}`;
 }

@@ -2,15 +2,15 @@ import { TRPCError } from "@trpc/server";
 import type { Caller } from "../caller";
 import { prisma } from "../database";
 import type { ReadDb } from "../db";
-import type { Transaction } from "../transaction";
+import type { Statements } from "../transaction";
 import { blobs } from "./driver";
+import type { FileMetadata } from "./file-metadata";
 import { createFileUrl, type FileUrlOptions } from "./file-url";
 import { condemnFile } from "./ledger";
 import { parseStorageId } from "./storage-id";
 import { type StoreOptions, storeBlob } from "./store";
 import { StoredBlob } from "./stored-blob";
 import { sweepSoon } from "./sweep";
-import type { FileMetadata } from "./system-tables";
 import { createUploadUrl, type UploadLimits } from "./upload-url";
 
 /** `ctx.storage` of a query. */
@@ -64,17 +64,9 @@ export function storageWriter(caller: Caller, db: Reads, { run, afterCommit }: S
   };
 }
 
-type Statements = Pick<Transaction, "run" | "afterCommit">;
-
-/** Each call of an action stands alone: there is no transaction around them. */
-const alone: Statements = {
-  run: (statement) => Promise.resolve(statement(prisma)),
-  afterCommit: (task) => task(),
-};
-
-export function storageActionWriter(caller: Caller, db: Reads): StorageActionWriter {
+export function storageActionWriter(caller: Caller, db: Reads, statements: Statements): StorageActionWriter {
   return {
-    ...storageWriter(caller, db, alone),
+    ...storageWriter(caller, db, statements),
     store: storeBlob,
     async get(storageId) {
       const id = parseStorageId(storageId);

@@ -9,11 +9,9 @@ import { type BlobDriver, StorageFullError } from "./driver";
  * stands at its place is whole.
  */
 export function diskDriver(folder: string): BlobDriver {
-  const partial = join(folder, "partial");
-
   return {
     async put(key, body) {
-      const aside = join(partial, checkedKey(key));
+      const aside = asideOf(folder, key);
       const place = placeOf(folder, key);
       try {
         const file = await openNew(aside);
@@ -42,11 +40,13 @@ export function diskDriver(folder: string): BlobDriver {
     },
 
     async delete(key) {
-      await rm(join(partial, checkedKey(key)), { force: true });
+      await rm(asideOf(folder, key), { force: true });
       await rm(placeOf(folder, key), { force: true });
     },
   };
 }
+
+const asideOf = (folder: string, key: string) => join(folder, "partial", checkedKey(key));
 
 /** 256 folders by the key's last two digits, which are random. */
 const placeOf = (folder: string, key: string) => join(folder, "blobs", checkedKey(key).slice(-2), key);

@@ -1,6 +1,6 @@
 import contentDisposition from "content-disposition";
+import type { FileMetadata } from "../file-metadata";
 import type { FilePermit } from "../file-url";
-import type { FileMetadata } from "../system-tables";
 
 /** Seconds; the file never changes, so this is only how long a cache bothers. */
 const maxAge = 30 * 24 * 60 * 60;
@@ -8,6 +8,9 @@ const maxAge = 30 * 24 * 60 * 60;
 /** Types that browsers show without running anything in them. All others are downloads. */
 const passive =
   /^(image\/(png|jpeg|gif|webp|avif|bmp|x-icon|vnd\.microsoft\.icon)|audio\/[\w.+-]+|video\/[\w.+-]+|application\/pdf|text\/plain)$/;
+
+/** A file opened by its URL is a document of our origin: it may show itself, and nothing else. */
+export const passivePolicy = "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; sandbox";
 
 /** Any site may show the file, as any may show what it has the URL of. */
 export const corsHeaders = {
@@ -25,9 +28,7 @@ export function fileHeaders(file: FileMetadata, permit: FilePermit): Headers {
     "Accept-Ranges": "bytes",
     "Cache-Control": cacheControl(permit),
     "Content-Disposition": disposition(file, permit),
-    // A file opened by its URL is a document of our origin: it may show itself, and nothing else.
-    "Content-Security-Policy":
-      "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; sandbox",
+    "Content-Security-Policy": passivePolicy,
     Digest: `sha-256=${digest}`,
     ETag: etagOf(file),
     "Last-Modified": new Date(file._creationTime).toUTCString(),

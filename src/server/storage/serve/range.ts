@@ -1,5 +1,8 @@
 import type { ByteRange } from "../drivers/driver";
 
+/** A list of one range; RFC 9110 §5.6.1.2 lets lists have empty members. */
+const single = /^bytes=[ \t,]*(\d*)-(\d*)[ \t,]*$/i;
+
 /**
  * What a `Range` header asks of a file of `size` bytes (RFC 9110 §14.2): one range, `"unsatisfiable"`, or `null` for the
  * whole file, which is also the answer to a malformed header, another unit and several ranges.
@@ -11,15 +14,9 @@ import type { ByteRange } from "../drivers/driver";
  *     bytes=9-1, items=0-1, bytes=0-1,5-6 → null
  */
 export function parseRange(header: string | null, size: number): ByteRange | "unsatisfiable" | null {
-  const [, list] = /^bytes=(.*)$/i.exec(header ?? "") ?? [];
+  const [, first, last] = single.exec(header ?? "") ?? [];
   // An empty file has no bytes to give a part of; clients that always ask for a range get it whole.
-  if (list === undefined || size === 0) return null;
-  const members = list
-    .split(",")
-    .map((member) => member.trim())
-    .filter(Boolean);
-  const [, first, last] = (members.length === 1 && /^(\d*)-(\d*)$/.exec(members[0] ?? "")) || [];
-  if (first === undefined || last === undefined || first + last === "") return null;
+  if (size === 0 || first === undefined || last === undefined || first + last === "") return null;
   if (first === "") {
     const length = Math.min(Number(last), size);
     return length === 0 ? "unsatisfiable" : { start: size - length, end: size - 1 };

@@ -1,7 +1,7 @@
 import { prisma } from "../../database";
 import { blobs } from "../driver";
+import { toMetadata } from "../file-metadata";
 import { type FilePermit, readFileUrl } from "../file-url";
-import { toMetadata } from "../system-tables";
 import { corsHeaders, etagOf, fileHeaders } from "./file-headers";
 import { allowsRange, evaluatePreconditions } from "./preconditions";
 import { parseRange } from "./range";

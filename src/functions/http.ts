@@ -1,0 +1,79 @@
+import { TRPCError } from "@trpc/server";
+import { z } from "zod";
+import { parseArgs } from "~/server/args";
+import { cors } from "~/server/http/cors";
+import { httpAction } from "~/server/http/http-action";
+import { httpRouter } from "~/server/http/http-router";
+import { pathSuffix } from "~/server/http/path-suffix";
+import { storageId } from "~/server/storage/storage-id";
+import { parseDigests } from "~/server/storage/upload/upload-headers";
+import * as messages from "./messages";
+
+/** The HTTP API, served below `/http`. */
+const http = httpRouter();
+export default http;
+
+/** Pages of these origins may call it. */
+const open = cors({
+  origins: process.env.CLIENT_ORIGIN?.split(",").map((origin) => origin.trim()) ?? [],
+  headers: ["Content-Type", "Digest"],
+});
+
+const sendImage = httpAction(async (ctx, request) => {
+  // Everything that can be refused is refused before a byte is stored.
+  const { author } = parseArgs(z.object({ author: messages.author }), query(request));
+  const contentType = request.headers.get("content-type") ?? "";
+  if (!contentType.startsWith("image/")) {
+    throw new TRPCError({
+      code: "BAD_REQUEST",
+      message: `Only images can be sent, not ${contentType || "a file without a type"}`,
+    });
+  }
+  if (!request.body)
+    throw new TRPCError({ code: "BAD_REQUEST", message: "The request has no body; send the image as it" });
+  const [sha256] = parseDigests(request.headers);
+
+  const storageId = await ctx.storage.store(request.body, { contentType, sha256 });
+  await ctx.runMutation(messages.sendImage, { storageId, author });
+  return new Response();
+});
+http.route(open({ path: "/sendImage", method: "POST", handler: sendImage }));
+
+const getImage = httpAction(async (ctx, request) => {
+  const id = storageId().safeParse(query(request).storageId);
+  const shown = id.success && (await ctx.runQuery(messages.isShown, { storageId: id.data }));
+  const image = shown ? await ctx.storage.get(id.data) : null;
+  return image ? new Response(image) : new Response("Image not found", { status: 404 });
+});
+http.route(open({ path: "/getImage", method: "GET", handler: getImage }));
+
+const postMessage = httpAction(async (ctx, request) => {
+  const message = parseArgs(z.object({ author: messages.author, body: z.string() }), await json(request));
+  await ctx.runMutation(messages.sendOne, message);
+  return new Response();
+});
+http.route(open({ path: "/postMessage", method: "POST", handler: postMessage }));
+
+const getMessagesByAuthor = httpAction(async (ctx, request) => {
+  const { author = "" } = query(request);
+  return Response.json(await ctx.runQuery(messages.listByAuthor, { author }));
+});
+http.route(open({ path: "/getMessagesByAuthor", method: "GET", handler: getMessagesByAuthor }));
+
+const authorMessages = "/getAuthorMessages/";
+const getAuthorMessages = httpAction(async (ctx, request) => {
+  const author = pathSuffix(request, authorMessages);
+  return Response.json(await ctx.runQuery(messages.listByAuthor, { author }));
+});
+http.route(open({ pathPrefix: authorMessages, method: "GET", handler: getAuthorMessages }));
+
+const query = (request: Request) => Object.fromEntries(new URL(request.url).searchParams);
+
+async function json(request: Request): Promise<unknown> {
+  try {
+    return await request.json();
+  } catch (cause) {
+    if (!(cause instanceof SyntaxError)) throw cause;
+    throw new TRPCError({ code: "BAD_REQUEST", message: `Cannot parse the body as JSON: ${cause.message}`, cause });
+  }
+}

@@ -1,0 +1,94 @@
+import { onChange } from "../changes/listener";
+import { ensureCronJobs } from "./crons";
+import { findDue, type Job, nextDueTime, runJob, settle } from "./jobs";
+
+/** Jobs that run at once in one process. */
+const concurrency = 8;
+/** Milliseconds between two looks at the table where nothing tells of a new job. */
+const pollInterval = 5_000;
+
+/**
+ * Runs jobs in a process that stays: woken when one is scheduled, when one is due, and now and then. Any number of
+ * processes may do so. Returns what stops it, once the jobs under way have ended.
+ */
+export function startRunner(): () => Promise<void> {
+  const running = new Map<string, Promise<void>>();
+  let stopped = false;
+  let looking: Promise<void> | undefined;
+  let lookAgain = false;
+  let timer: NodeJS.Timeout | undefined;
+
+  const run = (job: Job) => {
+    const done = runJob(job)
+      .catch((error) => console.error(`Job ${job.id} could not run now, will try again:`, error))
+      .finally(() => running.delete(job.id));
+    running.set(job.id, done);
+    // A free place may be what a due job waits for.
+    done.then(wake);
+  };
+
+  const look = async () => {
+    await settle();
+    await ensureCronJobs();
+    const due = await findDue(concurrency + running.size);
+    for (const job of due.filter(({ id }) => !running.has(id)).slice(0, concurrency - running.size)) run(job);
+    const next = await nextDueTime();
+    const wait = next && running.size < concurrency ? Math.max(0, next.getTime() - Date.now()) : pollInterval;
+    // A job that is due but could not run is left to the next poll.
+    timer = setTimeout(wake, due.length > 0 && wait === 0 ? pollInterval : Math.min(wait, pollInterval));
+  };
+
+  function wake(): void {
+    if (stopped) return;
+    if (looking) {
+      lookAgain = true;
+      return;
+    }
+    clearTimeout(timer);
+    looking = look()
+      .catch((error) => {
+        console.error("Could not look for scheduled functions, will try again:", error);
+        timer = setTimeout(wake, pollInterval);
+      })
+      .finally(() => {
+        looking = undefined;
+        if (!lookAgain) return;
+        lookAgain = false;
+        wake();
+      });
+  }
+
+  const unsubscribe = onChange((table) => {
+    if (table === null || table === "_scheduled_functions") wake();
+  });
+  wake();
+
+  return async () => {
+    stopped = true;
+    unsubscribe();
+    clearTimeout(timer);
+    await looking;
+    await Promise.all(running.values());
+  };
+}
+
+/**
+ * Runs what is due, for hosts without long-lived processes; stops starting jobs after `budget` milliseconds. Returns
+ * how many it started.
+ */
+export async function runDueJobs(budget: number): Promise<number> {
+  const deadline = Date.now() + budget;
+  const started = new Set<string>();
+  await settle();
+  await ensureCronJobs();
+  while (Date.now() < deadline) {
+    const due = (await findDue(concurrency + started.size)).filter(({ id }) => !started.has(id)).slice(0, concurrency);
+    if (due.length === 0) break;
+    for (const { id } of due) started.add(id);
+    const outcomes = await Promise.allSettled(due.map(runJob));
+    for (const outcome of outcomes) {
+      if (outcome.status === "rejected") console.error("A job could not run now, will try again:", outcome.reason);
+    }
+  }
+  return started.size;
+}

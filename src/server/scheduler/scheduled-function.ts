@@ -1,0 +1,28 @@
+import superjson, { type SuperJSONResult } from "superjson";
+import type { ScheduledFunction, ScheduledState } from "~/generated/prisma/client";
+
+/** A document of the `_scheduled_functions` system table. Times are in milliseconds since the epoch. */
+export interface ScheduledFunctionDocument {
+  _id: string;
+  _creationTime: number;
+  /** As `messages.sendMessage`. */
+  name: string;
+  args: unknown;
+  scheduledTime: number;
+  /** When it ended, if it did. */
+  completedTime?: number;
+  state: ScheduledState;
+}
+
+/** A `_scheduled_functions` row as functions see it. */
+export function toScheduledFunction(row: ScheduledFunction): ScheduledFunctionDocument {
+  return {
+    _id: row.id,
+    _creationTime: row.creationTime.getTime(),
+    name: row.name,
+    args: superjson.deserialize(row.args as unknown as SuperJSONResult),
+    scheduledTime: row.scheduledTime.getTime(),
+    ...(row.completedTime && { completedTime: row.completedTime.getTime() }),
+    state: row.state,
+  };
+}
