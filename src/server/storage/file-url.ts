@@ -1,9 +1,11 @@
+import { z } from "zod";
+import { parseArgs } from "../args";
 import { isSignedBy, sign } from "./signature";
 
 export interface FileUrlOptions {
   /** Milliseconds the URL works at least. Without it, it works until the file is deleted. */
   expiresIn?: number;
-  /** The browser saves the file by this name instead of showing it. */
+  /** The browser saves the file by this name instead of showing it; at most 255 characters. */
   downloadAs?: string;
 }
 
@@ -15,36 +17,42 @@ export interface FilePermit {
   download?: string;
 }
 
-/** `/api/storage/<storage id>/<signature>?expires=…&download=…`; the same string for the same permit. */
+const optionsSchema = z.object({
+  expiresIn: z.number().positive().max(1e14).optional(),
+  downloadAs: z.string().max(255).optional(),
+});
+
+/**
+ * `/api/storage/<storage id>/<signature>?expires=…&download=…`; the same string for the same permit.
+ * @throws TRPCError `BAD_REQUEST`
+ */
 export function createFileUrl(origin: string, storageId: string, options: FileUrlOptions = {}): string {
-  const permit: FilePermit = {
-    storageId,
-    expires: options.expiresIn === undefined ? undefined : roundedExpiry(options.expiresIn),
-    download: options.downloadAs,
-  };
+  const { expiresIn, downloadAs } = parseArgs(optionsSchema, options);
   const query = new URLSearchParams();
-  if (permit.expires !== undefined) query.set("expires", String(permit.expires));
-  if (permit.download !== undefined) query.set("download", permit.download);
+  if (expiresIn !== undefined) query.set("expires", String(roundedExpiry(expiresIn)));
+  if (downloadAs !== undefined) query.set("download", downloadAs);
   const suffix = query.size > 0 ? `?${query}` : "";
-  return `${origin}/api/storage/${storageId}/${sign("file-url", signedText(permit))}${suffix}`;
+  return `${origin}/api/storage/${storageId}/${sign("file-url", signedText(storageId, query))}${suffix}`;
 }
 
-const pathPattern = /\/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\/([\w-]{43})$/;
+const pathPattern = /^\/api\/storage\/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\/([\w-]{43})$/;
 
 /** Reads a file URL: `"malformed"` when it has not the form of one, `"forged"` when we did not sign it. */
-export function readFileUrl(url: URL): FilePermit | "malformed" | "forged" {
-  const [, storageId, signature] = pathPattern.exec(url.pathname) ?? [];
-  const expires = url.searchParams.get("expires") ?? undefined;
-  if (!storageId || !signature || (expires && !/^\d{1,12}$/.test(expires))) return "malformed";
-  const permit: FilePermit = {
+export function readFileUrl({ pathname, searchParams }: URL): FilePermit | "malformed" | "forged" {
+  const [, storageId, signature] = pathPattern.exec(pathname) ?? [];
+  const expires = searchParams.get("expires");
+  if (!storageId || !signature || (expires !== null && !/^\d{1,12}$/.test(expires))) return "malformed";
+  if (!isSignedBy(signature, "file-url", signedText(storageId, searchParams))) return "forged";
+  return {
     storageId,
-    expires: expires === undefined ? undefined : Number(expires),
-    download: url.searchParams.get("download") ?? undefined,
+    expires: expires === null ? undefined : Number(expires),
+    download: searchParams.get("download") ?? undefined,
   };
-  return isSignedBy(signature, "file-url", signedText(permit)) ? permit : "forged";
 }
 
-const signedText = ({ storageId, expires, download }: FilePermit) => JSON.stringify([storageId, expires, download]);
+/** Of the parameters as they are spelt, each as often as it is there. */
+const signedText = (storageId: string, query: URLSearchParams) =>
+  JSON.stringify([storageId, query.getAll("expires"), query.getAll("download")]);
 
 /**
  * Rounded up to a quarter of the lifetime, so that a list fetched again has the same URLs and reloads no image. At most
