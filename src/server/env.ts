@@ -30,6 +30,8 @@ export const env = createEnv({
     CRON_SECRET: z.string().min(16, { error: "put 16 random characters or more there" }).optional(),
     STORAGE_DRIVER: z.enum(["disk"], { error: 'put "disk" there, or leave it out' }).default("disk"),
     STORAGE_DISK_PATH: z.string().min(1).default(".data/storage"),
+    /** Who may keep files that were served: the browser, or with `public` also a CDN in front. */
+    STORAGE_CACHE: z.enum(["private", "public"], { error: 'put "private" or "public" there' }).default("private"),
     /** Hours that a file may exist before it is collected when no row refers to it. */
     UNREFERENCED_GRACE_HOURS: z.coerce.number().int().nonnegative().default(24),
     /** Milliseconds an upload may go without a byte. */

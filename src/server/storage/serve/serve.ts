@@ -2,7 +2,7 @@ import { prisma } from "../../database";
 import { blobs } from "../driver";
 import { toMetadata } from "../file-metadata";
 import { type FilePermit, readFileUrl } from "../file-url";
-import { corsHeaders, etagOf, fileHeaders } from "./file-headers";
+import { cacheHeaders, corsHeaders, etagOf, fileHeaders } from "./file-headers";
 import { allowsRange, evaluatePreconditions } from "./preconditions";
 import { parseRange } from "./range";
 
@@ -16,6 +16,14 @@ const preflight = {
 /** `GET`, `HEAD /api/storage/<storage id>/<signature>`: the bytes of a file (SPEC §4). */
 export async function serve(request: Request): Promise<Response> {
   if (request.method === "OPTIONS") return new Response(null, { status: 204, headers: preflight });
+  const response = await respond(request).catch((error) => {
+    console.error("Could not serve a file:", error);
+    return refuse(500, "InternalServerError", "The file could not be read; try again");
+  });
+  return request.method === "HEAD" ? new Response(null, response) : response;
+}
+
+async function respond(request: Request): Promise<Response> {
   if (request.method !== "GET" && request.method !== "HEAD") {
     return refuse(405, "MethodNotAllowed", `Cannot ${request.method} a file URL`, { Allow: "GET, HEAD, OPTIONS" });
   }
@@ -27,38 +35,42 @@ export async function serve(request: Request): Promise<Response> {
   if (permit.expires !== undefined && permit.expires * 1000 <= Date.now()) {
     return refuse(410, "FileUrlExpired", "The file URL expired; ask for a new one");
   }
-  return serveFile(request, permit);
+  return respondWithFile(request, permit);
 }
 
-async function serveFile(request: Request, permit: FilePermit): Promise<Response> {
-  const row = await prisma.storage.findUnique({ where: { id: permit.storageId }, omit: { blobKey: false } });
+async function respondWithFile(request: Request, permit: FilePermit): Promise<Response> {
+  const row = await findFile(permit.storageId);
   if (!row) return notFound();
   const file = toMetadata(row);
-  const headers = fileHeaders(file, permit);
   const validators = { etag: etagOf(file), lastModified: Math.floor(file._creationTime / 1000) * 1000 };
 
   const precondition = evaluatePreconditions(request.headers, validators);
-  if (precondition === 304) return new Response(null, { status: 304, headers });
+  if (precondition === 304) return new Response(null, { status: 304, headers: cacheHeaders(file, permit) });
   if (precondition === 412) {
     return refuse(412, "PreconditionFailed", "The file is not the one that the request asks for");
   }
 
   const isHead = request.method === "HEAD";
+  // Range is defined for GET alone (RFC 9110 §14.2).
   const asksRange = !isHead && allowsRange(request.headers, validators);
   const range = asksRange ? parseRange(request.headers.get("range"), file.size) : null;
   if (range === "unsatisfiable") {
     const message = `Cannot serve ${request.headers.get("range")}: the file has ${file.size} bytes`;
     return refuse(416, "RangeNotSatisfiable", message, { "Content-Range": `bytes */${file.size}` });
   }
+  const headers = fileHeaders(file, permit);
   headers.set("Content-Length", String(range ? range.end - range.start + 1 : file.size));
   if (range) headers.set("Content-Range", `bytes ${range.start}-${range.end}/${file.size}`);
   if (isHead) return new Response(null, { headers });
 
   const body = await blobs.get(row.blobKey, range ?? undefined);
-  // Deleted between the look-up and now.
-  if (!body) return notFound();
-  return new Response(body, { status: range ? 206 : 200, headers });
+  if (body) return new Response(body, { status: range ? 206 : 200, headers });
+  // Deleted between the look-up and now; or else the store lost it.
+  if (!(await findFile(permit.storageId))) return notFound();
+  throw new Error(`Blob ${row.blobKey} of file ${permit.storageId} is not in the store`);
 }
+
+const findFile = (id: string) => prisma.storage.findUnique({ where: { id }, omit: { blobKey: false } });
 
 const notFound = () => refuse(404, "FileNotFound", "There is no such file; it may have been deleted");
 
