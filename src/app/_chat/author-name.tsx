@@ -1,0 +1,63 @@
+import { Pencil } from "lucide-react";
+import { Popover } from "radix-ui";
+import { type FormEvent, useId, useState } from "react";
+import { Avatar } from "./avatar";
+
+/** Shows under which name the visitor writes, and changes it. */
+export function AuthorName({ author, onChange }: { author: string; onChange: (author: string) => void }) {
+  const [isOpen, setOpen] = useState(false);
+  const inputId = useId();
+
+  function save(event: FormEvent<HTMLFormElement>) {
+    event.preventDefault();
+    const name = new FormData(event.currentTarget).get("name")?.toString().trim();
+    if (name) onChange(name);
+    setOpen(false);
+  }
+
+  // Not known yet while the page hydrates.
+  if (author === "") return null;
+  return (
+    <Popover.Root open={isOpen} onOpenChange={setOpen}>
+      <Popover.Trigger
+        aria-label={`Your name: ${author}. Change it`}
+        className="-mr-2 flex h-11 min-w-0 items-center gap-2 rounded-full pr-3 pl-1.5 text-sm hover:bg-sunken"
+      >
+        <Avatar name={author} className="size-8" />
+        <span className="max-w-40 truncate font-medium">{author}</span>
+        <Pencil aria-hidden="true" className="size-3.5 shrink-0 text-muted" />
+      </Popover.Trigger>
+      <Popover.Portal>
+        <Popover.Content
+          align="end"
+          sideOffset={4}
+          collisionPadding={12}
+          aria-label="Change your name"
+          className="z-20 w-72 rounded-2xl border border-line bg-surface p-4 shadow-raised"
+        >
+          <form onSubmit={save} className="grid gap-2">
+            <label htmlFor={inputId} className="font-medium text-sm">
+              Your name
+            </label>
+            <input
+              id={inputId}
+              name="name"
+              defaultValue={author}
+              maxLength={40}
+              required
+              autoComplete="nickname"
+              className="h-11 rounded-xl border border-line-strong bg-canvas px-3 text-base"
+            />
+            <p className="text-muted text-xs">Shown beside what you send from now on.</p>
+            <button
+              type="submit"
+              className="mt-1 h-11 rounded-xl bg-accent font-medium text-on-accent text-sm hover:bg-accent-hover"
+            >
+              Save
+            </button>
+          </form>
+        </Popover.Content>
+      </Popover.Portal>
+    </Popover.Root>
+  );
+}

@@ -1,0 +1,70 @@
+"use client";
+
+import { ImageDown } from "lucide-react";
+import { useRef } from "react";
+import { useDropzone } from "react-dropzone";
+import { useTRPCClient } from "~/client/trpc";
+import { useUploads } from "~/client/use-uploads";
+import { ChatHeader } from "./chat-header";
+import { Composer } from "./composer";
+import { MessageList } from "./message-list";
+import { authorName, useAuthorName } from "./use-author-name";
+import { useMessages } from "./use-messages";
+import { usePastedFiles } from "./use-pasted-files";
+
+/** Everyone's messages and pictures, and what is on its way to them. */
+export function Chat() {
+  const client = useTRPCClient();
+  const [author, setAuthor] = useAuthorName();
+  const { messages, query, refresh } = useMessages();
+  const scroller = useRef<HTMLElement>(null);
+
+  const { uploads, add, retry, remove } = useUploads({
+    generateUploadUrl: () => client.messages.generateUploadUrl.mutate({}),
+    onUploaded: async ({ storageId }) => {
+      await client.messages.sendImage.mutate({ storageId, author: authorName() });
+      await refresh();
+    },
+    refuse: ({ type }) => (type.startsWith("image/") ? null : "This is not a picture. Only pictures can be sent."),
+  });
+
+  // The newest message is at the scroller's origin, so what comes next stays in view from here on.
+  const showLatest = () => scroller.current?.scrollTo({ top: 0 });
+  const sendFiles = (files: File[]) => {
+    showLatest();
+    add(files);
+  };
+  usePastedFiles(sendFiles);
+  const dropzone = useDropzone({ onDrop: sendFiles, noClick: true, noKeyboard: true });
+
+  return (
+    <div {...dropzone.getRootProps()} className="flex h-dvh flex-col">
+      <ChatHeader author={author} onAuthorChange={setAuthor} isReconnecting={query.failureCount > 0} />
+      <main className="flex min-h-0 flex-1 flex-col">
+        <MessageList
+          ref={scroller}
+          author={author}
+          messages={messages}
+          query={query}
+          uploads={uploads}
+          onRetry={retry}
+          onRemove={remove}
+        />
+        <Composer
+          onSend={showLatest}
+          onSent={refresh}
+          onAttach={dropzone.open}
+          fileInput={<input {...dropzone.getInputProps({ accept: "image/*", "aria-hidden": true })} />}
+        />
+      </main>
+      {dropzone.isDragActive && (
+        <div className="pointer-events-none fixed inset-0 z-20 grid place-items-center bg-canvas/85 p-6 backdrop-blur-sm">
+          <p className="flex flex-col items-center gap-3 rounded-3xl border-2 border-accent border-dashed bg-surface px-14 py-12 font-medium text-lg shadow-raised">
+            <ImageDown aria-hidden="true" className="size-8 text-accent" />
+            Drop pictures to send them
+          </p>
+        </div>
+      )}
+    </div>
+  );
+}

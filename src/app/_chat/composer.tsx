@@ -1,0 +1,99 @@
+import { useMutation } from "@tanstack/react-query";
+import { ArrowUp, ImagePlus, LoaderCircle } from "lucide-react";
+import { type KeyboardEvent, type ReactNode, useRef } from "react";
+import { explainError } from "~/client/explain-error";
+import { useTRPC } from "~/client/trpc";
+import { authorName } from "./use-author-name";
+
+interface ComposerProps {
+  onSend: () => void;
+  onSent: () => Promise<void>;
+  onAttach: () => void;
+  fileInput: ReactNode;
+}
+
+/** Where messages are written. A text that could not be sent comes back into the field. */
+export function Composer({ onSend, onSent, onAttach, fileInput }: ComposerProps) {
+  const trpc = useTRPC();
+  const field = useRef<HTMLTextAreaElement>(null);
+  const sendMessage = useMutation(
+    trpc.messages.sendMessage.mutationOptions({
+      // One after the other, so that quick messages keep their order.
+      scope: { id: "sendMessage" },
+      onError: (_error, { body }) => {
+        if (field.current) field.current.value = [body, field.current.value].filter(Boolean).join("\n");
+      },
+      onSuccess: onSent,
+    }),
+  );
+
+  function send(form: FormData) {
+    const body = form.get("body")?.toString().trim();
+    field.current?.focus();
+    if (!body) return;
+    onSend();
+    // Read here, because what is replayed runs before the page knows the name.
+    sendMessage.mutate({ body, author: authorName() });
+  }
+
+  function sendOnEnter(event: KeyboardEvent<HTMLTextAreaElement>) {
+    if (event.key !== "Enter" || event.shiftKey || event.nativeEvent.isComposing) return;
+    event.preventDefault();
+    event.currentTarget.form?.requestSubmit();
+  }
+
+  return (
+    // React empties the field when the action returns, and replays what was submitted before the page was hydrated.
+    <form
+      action={send}
+      className="border-line border-t bg-surface px-page pt-3 pb-[max(0.75rem,env(safe-area-inset-bottom))]"
+    >
+      <div className="column">
+        {sendMessage.error && (
+          <p role="alert" className="mb-2 text-danger text-sm">
+            Your message was not sent. {explainError(sendMessage.error)}
+          </p>
+        )}
+        <div className="flex items-end gap-1 rounded-3xl border border-line-strong bg-canvas p-1 focus-within:border-accent focus-within:outline focus-within:outline-accent">
+          <button
+            type="button"
+            onClick={onAttach}
+            aria-label="Send pictures"
+            title="Send pictures"
+            className="grid size-11 shrink-0 place-items-center rounded-full text-muted hover:bg-sunken hover:text-ink"
+          >
+            <ImagePlus aria-hidden="true" className="size-5" />
+          </button>
+          {fileInput}
+          <textarea
+            ref={field}
+            name="body"
+            rows={1}
+            maxLength={10_000}
+            dir="auto"
+            aria-label="Message"
+            placeholder="Write a message"
+            enterKeyHint="send"
+            onKeyDown={sendOnEnter}
+            className="field-sizing-content max-h-40 min-h-11 flex-1 resize-none px-1 py-2.5 text-base outline-none placeholder:text-muted"
+          />
+          <button
+            type="submit"
+            aria-label="Send message"
+            title="Send message"
+            className="grid size-11 shrink-0 place-items-center rounded-full bg-accent text-on-accent hover:bg-accent-hover"
+          >
+            {sendMessage.isPending ? (
+              <LoaderCircle aria-hidden="true" className="size-5 motion-safe:animate-spin" />
+            ) : (
+              <ArrowUp aria-hidden="true" className="size-5" />
+            )}
+          </button>
+        </div>
+        <p className="mt-2 text-center text-muted text-xs max-sm:hidden">
+          Enter sends, Shift + Enter starts a new line. Drop or paste pictures anywhere.
+        </p>
+      </div>
+    </form>
+  );
+}

@@ -1,0 +1,35 @@
+import type { ReactNode } from "react";
+import { Avatar } from "./avatar";
+import { Timestamp } from "./timestamp";
+
+interface EntryItemProps {
+  author: string;
+  /** Milliseconds since the epoch. */
+  at: number;
+  /** Only the first of a run shows its author and time; screen readers get them for each. */
+  isFirstOfRun: boolean;
+  isText: boolean;
+  children: ReactNode;
+}
+
+/** One entry of the list. Texts have a row for themselves; the pictures of a run stand side by side. */
+export function EntryItem({ author, at, isFirstOfRun, isText, children }: EntryItemProps) {
+  const column = isText ? "col-span-full" : isFirstOfRun ? "col-start-1" : "";
+  const distance = isFirstOfRun ? "mt-5" : isText ? "mt-1" : "mt-2";
+  return (
+    <li className={`relative min-w-0 ${column} ${distance}`}>
+      {isFirstOfRun && <Avatar name={author} className="absolute top-0.5 -left-12 size-9" />}
+      <p className={isFirstOfRun ? `flex items-baseline gap-2 ${isText ? "mb-0.5" : "mb-1.5"}` : "sr-only"}>
+        <span className="truncate font-semibold text-sm">{author}</span>
+        <Timestamp at={at} />
+      </p>
+      {isText ? (
+        <p dir="auto" className="wrap-anywhere max-w-prose whitespace-pre-wrap text-[0.9375rem] leading-6">
+          {children}
+        </p>
+      ) : (
+        children
+      )}
+    </li>
+  );
+}

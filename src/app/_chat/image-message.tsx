@@ -1,0 +1,91 @@
+import { ExternalLink, ImageOff, X } from "lucide-react";
+import Image from "next/image";
+import { Dialog } from "radix-ui";
+import { useEffect, useRef, useState } from "react";
+import type { Message } from "./message-list-query";
+
+interface ImageMessageProps {
+  message: Message;
+  /** A `blob:` URL shown until the picture is loaded, for the one who has just sent it. */
+  preview: string | null;
+  /** Near the end of the list, which is in view first. */
+  isRecent: boolean;
+}
+
+/** A picture in its frame, which opens it large. */
+export function ImageMessage({ message: { author, url }, preview, isRecent }: ImageMessageProps) {
+  const [isLoaded, setLoaded] = useState(false);
+  const [isBroken, setBroken] = useState(false);
+  const image = useRef<HTMLImageElement>(null);
+  useEffect(() => {
+    // It may have failed before the page was hydrated.
+    if (image.current?.complete) image.current.decode().catch(() => setBroken(true));
+  }, []);
+  const alt = `Image from ${author}`;
+
+  if (!url) return <Unavailable label="This picture was deleted" />;
+  if (isBroken) return <Unavailable label="This picture cannot be shown" href={url} />;
+  return (
+    <Dialog.Root>
+      <Dialog.Trigger
+        className="picture-frame"
+        style={preview && !isLoaded ? { backgroundImage: `url("${preview}")` } : undefined}
+      >
+        <Image
+          ref={image}
+          fill
+          src={url}
+          alt={alt}
+          loading={isRecent ? "eager" : "lazy"}
+          onLoad={() => setLoaded(true)}
+          // With `onError`, next/image would load it anew when the page is hydrated.
+          onErrorCapture={() => setBroken(true)}
+          className="object-cover motion-safe:transition-opacity hover:opacity-90"
+        />
+      </Dialog.Trigger>
+      <Dialog.Portal>
+        <Dialog.Overlay className="fixed inset-0 z-30 bg-black/90 backdrop-blur-md" />
+        <Dialog.Content
+          aria-describedby={undefined}
+          className="fixed inset-0 z-30 flex flex-col pt-[env(safe-area-inset-top)] pb-[max(1rem,env(safe-area-inset-bottom))] text-white outline-none"
+        >
+          <div className="flex items-center gap-1 px-page py-2">
+            <Dialog.Title className="flex-1 truncate font-medium text-sm">{alt}</Dialog.Title>
+            <a
+              href={url}
+              target="_blank"
+              rel="noreferrer"
+              aria-label="Open in a new tab"
+              title="Open in a new tab"
+              className="dialog-control"
+            >
+              <ExternalLink aria-hidden="true" className="size-5" />
+            </a>
+            <Dialog.Close aria-label="Close" title="Close" className="dialog-control">
+              <X aria-hidden="true" className="size-5" />
+            </Dialog.Close>
+          </div>
+          <Dialog.Close tabIndex={-1} aria-hidden="true" className="relative mx-4 flex-1 cursor-zoom-out">
+            <Image fill src={url} alt="" className="object-scale-down" />
+          </Dialog.Close>
+        </Dialog.Content>
+      </Dialog.Portal>
+    </Dialog.Root>
+  );
+}
+
+function Unavailable({ label, href }: { label: string; href?: string }) {
+  return (
+    <div className="picture-frame grid place-items-center border border-line">
+      <p className="flex flex-col items-center gap-2 p-4 text-center text-muted text-sm">
+        <ImageOff aria-hidden="true" className="size-6" />
+        {label}
+        {href && (
+          <a href={href} target="_blank" rel="noreferrer" className="text-accent underline">
+            Open the file
+          </a>
+        )}
+      </p>
+    </div>
+  );
+}

@@ -1,0 +1,115 @@
+import { ArrowDown } from "lucide-react";
+import { type RefObject, useRef, useState } from "react";
+import type { Upload } from "~/client/upload-queue";
+import { EntryItem } from "./entry-item";
+import { ImageMessage } from "./image-message";
+import { ImageUpload } from "./image-upload";
+import { MessageListState } from "./message-list-state";
+import { OlderMessages } from "./older-messages";
+import { startsRun } from "./runs";
+import { awayFromLatest, useKeptPlace } from "./use-kept-place";
+import type { Messages } from "./use-messages";
+
+interface MessageListProps extends Messages {
+  ref: RefObject<HTMLElement | null>;
+  author: string;
+  uploads: readonly Upload[];
+  onRetry: (id: number) => void;
+  onRemove: (id: number) => void;
+}
+
+// Whoever has no mouse scrolls by focusing the list.
+const scrollableByKeyboard = { tabIndex: 0 };
+
+/**
+ * The conversation, oldest first, then the visitor's uploads in the place where they will appear.
+ *
+ * `flex-col-reverse` puts the scroller's origin at the bottom: the newest message is in view from the first paint, stays
+ * there when others arrive, and older ones are added above without moving anything.
+ */
+export function MessageList({ ref, author, messages, query, uploads, onRetry, onRemove }: MessageListProps) {
+  const list = useRef<HTMLOListElement>(null);
+  useKeptPlace(ref, list);
+  // The button that is pressed goes away, and the focus would go with it.
+  const keepFocus = (action: (id: number) => void) => (id: number) => {
+    action(id);
+    ref.current?.focus({ preventScroll: true });
+  };
+  const newestId = messages.at(-1)?._id ?? "";
+  const [newestWhenLeft, setNewestWhenLeft] = useState<string | null>(null);
+
+  const shown = new Set(messages.map(({ storageId }) => storageId));
+  const outgoing = uploads.filter(({ state, storageId }) => state !== "done" && !(storageId && shown.has(storageId)));
+  const previewOf = (storageId: string | null) =>
+    uploads.find((upload) => storageId && upload.storageId === storageId)?.previewUrl ?? null;
+
+  const entries = [
+    ...messages.map((message) => ({ author: message.author, at: message._creationTime, message, upload: null })),
+    ...outgoing.map((upload) => ({ author, at: upload.addedAt, message: null, upload })),
+  ];
+
+  return (
+    <div className="relative min-h-0 flex-1">
+      <section
+        {...scrollableByKeyboard}
+        ref={ref}
+        role="log"
+        aria-label="Messages"
+        // Read what arrives at the end, not what is loaded above.
+        aria-live={newestWhenLeft === null ? "polite" : "off"}
+        aria-relevant="additions"
+        onScroll={({ currentTarget }) =>
+          setNewestWhenLeft((current) => (awayFromLatest(currentTarget) ? (current ?? newestId) : null))
+        }
+        className="flex h-full flex-col-reverse overflow-y-auto overscroll-contain px-page [overflow-anchor:none] focus-visible:-outline-offset-2"
+      >
+        {entries.length === 0 ? (
+          <MessageListState query={query} />
+        ) : (
+          <div className="column mb-auto flex-none pb-5">
+            <OlderMessages query={query} scroller={ref} />
+            <ol ref={list} className="grid grid-cols-[repeat(auto-fill,min(16rem,100%))] items-end gap-x-2 pl-12">
+              {entries.map((entry, index) => (
+                <EntryItem
+                  key={entry.message?._id ?? entry.upload?.id}
+                  author={entry.author}
+                  at={entry.at}
+                  isFirstOfRun={startsRun(entry, entries[index - 1])}
+                  isText={entry.message?.format === "text"}
+                >
+                  {entry.upload ? (
+                    <ImageUpload upload={entry.upload} onRetry={keepFocus(onRetry)} onRemove={keepFocus(onRemove)} />
+                  ) : entry.message.format === "image" ? (
+                    <ImageMessage
+                      key={entry.message.url}
+                      message={entry.message}
+                      isRecent={index >= entries.length - 9}
+                      preview={previewOf(entry.message.storageId)}
+                    />
+                  ) : (
+                    entry.message.body
+                  )}
+                </EntryItem>
+              ))}
+            </ol>
+          </div>
+        )}
+      </section>
+      <div role="status" className="absolute bottom-4 left-1/2 -translate-x-1/2">
+        {newestWhenLeft !== null && (
+          <button
+            type="button"
+            onClick={() => {
+              ref.current?.scrollTo({ top: 0 });
+              ref.current?.focus();
+            }}
+            className="flex h-11 items-center gap-2 rounded-full border border-line bg-surface px-4 font-medium text-sm shadow-raised hover:bg-sunken"
+          >
+            <ArrowDown aria-hidden="true" className="size-4" />
+            {newestWhenLeft === newestId ? "Latest messages" : "New messages"}
+          </button>
+        )}
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,29 @@
+import type { Metadata, Viewport } from "next";
+import type { ReactNode } from "react";
+import { ApiProvider } from "~/client/provider";
+import "./globals.css";
+
+export const metadata: Metadata = {
+  title: "Chat",
+  description: "Send messages and pictures to everyone on this page.",
+};
+
+export const viewport: Viewport = {
+  viewportFit: "cover",
+  // The on-screen keyboard shrinks the page, so that the composer stays above it.
+  interactiveWidget: "resizes-content",
+  themeColor: [
+    { media: "(prefers-color-scheme: light)", color: "#fafbfc" },
+    { media: "(prefers-color-scheme: dark)", color: "#101318" },
+  ],
+};
+
+export default function RootLayout({ children }: { children: ReactNode }) {
+  return (
+    <html lang="en">
+      <body className="font-sans">
+        <ApiProvider>{children}</ApiProvider>
+      </body>
+    </html>
+  );
+}

@@ -1,0 +1,23 @@
+import "server-only";
+import { dehydrate, HydrationBoundary } from "@tanstack/react-query";
+import { createTRPCOptionsProxy } from "@trpc/tanstack-react-query";
+import { headers } from "next/headers";
+import { cache, type ReactNode } from "react";
+import { makeQueryClient } from "~/client/query-client";
+import { router } from "~/functions";
+import { createCaller } from "~/server/caller";
+
+/** The cache of the request that is being rendered. */
+export const queryClient = cache(makeQueryClient);
+
+/** Calls functions from a server component, without HTTP: `queryClient().prefetchQuery(api.files.list.queryOptions())` */
+export const api = createTRPCOptionsProxy({
+  router,
+  queryClient,
+  ctx: async () => createCaller({ method: "GET", headers: await headers() }),
+});
+
+/** Hands what was prefetched to the client components below, so that they render with it at once. */
+export function Prefetched({ children }: { children: ReactNode }) {
+  return <HydrationBoundary state={dehydrate(queryClient())}>{children}</HydrationBoundary>;
+}

@@ -1,0 +1,19 @@
+import { QueryClient } from "@tanstack/react-query";
+import superjson from "superjson";
+
+/** A cache for one browser tab, or for one request on the server. */
+export function makeQueryClient(): QueryClient {
+  return new QueryClient({
+    defaultOptions: {
+      dehydrate: { serializeData: superjson.serialize },
+      hydrate: { deserializeData: superjson.deserialize },
+      queries: {
+        // What the server prefetched is not fetched again on arrival.
+        staleTime: 5_000,
+        // Ask rather than trust the browser's guess: without a network, localhost still answers.
+        networkMode: "always",
+      },
+      mutations: { networkMode: "always" },
+    },
+  });
+}

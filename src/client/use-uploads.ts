@@ -1,0 +1,42 @@
+"use client";
+
+import { useEffect, useRef, useState, useSyncExternalStore } from "react";
+import { createUploadQueue, type UploadQueueOptions } from "./upload-queue";
+
+/**
+ * A queue of files for one component. Uploads that are under way stop with it, and leaving the page meanwhile asks first.
+ *
+ * @example
+ * const { uploads, add, retry, remove } = useUploads({
+ *   generateUploadUrl: () => client.files.generateUploadUrl.mutate(),
+ *   onUploaded: async ({ storageId, file }) => {
+ *     await client.files.saveFile.mutate({ storageId, name: file.name });
+ *   },
+ * });
+ */
+export function useUploads(options: UploadQueueOptions) {
+  const current = useRef(options);
+  useEffect(() => {
+    current.current = options;
+  });
+  const [queue] = useState(() =>
+    createUploadQueue({
+      concurrency: options.concurrency,
+      generateUploadUrl: () => current.current.generateUploadUrl(),
+      onUploaded: (upload) => current.current.onUploaded(upload),
+      refuse: (file) => current.current.refuse?.(file) ?? null,
+    }),
+  );
+  const uploads = useSyncExternalStore(queue.subscribe, queue.getSnapshot, queue.getSnapshot);
+  useEffect(() => () => queue.getSnapshot().forEach(({ id }) => void queue.remove(id)), [queue]);
+
+  const isBusy = uploads.some(({ state }) => state !== "done" && state !== "failed");
+  useEffect(() => {
+    if (!isBusy) return;
+    const ask = (event: BeforeUnloadEvent) => event.preventDefault();
+    window.addEventListener("beforeunload", ask);
+    return () => window.removeEventListener("beforeunload", ask);
+  }, [isBusy]);
+
+  return { uploads, add: queue.add, retry: queue.retry, remove: queue.remove };
+}

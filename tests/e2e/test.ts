@@ -1,0 +1,51 @@
+import { type BrowserContext, type BrowserContextOptions, test as base, expect, type Page } from "@playwright/test";
+import { type App, startApp } from "./app";
+
+interface Visitor extends BrowserContextOptions {
+  /** Under which they write; otherwise the page makes one up. */
+  name?: string;
+}
+
+interface TestFixtures {
+  /** Opens the chat as a visitor with a browser window, cookies and storage of their own. */
+  visit: (visitor?: Visitor) => Promise<Page>;
+  /** What the tests of a file provoke in the browser's console. Anything else that is reported there fails a test. */
+  expectedInConsole: RegExp;
+}
+
+/** Tests that each find an empty chat, in an app of the worker's own. */
+export const test = base.extend<TestFixtures, { app: App }>({
+  app: [
+    async ({ browserName: _ }, use) => {
+      const app = await startApp();
+      await use(app);
+      await app.stop();
+    },
+    { scope: "worker" },
+  ],
+
+  expectedInConsole: [/^never$/, { option: true }],
+
+  visit: async ({ app, browser, expectedInConsole }, use) => {
+    await app.database.query("TRUNCATE messages");
+    const complaints: string[] = [];
+    const contexts: BrowserContext[] = [];
+    await use(async ({ name, ...options } = {}) => {
+      const localStorage = name ? [{ name: "author", value: name }] : [];
+      const storageState = { cookies: [], origins: [{ origin: app.origin, localStorage }] };
+      const context = await browser.newContext({ baseURL: app.origin, storageState, ...options });
+      contexts.push(context);
+      context.on("weberror", (error) => complaints.push(String(error.error())));
+      context.on("console", (message) => {
+        if (message.type() === "error") complaints.push(`${message.text()} (${message.location().url})`);
+      });
+      const page = await context.newPage();
+      await page.goto("/");
+      return page;
+    });
+    for (const context of contexts) await context.close();
+    expect(complaints.filter((complaint) => !expectedInConsole.test(complaint))).toEqual([]);
+  },
+});
+
+export { expect };
