@@ -1,10 +1,19 @@
 import { router } from "~/functions";
-import { createCaller } from "~/server/caller";
+import { createSystemCaller } from "~/server/caller";
 import { upload } from "~/server/storage/upload/upload";
 import { t } from "~/server/trpc";
 
-/** The functions of the app, called as tRPC calls them. */
-export const api = t.createCallerFactory(router)(createCaller(new Headers()));
+const call = t.createCallerFactory(router);
+
+/** The functions of the app, called as tRPC calls them, by nobody in particular. */
+export const api = call(createSystemCaller());
+
+/** The same, called by somebody. */
+export const apiOf = (subject: string) =>
+  call({
+    ...createSystemCaller(),
+    identity: async () => ({ tokenIdentifier: `test|${subject}`, subject, issuer: "test" }),
+  });
 
 /** POSTs `body` to an upload URL, without a server. */
 export function post(url: string, body: BodyInit | null, headers: HeadersInit = {}): Promise<Response> {
@@ -13,8 +22,8 @@ export function post(url: string, body: BodyInit | null, headers: HeadersInit = 
 }
 
 /** Uploads a file through the whole flow and returns its storage id. */
-export async function uploadFile(body: BodyInit, contentType = "image/png"): Promise<string> {
-  const response = await post(await api.files.generateUploadUrl(), body, { "Content-Type": contentType });
+export async function uploadFile(body: BodyInit, contentType = "image/png", by = api): Promise<string> {
+  const response = await post(await by.files.generateUploadUrl(), body, { "Content-Type": contentType });
   const answer: { storageId: string } = await response.json();
   return answer.storageId;
 }

@@ -1,8 +1,15 @@
 import { TRPCError } from "@trpc/server";
 import { z } from "zod";
+import { requireIdentity } from "~/server/auth/require-identity";
 import { mutation, query } from "~/server/builders";
+import type { MutationCtx, QueryCtx } from "~/server/context";
 import { pageArgs, paginate } from "~/server/pagination";
 import { storageId } from "~/server/storage/storage-id";
+
+const userQuery = query.use(requireIdentity);
+const userMutation = mutation.use(requireIdentity);
+
+const name = z.string().trim().min(1).max(255);
 
 /** A URL that takes one file of at most `maxSize` bytes and one of `contentTypes`, as `["image/*"]`. */
 export const generateUploadUrl = mutation({
@@ -11,28 +18,31 @@ export const generateUploadUrl = mutation({
 });
 
 export const saveFile = mutation({
-  args: { storageId: storageId(), name: z.string().trim().min(1).max(255) },
+  args: { storageId: storageId(), name },
   handler: async (ctx, { storageId, name }) => {
-    const file = await ctx.db.system.get(storageId);
-    if (!file) throw notFound(storageId);
-    const { size, contentType } = file;
-    return ctx.db.file.create({ data: { storageId, name, size, contentType } });
+    const { size, contentType } = await ctx.storage.claim(storageId);
+    return ctx.db.file.create({ data: { storageId, name, size, contentType, owner: await ownerOf(ctx) } });
   },
 });
 
-/** A page of files, newest first. */
-export const list = query({
+/** A page of the caller's files, newest first. */
+export const list = userQuery({
   args: pageArgs,
   handler: async (ctx, page) => {
-    const { rows, nextCursor } = await paginate(page, (keyset) =>
-      ctx.db.file.findMany({ ...keyset, orderBy: { id: "desc" } }),
+    const owner = ctx.identity.tokenIdentifier;
+    const { rows, nextCursor } = await paginate(page, ({ take, where }) =>
+      ctx.db.file.findMany({ where: { owner, ...where }, take, orderBy: { id: "desc" } }),
     );
-    const files = rows.map(async (file) => ({ ...file, url: await ctx.storage.getUrl(file.storageId) }));
+    const files = rows.map(async (file) => ({
+      ...file,
+      url: await ctx.storage.getUrl(file.storageId),
+      downloadUrl: await ctx.storage.getUrl(file.storageId, { downloadAs: file.name }),
+    }));
     return { page: await Promise.all(files), nextCursor };
   },
 });
 
-/** A URL of the file, or `null`. `expiresIn` is in milliseconds. */
+/** A URL of one of the caller's files, or `null`. `expiresIn` is in milliseconds. */
 export const getUrl = query({
   args: {
     storageId: storageId(),
@@ -43,19 +53,30 @@ export const getUrl = query({
       .optional(),
     downloadAs: z.string().min(1).max(255).optional(),
   },
-  handler: (ctx, { storageId, ...options }) => ctx.storage.getUrl(storageId, options),
+  handler: async (ctx, { storageId, ...options }) =>
+    (await isOwn(ctx, storageId)) ? ctx.storage.getUrl(storageId, options) : null,
 });
 
 export const getMetadata = query({
   args: { storageId: storageId() },
-  handler: (ctx, { storageId }) => ctx.db.system.get(storageId),
+  handler: async (ctx, { storageId }) => ((await isOwn(ctx, storageId)) ? ctx.db.system.get(storageId) : null),
+});
+
+export const rename = userMutation({
+  args: { storageId: storageId(), name },
+  handler: async (ctx, { storageId, name }) => {
+    const where = { storageId, owner: ctx.identity.tokenIdentifier };
+    const { count } = await ctx.db.file.updateMany({ where, data: { name } });
+    if (count === 0) throw notFound(storageId);
+  },
 });
 
 /** Deletes the row and the file together. */
-const deleteFile = mutation({
+const deleteFile = userMutation({
   args: { storageId: storageId() },
   handler: async (ctx, { storageId }) => {
-    const { count } = await ctx.db.file.deleteMany({ where: { storageId } });
+    const where = { storageId, owner: ctx.identity.tokenIdentifier };
+    const { count } = await ctx.db.file.deleteMany({ where });
     if (count === 0) throw notFound(storageId);
     await ctx.storage.delete(storageId);
   },
@@ -63,5 +84,14 @@ const deleteFile = mutation({
 
 export { deleteFile as delete };
 
+const ownerOf = async (ctx: Pick<QueryCtx | MutationCtx, "auth">) =>
+  (await ctx.auth.getUserIdentity())?.tokenIdentifier ?? null;
+
+/** Files uploaded without an identity belong to those without one who know the id. */
+async function isOwn(ctx: QueryCtx, id: string): Promise<boolean> {
+  const file = await ctx.db.storage.findUnique({ where: { id }, select: { owner: true } });
+  return file !== null && file.owner === (await ownerOf(ctx));
+}
+
 const notFound = (storageId: string) =>
-  new TRPCError({ code: "NOT_FOUND", message: `There is no file ${storageId}; it may have been deleted` });
+  new TRPCError({ code: "NOT_FOUND", message: `There is no file ${storageId} of yours; it may have been deleted` });

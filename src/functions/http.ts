@@ -7,6 +7,7 @@ import { httpRouter } from "~/server/http/http-router";
 import { pathSuffix } from "~/server/http/path-suffix";
 import { storageId } from "~/server/storage/storage-id";
 import { parseDigests } from "~/server/storage/upload/upload-headers";
+import * as images from "./images";
 import * as messages from "./messages";
 
 /** The HTTP API, served below `/http`. */
@@ -19,7 +20,13 @@ const open = cors({
   headers: ["Content-Type", "Digest"],
 });
 
-const sendImage = httpAction(async (ctx, request) => {
+/** Anyone may call these, but not without end. */
+const limitedAction = httpAction.use(async (ctx) => {
+  await ctx.limitRate("http");
+  return {};
+});
+
+const sendImage = limitedAction(async (ctx, request) => {
   // Everything that can be refused is refused before a byte is stored.
   const { author } = parseArgs(z.object({ author: messages.author }), query(request));
   const contentType = request.headers.get("content-type") ?? "";
@@ -47,7 +54,18 @@ const getImage = httpAction(async (ctx, request) => {
 });
 http.route(open({ path: "/getImage", method: "GET", handler: getImage }));
 
-const postMessage = httpAction(async (ctx, request) => {
+/** Access control at serving time: the owner's, by session or Bearer token. */
+const getPrivateImage = httpAction(async (ctx, request) => {
+  const identity = await ctx.auth.getUserIdentity();
+  const id = storageId().safeParse(query(request).storageId);
+  const owner = id.success && (await ctx.runQuery(images.ownerOf, { storageId: id.data }));
+  const image = identity && owner === identity.tokenIdentifier ? await ctx.storage.get(id.data ?? "") : null;
+  if (!image) return new Response("Image not found", { status: 404 });
+  return new Response(image, { headers: { "Cache-Control": "private, no-store" } });
+});
+http.route(open({ path: "/getPrivateImage", method: "GET", handler: getPrivateImage }));
+
+const postMessage = limitedAction(async (ctx, request) => {
   const message = parseArgs(z.object({ author: messages.author, body: z.string() }), await json(request));
   await ctx.runMutation(messages.sendOne, message);
   return new Response();

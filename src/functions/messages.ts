@@ -1,6 +1,8 @@
 import { TRPCError } from "@trpc/server";
 import { z } from "zod";
+import { requireIdentity } from "~/server/auth/require-identity";
 import { internalMutation, internalQuery, mutation, query } from "~/server/builders";
+import type { MutationCtx } from "~/server/context";
 import { pageArgs, paginate } from "~/server/pagination";
 import { storageId } from "~/server/storage/storage-id";
 
@@ -13,8 +15,10 @@ export const list = query({
     const { rows, nextCursor } = await paginate(page, (keyset) =>
       ctx.db.message.findMany({ ...keyset, orderBy: { id: "desc" } }),
     );
-    const messages = rows.map(async (message) => ({
+    const me = await ctx.auth.getUserIdentity();
+    const messages = rows.map(async ({ owner, ...message }) => ({
       ...message,
+      isMine: owner !== null && owner === me?.tokenIdentifier,
       url: message.storageId ? await ctx.storage.getUrl(message.storageId) : null,
     }));
     return { page: (await Promise.all(messages)).reverse(), nextCursor };
@@ -24,7 +28,7 @@ export const list = query({
 export const sendMessage = mutation({
   args: { body: z.string().trim().min(1).max(10_000), author },
   handler: async (ctx, { body, author }) => {
-    const message = await ctx.db.message.create({ data: { body, author, format: "text" } });
+    const message = await ctx.db.message.create({ data: { body, author, format: "text", owner: await ownerOf(ctx) } });
     return message.id;
   },
 });
@@ -36,18 +40,33 @@ export const generateUploadUrl = mutation({
 export const sendImage = mutation({
   args: { storageId: storageId(), author },
   handler: async (ctx, { storageId, author }) => {
-    const file = await ctx.db.system.get(storageId);
-    if (!file) throw new TRPCError({ code: "NOT_FOUND", message: `There is no file ${storageId}; upload it first` });
+    const file = await ctx.storage.claim(storageId);
     if (!file.contentType?.startsWith("image/")) {
       throw new TRPCError({
         code: "BAD_REQUEST",
         message: `Only images can be sent, not ${file.contentType ?? "a file without a type"}`,
       });
     }
-    const message = await ctx.db.message.create({ data: { body: storageId, storageId, author, format: "image" } });
+    const message = await ctx.db.message.create({
+      data: { body: storageId, storageId, author, format: "image", owner: await ownerOf(ctx) },
+    });
     return message.id;
   },
 });
+
+/** Only whoever sent a message deletes it, and its image when nothing else shows it. */
+export const deleteMessage = mutation.use(requireIdentity)({
+  args: { messageId: z.uuid() },
+  handler: async (ctx, { messageId }) => {
+    const where = { id: messageId, owner: ctx.identity.tokenIdentifier };
+    const message = await ctx.db.message.findFirst({ where });
+    if (!message) throw new TRPCError({ code: "NOT_FOUND", message: `There is no message ${messageId} of yours` });
+    await ctx.db.message.delete({ where });
+    // The image may be shown or kept elsewhere too; when nothing refers to it any more it is collected.
+  },
+});
+
+const ownerOf = async (ctx: Pick<MutationCtx, "auth">) => (await ctx.auth.getUserIdentity())?.tokenIdentifier ?? null;
 
 /** For the HTTP API, whose messages say where they come from. */
 export const sendOne = internalMutation({

@@ -1,5 +1,7 @@
 import { randomUUID } from "node:crypto";
+import { type Credentials, identify, type UserIdentity } from "./auth/identity";
 import { env } from "./env";
+import { limitRate, type RateLimitName } from "./rate-limit";
 
 /** Who calls a function, and through what: made once per request. */
 export interface Caller {
@@ -7,6 +9,10 @@ export interface Caller {
   requestId: string;
   /** What storage URLs start with, as `https://files.example.com`. */
   origin: string;
+  /** Who it is, found out when first asked. Throws for an invalid token. */
+  identity: () => Promise<UserIdentity | null>;
+  /** Counts a call of a kind. Throws `TOO_MANY_REQUESTS`. */
+  limitRate: (name: RateLimitName) => Promise<void>;
   /** The scheduled function that calls. */
   jobId?: string;
   /** How many functions called one another to come here. */
@@ -22,12 +28,25 @@ export function deeper(caller: Caller): Caller {
   return { ...caller, depth: caller.depth + 1 };
 }
 
-export function createCaller(headers: Headers): Caller {
-  return { requestId: randomUUID(), origin: publicOrigin(headers), depth: 0 };
+export function createCaller(request: Credentials): Caller {
+  let identity: Promise<UserIdentity | null> | undefined;
+  const who = () => {
+    identity ??= identify(request);
+    return identity;
+  };
+  return {
+    requestId: randomUUID(),
+    origin: publicOrigin(request.headers),
+    depth: 0,
+    identity: who,
+    limitRate: async (name) => {
+      await limitRate(name, { identity: (await who())?.tokenIdentifier ?? null, headers: request.headers });
+    },
+  };
 }
 
 /** The caller of a function that no request asked for. */
-export const createSystemCaller = (): Caller => createCaller(new Headers());
+export const createSystemCaller = (): Caller => createCaller({ method: "GET", headers: new Headers() });
 
 /**
  * `APP_ORIGIN`. Only in development, and only without it, what the request names, so that phones and tunnels work; in

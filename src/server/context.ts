@@ -1,3 +1,4 @@
+import type { Auth } from "./auth/require-identity";
 import { type Caller, deeper } from "./caller";
 import { retryOnConflict } from "./conflict";
 import { type ReadDb, readDb, type WriteDb, writeDb } from "./db";
@@ -17,6 +18,7 @@ import { alone, type Transaction, transaction } from "./transaction";
 export interface QueryCtx {
   db: ReadDb;
   storage: StorageReader;
+  auth: Auth;
   /** Runs another query. */
   runQuery: RunQuery;
 }
@@ -25,6 +27,7 @@ export interface QueryCtx {
 export interface MutationCtx {
   db: WriteDb;
   storage: StorageWriter;
+  auth: Auth;
   scheduler: Scheduler;
   /** Runs a query inside the transaction: it sees what the mutation wrote. */
   runQuery: RunQuery;
@@ -35,7 +38,10 @@ export interface MutationCtx {
 /** What an action can do: anything, except to touch the database but through queries and mutations. */
 export interface ActionCtx {
   storage: StorageActionWriter;
+  auth: Auth;
   scheduler: Scheduler;
+  /** Counts a call of this kind by the caller. Throws `TOO_MANY_REQUESTS` after too many in a minute. */
+  limitRate: Caller["limitRate"];
   runQuery: RunQuery;
   /** Runs a mutation in a transaction of its own. */
   runMutation: RunMutation;
@@ -44,7 +50,7 @@ export interface ActionCtx {
 
 function queryCtx(caller: Caller, within?: Transaction): QueryCtx {
   const db = readDb(within);
-  return { db, storage: storageReader(caller, db), runQuery: runQuery(caller, within) };
+  return { db, storage: storageReader(caller, db), auth: authOf(caller), runQuery: runQuery(caller, within) };
 }
 
 export function mutationCtx(caller: Caller, transaction: Transaction): MutationCtx {
@@ -52,6 +58,7 @@ export function mutationCtx(caller: Caller, transaction: Transaction): MutationC
   return {
     db,
     storage: storageWriter(caller, db, transaction),
+    auth: authOf(caller),
     scheduler: scheduler(caller, transaction),
     runQuery: runQuery(caller, transaction),
     runMutation: (fn, ...[args]) =>
@@ -62,12 +69,16 @@ export function mutationCtx(caller: Caller, transaction: Transaction): MutationC
 export function actionCtx(caller: Caller): ActionCtx {
   return {
     storage: storageActionWriter(caller, readDb(), alone),
+    auth: authOf(caller),
     scheduler: scheduler(caller, alone),
+    limitRate: caller.limitRate,
     runQuery: runQuery(caller),
     runMutation: runMutation(caller),
     runAction: runAction(caller),
   };
 }
+
+const authOf = (caller: Caller): Auth => ({ getUserIdentity: caller.identity });
 
 export function runQuery(caller: Caller, within?: Transaction): RunQuery {
   return (fn, ...[args]) => fn[definition].handle(queryCtx(deeper(caller), within), args);

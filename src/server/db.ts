@@ -14,7 +14,20 @@ const readOperations = [
 ] as const;
 const rawReads = ["$queryRaw", "$queryRawUnsafe"] as const;
 /** The kit's own tables, of no use to functions. */
-const hidden = ["unownedBlob", "spentUpload", "scheduledFunction", "endedJob", "systemState"] as const;
+const hidden = [
+  "unownedBlob",
+  "spentUpload",
+  "scheduledFunction",
+  "endedJob",
+  "systemState",
+  "session",
+  "account",
+  "verification",
+  "jwks",
+  "rateLimit",
+] as const;
+/** Functions read these, and only the kit writes them. */
+const readOnly = ["storage", "user"] as const;
 
 type Hidden = (typeof hidden)[number] | "$transaction";
 type Model = Exclude<keyof Client, `$${string}` | Hidden | symbol>;
@@ -25,8 +38,9 @@ export type ReadDb = { readonly [M in Model]: Reads<M> } & Pick<Client, (typeof 
     readonly system: SystemTables;
   };
 
-/** `ctx.db` of a mutation: Prisma's client for the mutation's transaction. `storage` is the one table it cannot write. */
-export type WriteDb = Omit<Client, Hidden | "storage"> & Pick<ReadDb, "storage" | "system">;
+/** `ctx.db` of a mutation: Prisma's client for the mutation's transaction. It cannot write `storage` and `user`. */
+export type WriteDb = Omit<Client, Hidden | (typeof readOnly)[number]> &
+  Pick<ReadDb, (typeof readOnly)[number] | "system">;
 
 type Run = Transaction["run"];
 /** A call or property access that waits to be replayed on a client, as `.message.findMany(…)`. */
@@ -61,8 +75,11 @@ export function readDb(within?: Transaction): ReadDb {
 /** A mutation's client: opens its transaction with the first statement. */
 export function writeDb({ run }: Transaction): WriteDb {
   return replayed<WriteDb>(run, run, (target, operation = "") => {
-    if (target === "storage" && !(readOperations as readonly string[]).includes(operation)) {
-      throw new Error(`Cannot call ctx.db.storage.${operation}: system tables are read-only; use ctx.storage`);
+    if (
+      (readOnly as readonly string[]).includes(target) &&
+      !(readOperations as readonly string[]).includes(operation)
+    ) {
+      throw new Error(`Cannot call ctx.db.${target}.${operation}: system tables are read-only`);
     }
   });
 }

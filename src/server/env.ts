@@ -24,14 +24,31 @@ export const env = createEnv({
         error: "each secret needs 32 characters or more; `openssl rand -base64 32` makes one",
       }),
     APP_ORIGIN: production ? origin : origin.optional(),
+    /** The issuer of the app's own sessions and tokens: part of every owner's name, so never change it. */
+    AUTH_OWN_ISSUER: z.string().min(1).default("next-trpc-storage"),
+    /** The issuer of others' Bearer tokens; more in src/functions/auth.config.ts. */
+    AUTH_ISSUER: z.url({ error: "put the issuer's URL there, exactly as its tokens have it" }).optional(),
+    AUTH_AUDIENCE: z.string().min(1).optional(),
+    AUTH_JWKS_URL: z.url().optional(),
     /** Origins whose pages may call the shipped HTTP actions. */
     CLIENT_ORIGIN: z.string().optional(),
     /** Guards `/api/cron`. */
     CRON_SECRET: z.string().min(16, { error: "put 16 random characters or more there" }).optional(),
-    STORAGE_DRIVER: z.enum(["disk"], { error: 'put "disk" there, or leave it out' }).default("disk"),
     STORAGE_DISK_PATH: z.string().min(1).default(".data/storage"),
     /** Who may keep files that were served: the browser, or with `public` also a CDN in front. */
     STORAGE_CACHE: z.enum(["private", "public"], { error: 'put "private" or "public" there' }).default("private"),
+    /** Proxies in front that may name the client's address. */
+    TRUST_PROXY: z.coerce.number().int().nonnegative().default(0),
+    /** Upload URLs, sign-ins and calls of open HTTP actions a minute, of one identity or address. */
+    RATE_LIMIT_UPLOADS: z.coerce.number().int().positive().default(600),
+    RATE_LIMIT_SIGN_IN: z.coerce.number().int().positive().default(30),
+    RATE_LIMIT_HTTP: z.coerce.number().int().positive().default(600),
+    /** Bytes that one identity may store. */
+    STORAGE_QUOTA: z.coerce
+      .number()
+      .int()
+      .nonnegative()
+      .default(100 * 1024 ** 3),
     /** Hours that a file may exist before it is collected when no row refers to it. */
     UNREFERENCED_GRACE_HOURS: z.coerce.number().int().nonnegative().default(24),
     /** Milliseconds an upload may go without a byte. */

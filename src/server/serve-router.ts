@@ -1,7 +1,9 @@
 import type { AnyTRPCRouter } from "@trpc/server";
 import { fetchRequestHandler } from "@trpc/server/adapters/fetch";
+import { refuseForeign } from "./auth/identity";
 import { createCaller } from "./caller";
 import { limitBody } from "./http/limit-body";
+import { RateLimited } from "./rate-limit";
 
 /** Bytes of one request: arguments are JSON, files go to upload URLs. */
 const maxBody = 1024 * 1024;
@@ -9,13 +11,22 @@ const maxBody = 1024 * 1024;
 /** Serves the functions of `router` at `/api/trpc`. */
 export function serveRouter(router: AnyTRPCRouter) {
   return (request: Request): Promise<Response> => {
-    const caller = createCaller(request.headers);
+    const caller = createCaller(request);
     return fetchRequestHandler({
       endpoint: "/api/trpc",
       req: limitBody(request, maxBody),
       router,
-      createContext: () => caller,
+      async createContext() {
+        refuseForeign(request);
+        // Not only where a function asks: a caller whose token is refused should learn it.
+        if (request.headers.has("authorization")) await caller.identity();
+        return caller;
+      },
       maxBatchSize: 50,
+      responseMeta({ errors }) {
+        const limited = errors.find((error) => error instanceof RateLimited);
+        return limited ? { headers: { "Retry-After": String(limited.retryAfter) } } : {};
+      },
       onError({ error, path }) {
         if (error.code === "INTERNAL_SERVER_ERROR")
           console.error(`Request ${caller.requestId} to ${path} failed:`, error);

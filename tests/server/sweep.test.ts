@@ -10,7 +10,7 @@ import { claimUpload, listUpload } from "~/server/storage/ledger";
 import { findLooseReferences, findReferences } from "~/server/storage/references";
 import { newStorageId } from "~/server/storage/storage-id";
 import { sweep, sweepBlobs } from "~/server/storage/sweep";
-import { api, uploadFile } from "../caller";
+import { api, apiOf, uploadFile } from "../caller";
 
 /** The keys of all blobs on the disk. */
 async function stored(): Promise<string[]> {
@@ -48,10 +48,10 @@ beforeEach(async () => {
 describe("sweepBlobs", () => {
   test("deletes the bytes of deleted files and of dead uploads, and no others", async () => {
     const [kept, deleted] = await Promise.all([uploadFile("kept"), uploadFile("deleted")]);
-    await api.files.saveFile({ storageId: deleted, name: "a" });
+    await apiOf("ann").files.saveFile({ storageId: deleted, name: "a" });
     await listedUpload();
     await prisma.$executeRaw`UPDATE "_unowned_blobs" SET "deleteAfter" = now()`;
-    await api.files.delete({ storageId: deleted });
+    await apiOf("ann").files.delete({ storageId: deleted });
     await vi.waitFor(async () => expect(await prisma.unownedBlob.count()).toBe(0));
     const { blobKey } = await prisma.storage.findUniqueOrThrow({ where: { id: kept }, omit: { blobKey: false } });
     expect(await stored()).toEqual([blobKey]);
@@ -167,6 +167,8 @@ describe("references", () => {
   test("are the foreign keys to _storage", async () => {
     expect(await findReferences(prisma)).toEqual([
       { table: "files", column: '"storageId"' },
+      { table: "images", column: '"storageId"' },
+      { table: "images", column: '"thumbnailId"' },
       { table: "messages", column: '"storageId"' },
     ]);
   });

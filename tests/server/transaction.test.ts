@@ -1,13 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { mutation, query } from "~/server/builders";
-import { createCaller } from "~/server/caller";
+import { createSystemCaller } from "~/server/caller";
 import { runMutation, runQuery } from "~/server/context";
 import { pool, prisma } from "~/server/database";
 import { blobs } from "~/server/storage/driver";
 import { sweepBlobs } from "~/server/storage/sweep";
 import { uploadFile } from "../caller";
 
-const caller = createCaller(new Headers());
+const caller = createSystemCaller();
 const run = runMutation(caller);
 const read = runQuery(caller);
 
@@ -69,7 +69,7 @@ describe("mutation", () => {
   test("that touches no table, opens no transaction", async () => {
     let acquired = 0;
     pool.on("acquire", () => acquired++);
-    await run(mutation({ handler: (ctx) => ctx.storage.generateUploadUrl() }));
+    await run(mutation({ handler: () => "nothing" }));
     expect(acquired).toBe(0);
     await run(mutation({ handler: (ctx) => ctx.db.message.count() }));
     expect(acquired).toBe(1);

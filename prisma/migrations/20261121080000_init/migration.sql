@@ -15,6 +15,8 @@ CREATE TABLE "_storage" (
     "size" BIGINT NOT NULL,
     "contentType" TEXT,
     "blobKey" TEXT NOT NULL,
+    "owner" TEXT,
+    "claimed" BOOLEAN NOT NULL DEFAULT false,
 
     CONSTRAINT "_storage_pkey" PRIMARY KEY ("_id")
 );
@@ -69,10 +71,90 @@ CREATE TABLE "_system_state" (
 );
 
 -- CreateTable
+CREATE TABLE "_users" (
+    "_id" TEXT NOT NULL,
+    "name" TEXT NOT NULL,
+    "email" TEXT NOT NULL,
+    "emailVerified" BOOLEAN NOT NULL DEFAULT false,
+    "image" TEXT,
+    "isAnonymous" BOOLEAN,
+    "createdAt" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    "updatedAt" TIMESTAMPTZ(3) NOT NULL,
+
+    CONSTRAINT "_users_pkey" PRIMARY KEY ("_id")
+);
+
+-- CreateTable
+CREATE TABLE "_sessions" (
+    "_id" TEXT NOT NULL,
+    "token" TEXT NOT NULL,
+    "expiresAt" TIMESTAMPTZ(3) NOT NULL,
+    "ipAddress" TEXT,
+    "userAgent" TEXT,
+    "createdAt" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    "updatedAt" TIMESTAMPTZ(3) NOT NULL,
+    "userId" TEXT NOT NULL,
+
+    CONSTRAINT "_sessions_pkey" PRIMARY KEY ("_id")
+);
+
+-- CreateTable
+CREATE TABLE "_accounts" (
+    "_id" TEXT NOT NULL,
+    "accountId" TEXT NOT NULL,
+    "providerId" TEXT NOT NULL,
+    "accessToken" TEXT,
+    "refreshToken" TEXT,
+    "idToken" TEXT,
+    "accessTokenExpiresAt" TIMESTAMPTZ(3),
+    "refreshTokenExpiresAt" TIMESTAMPTZ(3),
+    "scope" TEXT,
+    "password" TEXT,
+    "createdAt" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    "updatedAt" TIMESTAMPTZ(3) NOT NULL,
+    "userId" TEXT NOT NULL,
+
+    CONSTRAINT "_accounts_pkey" PRIMARY KEY ("_id")
+);
+
+-- CreateTable
+CREATE TABLE "_verifications" (
+    "_id" TEXT NOT NULL,
+    "identifier" TEXT NOT NULL,
+    "value" TEXT NOT NULL,
+    "expiresAt" TIMESTAMPTZ(3) NOT NULL,
+    "createdAt" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    "updatedAt" TIMESTAMPTZ(3) NOT NULL,
+
+    CONSTRAINT "_verifications_pkey" PRIMARY KEY ("_id")
+);
+
+-- CreateTable
+CREATE TABLE "_jwks" (
+    "_id" TEXT NOT NULL,
+    "publicKey" TEXT NOT NULL,
+    "privateKey" TEXT NOT NULL,
+    "createdAt" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    "expiresAt" TIMESTAMPTZ(3),
+
+    CONSTRAINT "_jwks_pkey" PRIMARY KEY ("_id")
+);
+
+-- CreateTable
+CREATE TABLE "_rate_limits" (
+    "key" VARCHAR(255) NOT NULL,
+    "points" INTEGER NOT NULL DEFAULT 0,
+    "expire" BIGINT,
+
+    CONSTRAINT "_rate_limits_pkey" PRIMARY KEY ("key")
+);
+
+-- CreateTable
 CREATE TABLE "messages" (
     "_id" UUID NOT NULL,
     "_creationTime" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
     "author" TEXT NOT NULL,
+    "owner" TEXT,
     "body" TEXT NOT NULL,
     "format" "MessageFormat" NOT NULL,
     "storageId" UUID,
@@ -87,9 +169,26 @@ CREATE TABLE "files" (
     "name" TEXT NOT NULL,
     "size" BIGINT NOT NULL,
     "contentType" TEXT,
+    "owner" TEXT,
     "storageId" UUID NOT NULL,
 
     CONSTRAINT "files_pkey" PRIMARY KEY ("_id")
+);
+
+-- CreateTable
+CREATE TABLE "images" (
+    "_id" UUID NOT NULL,
+    "_creationTime" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    "title" TEXT NOT NULL,
+    "description" TEXT,
+    "uploadedBy" TEXT NOT NULL,
+    "originalUrl" TEXT,
+    "contentType" TEXT NOT NULL,
+    "size" BIGINT NOT NULL,
+    "storageId" UUID NOT NULL,
+    "thumbnailId" UUID,
+
+    CONSTRAINT "images_pkey" PRIMARY KEY ("_id")
 );
 
 -- CreateIndex
@@ -97,6 +196,9 @@ CREATE UNIQUE INDEX "_storage_blobKey_key" ON "_storage"("blobKey");
 
 -- CreateIndex
 CREATE INDEX "_storage__creationTime__id_idx" ON "_storage"("_creationTime", "_id");
+
+-- CreateIndex
+CREATE INDEX "_storage_owner_idx" ON "_storage"("owner");
 
 -- CreateIndex
 CREATE INDEX "_unowned_blobs_deleteAfter_idx" ON "_unowned_blobs"("deleteAfter");
@@ -117,16 +219,61 @@ CREATE INDEX "_scheduled_functions__creationTime__id_idx" ON "_scheduled_functio
 CREATE UNIQUE INDEX "_scheduled_functions_cron_scheduledTime_key" ON "_scheduled_functions"("cron", "scheduledTime");
 
 -- CreateIndex
+CREATE UNIQUE INDEX "_users_email_key" ON "_users"("email");
+
+-- CreateIndex
+CREATE UNIQUE INDEX "_sessions_token_key" ON "_sessions"("token");
+
+-- CreateIndex
+CREATE INDEX "_sessions_userId_idx" ON "_sessions"("userId");
+
+-- CreateIndex
+CREATE INDEX "_accounts_userId_idx" ON "_accounts"("userId");
+
+-- CreateIndex
+CREATE INDEX "_verifications_identifier_idx" ON "_verifications"("identifier");
+
+-- CreateIndex
+CREATE INDEX "_rate_limits_expire_idx" ON "_rate_limits"("expire");
+
+-- CreateIndex
 CREATE INDEX "messages_storageId_idx" ON "messages"("storageId");
 
 -- CreateIndex
 CREATE INDEX "messages_author__id_idx" ON "messages"("author", "_id");
 
 -- CreateIndex
+CREATE INDEX "messages_owner_idx" ON "messages"("owner");
+
+-- CreateIndex
 CREATE UNIQUE INDEX "files_storageId_key" ON "files"("storageId");
+
+-- CreateIndex
+CREATE INDEX "files_owner__id_idx" ON "files"("owner", "_id");
+
+-- CreateIndex
+CREATE UNIQUE INDEX "images_storageId_key" ON "images"("storageId");
+
+-- CreateIndex
+CREATE UNIQUE INDEX "images_thumbnailId_key" ON "images"("thumbnailId");
+
+-- CreateIndex
+CREATE INDEX "images_uploadedBy__id_idx" ON "images"("uploadedBy", "_id");
+
+-- AddForeignKey
+ALTER TABLE "_sessions" ADD CONSTRAINT "_sessions_userId_fkey" FOREIGN KEY ("userId") REFERENCES "_users"("_id") ON DELETE CASCADE ON UPDATE CASCADE;
+
+-- AddForeignKey
+ALTER TABLE "_accounts" ADD CONSTRAINT "_accounts_userId_fkey" FOREIGN KEY ("userId") REFERENCES "_users"("_id") ON DELETE CASCADE ON UPDATE CASCADE;
 
 -- AddForeignKey
 ALTER TABLE "messages" ADD CONSTRAINT "messages_storageId_fkey" FOREIGN KEY ("storageId") REFERENCES "_storage"("_id") ON DELETE SET NULL ON UPDATE CASCADE;
 
 -- AddForeignKey
 ALTER TABLE "files" ADD CONSTRAINT "files_storageId_fkey" FOREIGN KEY ("storageId") REFERENCES "_storage"("_id") ON DELETE CASCADE ON UPDATE CASCADE;
+
+-- AddForeignKey
+ALTER TABLE "images" ADD CONSTRAINT "images_storageId_fkey" FOREIGN KEY ("storageId") REFERENCES "_storage"("_id") ON DELETE CASCADE ON UPDATE CASCADE;
+
+-- AddForeignKey
+ALTER TABLE "images" ADD CONSTRAINT "images_thumbnailId_fkey" FOREIGN KEY ("thumbnailId") REFERENCES "_storage"("_id") ON DELETE SET NULL ON UPDATE CASCADE;

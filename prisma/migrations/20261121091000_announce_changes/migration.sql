@@ -23,7 +23,8 @@ BEGIN
   FOR watched IN
     SELECT oid FROM pg_class
     WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace
-      AND relname NOT IN ('_prisma_migrations', '_unowned_blobs', '_spent_uploads', '_ended_jobs', '_system_state')
+      AND relname NOT IN ('_prisma_migrations', '_unowned_blobs', '_spent_uploads', '_ended_jobs', '_system_state', '_rate_limits',
+        '_sessions', '_accounts', '_verifications', '_jwks')
       AND NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = pg_class.oid AND tgname = 'announce_insert')
   LOOP
     EXECUTE format('CREATE TRIGGER "announce_insert" AFTER INSERT ON %s REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION "announce_change"()', watched);

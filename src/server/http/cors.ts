@@ -18,6 +18,8 @@ export interface CorsOptions {
 /** What a route answers pages of other origins with. */
 export interface Cors {
   allows(origin: string): boolean;
+  /** Whether its pages may act with the visitor's cookie. */
+  trusts(origin: string): boolean;
   /** Headers for any answer to an allowed origin. */
   headers(origin: string): Record<string, string>;
   /** Headers for the answer to its preflight. */
@@ -46,6 +48,7 @@ export function cors(options: CorsOptions): (route: Route) => Route {
   });
   const allowed: Cors = {
     allows,
+    trusts: (origin) => credentials && allows(origin),
     headers,
     preflightHeaders: (origin, methods) => ({
       ...headers(origin),

@@ -2,6 +2,7 @@ import { TRPCError } from "@trpc/server";
 import { getHTTPStatusCodeFromError } from "@trpc/server/http";
 import { type Caller, createCaller } from "../caller";
 import { actionCtx } from "../context";
+import { RateLimited } from "../rate-limit";
 import { passivePolicy } from "../storage/serve/file-headers";
 import type { HttpRouter, Lookup, Route } from "./http-router";
 import { limitBody, limitResponse } from "./limit-body";
@@ -11,12 +12,13 @@ const defaultLimit = 20 * 1024 * 1024;
 /** Serves an app's HTTP actions below `mount` (SPEC §5). */
 export function serveHttp(router: HttpRouter, mount = "/http") {
   return async (request: Request): Promise<Response> => {
-    const caller = createCaller(request.headers);
     const url = new URL(request.url);
     const path = url.pathname.slice(mount.length) || "/";
     const found = router.lookup(path, request.method);
     if (!found) return new Response("No matching routes found", { status: 404 });
     if ("allow" in found) return otherMethod(request, found);
+    const { cors } = found.route;
+    const caller = createCaller({ method: request.method, headers: request.headers, trusts: cors?.trusts });
     // Actions see the public origin, not the one the server listens on.
     const seen = new Request(new URL(url.pathname + url.search, caller.origin), request);
     const response = await runRoute(found.route, seen, caller);
@@ -49,7 +51,8 @@ function errorAnswer(error: unknown, requestId: string): Response {
   const code = expected?.code ?? "INTERNAL_SERVER_ERROR";
   const message = expected?.message ?? `The server failed; quote request ${requestId} to its operator${detail}`;
   const status = expected ? getHTTPStatusCodeFromError(expected) : 500;
-  return Response.json({ code, message, requestId }, { status });
+  const headers = error instanceof RateLimited ? { "Retry-After": String(error.retryAfter) } : undefined;
+  return Response.json({ code, message, requestId }, { status, headers });
 }
 
 /** A path without a route of this method: its preflight, or 405. */

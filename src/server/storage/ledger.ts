@@ -1,4 +1,4 @@
-import { Prisma } from "~/generated/prisma/client";
+import { Prisma, type Storage } from "~/generated/prisma/client";
 import type { Client } from "../database";
 
 /**
@@ -30,6 +30,8 @@ export interface ReceivedFile {
   /** Bytes. */
   size: number;
   contentType: string | null;
+  /** As `tokenIdentifier`. */
+  owner?: string;
   /** Until when the upload URL counts as used; milliseconds since the epoch. */
   spentUntil: number;
 }
@@ -48,8 +50,10 @@ export async function claimUpload(client: Client, file: ReceivedFile): Promise<b
       INSERT INTO "_spent_uploads" ("_id", "expiresAt")
       SELECT ${file.storageId}::uuid, ${new Date(file.spentUntil)} FROM claimed
     )
-    INSERT INTO "_storage" ("_id", "blobKey", "sha256", "size", "contentType")
-    SELECT ${file.storageId}::uuid, "blobKey", ${file.sha256}, ${file.size}, ${file.contentType} FROM claimed, permit`;
+    INSERT INTO "_storage" ("_id", "blobKey", "sha256", "size", "contentType", "owner")
+    SELECT ${file.storageId}::uuid, "blobKey", ${file.sha256}, ${file.size}, ${file.contentType},
+      ${file.owner ?? null}
+    FROM claimed, permit`;
   return claimed === 1;
 }
 
@@ -58,6 +62,19 @@ export async function condemnUpload(client: Client, blobKey: string): Promise<bo
   const condemned = await client.$executeRaw`
     UPDATE "_unowned_blobs" SET "condemned" = true, "deleteAfter" = now() WHERE "blobKey" = ${blobKey}`;
   return condemned === 1;
+}
+
+/**
+ * Takes a file for `owner`: one that they uploaded, or one that nobody owns and nobody took before. `null` when it is
+ * neither, or there is none.
+ */
+export async function takeFile(client: Client, storageId: string, owner: string | null) {
+  const [row] = await client.$queryRaw<Storage[]>`
+    WITH ${permitRow(storageId)}
+    UPDATE "_storage" SET "claimed" = true, "owner" = coalesce("owner", ${owner}) FROM permit
+    WHERE "_id" = ${storageId}::uuid AND ("owner" = ${owner} OR ("owner" IS NULL AND NOT "claimed"))
+    RETURNING "_id"::text AS "id", "_creationTime" AS "creationTime", "sha256", "size", "contentType"`;
+  return row ?? null;
 }
 
 /** Deletes the file's row and lists its blob for the sweeper. `false` when there is no such file. */

@@ -4,6 +4,7 @@ import { sqlState, uniqueViolation } from "../sql-state";
 import { blobs } from "./driver";
 import type { Chunk } from "./drivers/driver";
 import { claimUpload, condemnUpload, listUpload, unlist } from "./ledger";
+import { remainingQuota } from "./quota";
 import { UploadError } from "./upload/upload-error";
 
 export interface Incoming {
@@ -16,6 +17,8 @@ export interface Incoming {
   size?: number;
   /** Bytes. */
   maxSize?: number;
+  /** As `tokenIdentifier`. */
+  owner?: string;
   /** Until when the permit to store could be used again; milliseconds since the epoch. */
   spentUntil: number;
 }
@@ -25,12 +28,14 @@ export interface Incoming {
  * @throws UploadError
  */
 export async function receiveFile(incoming: Incoming): Promise<void> {
-  const { storageId, contentType, spentUntil } = incoming;
+  const { storageId, contentType, spentUntil, owner } = incoming;
+  const maxSize = Math.min(incoming.maxSize ?? Number.POSITIVE_INFINITY, await remainingQuota(owner));
+  if (maxSize < (incoming.size ?? 0)) throw UploadError.tooLarge(maxSize);
   const blobKey = randomUUID();
   if (!(await listUpload(prisma, { blobKey, storageId }))) throw UploadError.used(storageId);
   try {
-    const received = await put(blobKey, incoming);
-    const claimed = await claimUpload(prisma, { storageId, blobKey, contentType, spentUntil, ...received });
+    const received = await put(blobKey, { ...incoming, maxSize });
+    const claimed = await claimUpload(prisma, { storageId, blobKey, contentType, owner, spentUntil, ...received });
     if (!claimed) throw new UploadError("InternalServerError", "The upload took too long; send the file again");
   } catch (error) {
     await discard(blobKey);
@@ -42,18 +47,27 @@ export async function receiveFile(incoming: Incoming): Promise<void> {
 async function put(blobKey: string, { body, sha256 = [], size, maxSize }: Incoming) {
   const hash = createHash("sha256");
   let received = 0;
+  let bodyFailure: { error: unknown } | undefined;
   async function* inspected() {
-    for await (const chunk of body) {
-      received += chunk.byteLength;
-      if (maxSize !== undefined && received > maxSize) throw UploadError.tooLarge(maxSize);
-      hash.update(chunk);
-      yield chunk;
-    }
-    if (size !== undefined && received !== size) {
-      throw new UploadError("IncompleteBody", `Received ${received} of ${size} bytes; send the file again`);
+    try {
+      for await (const chunk of body) {
+        received += chunk.byteLength;
+        if (maxSize !== undefined && received > maxSize) throw UploadError.tooLarge(maxSize);
+        if (size !== undefined && received > size) throw UploadError.incomplete(`more than the ${size} announced`);
+        hash.update(chunk);
+        yield chunk;
+      }
+      if (size !== undefined && received < size) throw UploadError.incomplete(`${received} of ${size}`);
+    } catch (error) {
+      bodyFailure = { error };
+      throw error;
     }
   }
-  await blobs.put(blobKey, inspected());
+  try {
+    await blobs.put(blobKey, inspected());
+  } catch (error) {
+    throw bodyFailure ? bodyFailure.error : UploadError.ofStore(error);
+  }
   const actual = hash.digest("hex");
   for (const expected of sha256) {
     if (expected !== actual) throw UploadError.sha256Mismatch(expected, actual);

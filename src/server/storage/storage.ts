@@ -4,9 +4,9 @@ import { prisma } from "../database";
 import type { ReadDb } from "../db";
 import type { Statements } from "../transaction";
 import { blobs } from "./driver";
-import type { FileMetadata } from "./file-metadata";
+import { type FileMetadata, toMetadata } from "./file-metadata";
 import { createFileUrl, type FileUrlOptions } from "./file-url";
-import { condemnFile } from "./ledger";
+import { condemnFile, takeFile } from "./ledger";
 import { parseStorageId } from "./storage-id";
 import { type StoreOptions, storeBlob } from "./store";
 import { StoredBlob } from "./stored-blob";
@@ -25,6 +25,11 @@ export interface StorageReader {
 export interface StorageWriter extends StorageReader {
   /** A URL that takes one file by POST within the next hour, and answers `{"storageId":"…"}`. */
   generateUploadUrl(limits?: UploadLimits): Promise<string>;
+  /**
+   * Takes an upload for the caller, and returns its metadata: their own, or once one that was uploaded without an
+   * identity. Throws `NOT_FOUND` for anybody else's. Call it before a storage id from outside is saved.
+   */
+  claim(storageId: string): Promise<FileMetadata>;
   /** Deletes the file when the mutation commits; from then on its URLs are 404. Throws `NOT_FOUND` when there is none. */
   delete(storageId: string): Promise<void>;
 }
@@ -53,7 +58,18 @@ export function storageReader(caller: Caller, db: Reads): StorageReader {
 export function storageWriter(caller: Caller, db: Reads, { run, afterCommit }: Statements): StorageWriter {
   return {
     ...storageReader(caller, db),
-    generateUploadUrl: async (limits) => createUploadUrl(caller.origin, limits),
+    async generateUploadUrl(limits) {
+      await caller.limitRate("uploads");
+      const identity = await caller.identity();
+      return createUploadUrl(caller.origin, limits, identity?.tokenIdentifier);
+    },
+    async claim(storageId) {
+      const id = parseStorageId(storageId);
+      const identity = await caller.identity();
+      const file = await run((client) => takeFile(client, id, identity?.tokenIdentifier ?? null));
+      if (!file) throw new TRPCError({ code: "NOT_FOUND", message: `There is no upload ${id} of yours` });
+      return toMetadata(file);
+    },
     async delete(storageId) {
       const id = parseStorageId(storageId);
       if (!(await run((client) => condemnFile(client, id)))) {
@@ -67,7 +83,7 @@ export function storageWriter(caller: Caller, db: Reads, { run, afterCommit }: S
 export function storageActionWriter(caller: Caller, db: Reads, statements: Statements): StorageActionWriter {
   return {
     ...storageWriter(caller, db, statements),
-    store: storeBlob,
+    store: async (body, options) => storeBlob(body, options, (await caller.identity())?.tokenIdentifier),
     async get(storageId) {
       const id = parseStorageId(storageId);
       const file = await prisma.storage.findUnique({ where: { id }, omit: { blobKey: false } });

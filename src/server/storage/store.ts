@@ -12,7 +12,11 @@ export interface StoreOptions {
 }
 
 /** `ctx.storage.store`: see StorageActionWriter. */
-export async function storeBlob(body: Blob | ReadableStream<Uint8Array>, options: StoreOptions = {}): Promise<string> {
+export async function storeBlob(
+  body: Blob | ReadableStream<Uint8Array>,
+  options: StoreOptions = {},
+  owner?: string,
+): Promise<string> {
   const storageId = newStorageId();
   const isBlob = body instanceof Blob;
   try {
@@ -21,6 +25,7 @@ export async function storeBlob(body: Blob | ReadableStream<Uint8Array>, options
       body: (isBlob ? body.stream() : body) as ReadableStream<Chunk>,
       contentType: options.contentType || (isBlob && body.type) || null,
       sha256: options.sha256 === undefined ? [] : [parseSha256(options.sha256)],
+      owner,
       spentUntil: Date.now(),
     });
   } catch (error) {

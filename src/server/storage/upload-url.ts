@@ -16,6 +16,8 @@ export interface UploadPermit {
   maxSize?: number;
   /** As `image/png` or `image/*`. */
   contentTypes?: string[];
+  /** Whose the file will be, as `tokenIdentifier`: who asked for the URL. */
+  owner?: string;
 }
 
 export interface UploadLimits {
@@ -46,11 +48,12 @@ const limitsSchema = z.object({
  * A URL that takes one upload within the next hour.
  * @throws TRPCError `BAD_REQUEST`
  */
-export function createUploadUrl(origin: string, limits: UploadLimits = {}): string {
+export function createUploadUrl(origin: string, limits: UploadLimits = {}, owner?: string): string {
   const permit: UploadPermit = {
     storageId: newStorageId(),
     expiresAt: Date.now() + lifetime,
     ...parseArgs(limitsSchema, limits),
+    owner,
   };
   const payload = Buffer.from(JSON.stringify(permit)).toString("base64url");
   return `${origin}/api/storage/upload?token=${payload}.${sign("upload-url", payload)}`;

@@ -1,5 +1,4 @@
 import { env } from "../../env";
-import { StorageFullError } from "../drivers/driver";
 import { receiveFile } from "../receive";
 import { allowsContentType, readUploadToken, type UploadPermit } from "../upload-url";
 import { withStallTimeout } from "./stall";
@@ -21,13 +20,16 @@ export async function upload(request: Request): Promise<Response> {
   if (request.method === "OPTIONS") return new Response(null, { status: 204, headers: preflight });
   if (request.method !== "POST") {
     const message = `Cannot ${request.method} an upload URL; POST the file to it`;
-    return answer({ code: "MethodNotAllowed", message }, 405, { Allow: "POST, OPTIONS" });
+    const refusal = answer({ code: "MethodNotAllowed", message }, 405, { Allow: "POST, OPTIONS" });
+    return request.method === "HEAD" ? new Response(null, refusal) : refusal;
   }
   try {
     return answer({ storageId: await receiveUpload(request) }, 200);
   } catch (error) {
     const { code, message, details, status } = toUploadError(error);
-    return answer({ code, message, ...details }, status);
+    if (status >= 500) console.error("Upload failed:", error);
+    // A client that is stuck may not be at the start of a request when it goes on.
+    return answer({ code, message, ...details }, status, status === 408 ? { Connection: "close" } : {});
   }
 }
 
@@ -39,12 +41,21 @@ async function receiveUpload(request: Request): Promise<string> {
   const { storageId, maxSize } = permit;
   if (!allowsContentType(permit, contentType)) {
     const allowed = permit.contentTypes?.join(", ");
-    const message = `This upload URL takes ${allowed}, not ${contentType ?? "a file without a type"}`;
+    const message = `This upload URL takes ${allowed}, not ${contentType ?? "a file without a type"}; send such a file`;
     throw new UploadError("ContentTypeNotAllowed", message);
   }
   if (maxSize !== undefined && size !== undefined && size > maxSize) throw UploadError.tooLarge(maxSize);
   const body = withStallTimeout(request.body ?? new Blob().stream(), env.UPLOAD_STALL_TIMEOUT);
-  await receiveFile({ storageId, body, contentType, sha256, size, maxSize, spentUntil: permit.expiresAt });
+  await receiveFile({
+    storageId,
+    body,
+    contentType,
+    sha256,
+    size,
+    maxSize,
+    owner: permit.owner,
+    spentUntil: permit.expiresAt,
+  });
   return storageId;
 }
 
@@ -62,10 +73,6 @@ function readPermit(url: URL): UploadPermit {
 
 function toUploadError(error: unknown): UploadError {
   if (error instanceof UploadError) return error;
-  console.error("Upload failed:", error);
-  if (error instanceof StorageFullError) {
-    return new UploadError("StorageFull", "The server has no room for the file; try again later");
-  }
   return new UploadError("InternalServerError", "The upload failed on the server; try again");
 }
 

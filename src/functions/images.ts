@@ -1,0 +1,149 @@
+import { TRPCError } from "@trpc/server";
+import { fileTypeFromBuffer } from "file-type";
+import { z } from "zod";
+import { requireIdentity } from "~/server/auth/require-identity";
+import { action, internalAction, internalMutation, internalQuery, mutation, query } from "~/server/builders";
+import { fetchPublic } from "~/server/fetch-public";
+import { pageArgs, paginate } from "~/server/pagination";
+import { storageId } from "~/server/storage/storage-id";
+import { imageTypes, makeThumbnail } from "./thumbnail";
+
+const userQuery = query.use(requireIdentity);
+const userMutation = mutation.use(requireIdentity);
+const userAction = action.use(requireIdentity);
+
+/** Bytes of the largest image. */
+const maxSize = 20 * 1024 * 1024;
+const details = { title: z.string().trim().min(1).max(200), description: z.string().trim().max(2000).optional() };
+const imageId = z.uuid();
+
+export const generateUploadUrl = userMutation({
+  handler: (ctx) => ctx.storage.generateUploadUrl({ maxSize, contentTypes: [...imageTypes] }),
+});
+
+/** Saves an upload as an image, if its bytes are one, whatever type it was sent with. */
+export const saveImage = userAction({
+  args: { storageId: storageId(), ...details },
+  handler: async (ctx, { storageId, ...details }) => {
+    const blob = await ctx.storage.get(storageId);
+    return ctx.runMutation(insertImage, { storageId, ...details, actualType: blob && (await sniff(blob)) });
+  },
+});
+
+/** Fetches a public URL into an image; a private, local or link-local host is refused. */
+export const downloadAndStore = userAction({
+  args: { url: z.url({ protocol: /^https?$/ }).max(2000) },
+  handler: async (ctx, { url }) => {
+    const blob = await fetchPublic(url, { maxSize });
+    const contentType = await sniff(blob);
+    if (!contentType) throw new TRPCError({ code: "BAD_REQUEST", message: `There is no image at ${url}` });
+    const storageId = await ctx.storage.store(blob, { contentType });
+    const title = decodeURIComponent(new URL(url).pathname.split("/").at(-1) ?? "").slice(0, 200) || "Image";
+    return ctx.runMutation(insertImage, { storageId, title, originalUrl: url, actualType: contentType });
+  },
+});
+
+export const insertImage = internalMutation({
+  args: {
+    storageId: storageId(),
+    ...details,
+    originalUrl: z.string().optional(),
+    /** What the bytes are. */
+    actualType: z.string().nullable(),
+  },
+  handler: async (ctx, { storageId, actualType, ...details }) => {
+    const { identity } = await requireIdentity(ctx);
+    const { contentType, size } = await ctx.storage.claim(storageId);
+    if (!actualType || actualType !== contentType) {
+      const message = `Cannot save ${contentType ?? "a file without a type"} as an image: its bytes are ${actualType ?? "no image"}`;
+      throw new TRPCError({ code: "BAD_REQUEST", message });
+    }
+    const data = { storageId, ...details, contentType, size, uploadedBy: identity.tokenIdentifier };
+    const image = await ctx.db.image.create({ data });
+    await ctx.scheduler.runAfter(0, createThumbnail, { imageId: image.id });
+    return image;
+  },
+});
+
+/** A page of the caller's images, newest first. */
+export const list = userQuery({
+  args: pageArgs,
+  handler: async (ctx, page) => {
+    const uploadedBy = ctx.identity.tokenIdentifier;
+    const { rows, nextCursor } = await paginate(page, ({ take, where }) =>
+      ctx.db.image.findMany({ where: { uploadedBy, ...where }, take, orderBy: { id: "desc" } }),
+    );
+    const images = rows.map(async (image) => ({
+      ...image,
+      url: await ctx.storage.getUrl(image.storageId),
+      thumbnailUrl: image.thumbnailId && (await ctx.storage.getUrl(image.thumbnailId)),
+    }));
+    return { page: await Promise.all(images), nextCursor };
+  },
+});
+
+/** Deletes the image, its thumbnail and both files. */
+export const deleteImage = userMutation({
+  args: { imageId },
+  handler: async (ctx, { imageId }) => {
+    const where = { id: imageId, uploadedBy: ctx.identity.tokenIdentifier };
+    const image = await ctx.db.image.findFirst({ where });
+    if (!image) throw notFound(imageId);
+    await ctx.db.image.delete({ where });
+    await ctx.storage.delete(image.storageId);
+    if (image.thumbnailId) await ctx.storage.delete(image.thumbnailId);
+  },
+});
+
+/** Makes the thumbnail of one of the caller's images anew, and returns its storage id. */
+export const generateThumbnail = userAction({
+  args: { imageId },
+  handler: async (ctx, { imageId }) => {
+    const image = await ctx.runQuery(find, { imageId });
+    if (image?.uploadedBy !== ctx.identity.tokenIdentifier) throw notFound(imageId);
+    return ctx.runAction(createThumbnail, { imageId });
+  },
+});
+
+export const createThumbnail = internalAction({
+  args: { imageId },
+  handler: async (ctx, { imageId }): Promise<string> => {
+    const image = await ctx.runQuery(find, { imageId });
+    const blob = image && (await ctx.storage.get(image.storageId));
+    if (!blob) throw notFound(imageId);
+    const thumbnail = await makeThumbnail(await blob.arrayBuffer());
+    const thumbnailId = await ctx.storage.store(thumbnail);
+    await ctx.runMutation(linkThumbnail, { imageId, thumbnailId });
+    return thumbnailId;
+  },
+});
+
+export const linkThumbnail = internalMutation({
+  args: { imageId, thumbnailId: storageId() },
+  handler: async (ctx, { imageId, thumbnailId }) => {
+    const image = await ctx.db.image.findUnique({ where: { id: imageId } });
+    if (!image) return ctx.storage.delete(thumbnailId);
+    await ctx.db.image.update({ where: { id: imageId }, data: { thumbnailId } });
+    if (image.thumbnailId) await ctx.storage.delete(image.thumbnailId);
+  },
+});
+
+export const find = internalQuery({
+  args: { imageId },
+  handler: (ctx, { imageId }) => ctx.db.image.findUnique({ where: { id: imageId } }),
+});
+
+/** Who uploaded a file, as `tokenIdentifier`; `null` when nobody is known, or there is none. */
+export const ownerOf = internalQuery({
+  args: { storageId: storageId() },
+  handler: async (ctx, { storageId }) => (await ctx.db.storage.findUnique({ where: { id: storageId } }))?.owner ?? null,
+});
+
+/** The type of an image by its first bytes, or `null`. */
+async function sniff(blob: Blob): Promise<string | null> {
+  const found = await fileTypeFromBuffer(await blob.slice(0, 4100).arrayBuffer());
+  return imageTypes.find((type) => type === found?.mime) ?? null;
+}
+
+const notFound = (imageId: string) =>
+  new TRPCError({ code: "NOT_FOUND", message: `There is no image ${imageId} of yours; it may have been deleted` });

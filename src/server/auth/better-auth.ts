@@ -1,0 +1,51 @@
+import { createHash } from "node:crypto";
+import { betterAuth } from "better-auth";
+import { prismaAdapter } from "better-auth/adapters/prisma";
+import { anonymous, jwt } from "better-auth/plugins";
+import { prisma } from "../database";
+import { env } from "../env";
+import { adoptRows } from "./adopt";
+
+/**
+ * The issuer of the app's own sessions and tokens. It is part of every owner's name in the database, and so never
+ * derived from a request or the app's host, which may change.
+ */
+export const ownIssuer = env.AUTH_OWN_ISSUER;
+
+/** Sessions by cookie, for accounts (email and password) and for anonymous visitors; tokens for scripts. */
+export const auth = betterAuth({
+  appName: "next-trpc-storage",
+  baseURL: env.APP_ORIGIN,
+  basePath: "/api/auth",
+  // Its version names the secret that encrypted a key, so that a replaced secret still decrypts.
+  secrets: env.APP_SECRET?.map((value) => ({ version: versionOf(value), value })),
+  database: prismaAdapter(prisma, { provider: "postgresql", transaction: true }),
+  emailAndPassword: { enabled: true, minPasswordLength: 8 },
+  telemetry: { enabled: false },
+  // Ours count in PostgreSQL, for all processes together.
+  rateLimit: { enabled: false },
+  advanced: { ipAddress: { disableIpTracking: true } },
+  plugins: [
+    anonymous({
+      emailDomainName: "visitors.invalid",
+      generateName: () => "Visitor",
+      // The anonymous user is deleted after this; what is theirs becomes the account's.
+      onLinkAccount: ({ anonymousUser, newUser }) =>
+        adoptRows({ from: tokenIdentifier(anonymousUser.user.id), to: tokenIdentifier(newUser.user.id) }),
+    }),
+    jwt({
+      jwt: {
+        issuer: ownIssuer,
+        audience: ownIssuer,
+        expirationTime: "15m",
+        definePayload: ({ user }) => ({ name: user.name, email: user.email, email_verified: user.emailVerified }),
+      },
+    }),
+  ],
+});
+
+export const tokenIdentifier = (userId: string) => `${ownIssuer}|${userId}`;
+
+function versionOf(secret: string): number {
+  return createHash("sha256").update(secret).digest().readUInt32BE() >>> 1;
+}

@@ -1,0 +1,24 @@
+import { env } from "../env";
+
+/** Someone whose Bearer tokens this app accepts. */
+export interface Issuer {
+  /** The tokens' `iss`, exactly; where OpenID Connect discovery starts. */
+  issuer: string;
+  /** The tokens' `aud` has to have it: what this app is called there. */
+  audience: string;
+  /** Where the keys are; by default discovery tells. */
+  jwksUrl?: string;
+}
+
+const added: Issuer[] = [];
+
+/** Accepts tokens of more issuers than the environment names. */
+export function acceptIssuers(issuers: readonly Issuer[]): void {
+  added.push(...issuers);
+}
+
+/** The issuer of `AUTH_ISSUER`, and those of the app's `auth.config.ts`. */
+export function issuers(): readonly Issuer[] {
+  const { AUTH_ISSUER: issuer, AUTH_AUDIENCE: audience, AUTH_JWKS_URL: jwksUrl } = env;
+  return issuer && audience ? [{ issuer, audience, jwksUrl }, ...added] : added;
+}

@@ -1,0 +1,67 @@
+import { TRPCError } from "@trpc/server";
+import { RateLimiterPostgres, RateLimiterRes } from "rate-limiter-flexible";
+import { pool } from "./database";
+import { env } from "./env";
+
+/** Calls per minute of one identity or address. */
+const perMinute = {
+  uploads: () => env.RATE_LIMIT_UPLOADS,
+  signIn: () => env.RATE_LIMIT_SIGN_IN,
+  http: () => env.RATE_LIMIT_HTTP,
+};
+
+export type RateLimitName = keyof typeof perMinute;
+
+/** Where no address can be known, all such callers count as one, which may do this many times as much. */
+const crowd = 100;
+
+const limiters = new Map<string, RateLimiterPostgres>();
+
+/** Who calls, for counting. */
+export interface Counted {
+  /** As `tokenIdentifier`. */
+  identity: string | null;
+  headers: Headers;
+}
+
+/** Counts a call. Throws `TOO_MANY_REQUESTS` when there were too many in this minute. */
+export async function limitRate(name: RateLimitName, { identity, headers }: Counted): Promise<void> {
+  const who = identity ?? clientAddress(headers);
+  const points = perMinute[name]() * (who === null ? crowd : 1);
+  const limiter = limiters.get(`${name} ${points}`) ?? createLimiter(name, points);
+  limiters.set(`${name} ${points}`, limiter);
+  try {
+    await limiter.consume(who ?? "all");
+  } catch (cause) {
+    if (cause instanceof RateLimiterRes) throw new RateLimited(Math.ceil(cause.msBeforeNext / 1000));
+    throw cause;
+  }
+}
+
+const createLimiter = (keyPrefix: string, points: number) =>
+  new RateLimiterPostgres({
+    storeClient: pool,
+    tableName: "_rate_limits",
+    tableCreated: true,
+    clearExpiredByTimeout: false,
+    keyPrefix,
+    points,
+    duration: 60,
+  });
+
+export class RateLimited extends TRPCError {
+  /** @param retryAfter seconds */
+  constructor(readonly retryAfter: number) {
+    super({ code: "TOO_MANY_REQUESTS", message: `Too many calls; try again in ${retryAfter} s` });
+  }
+}
+
+/**
+ * The client's address as far as it can be believed: what the outermost of `TRUST_PROXY` proxies wrote. `null` when no
+ * proxy is trusted, since then the client may have written it.
+ */
+export function clientAddress(headers: Headers): string | null {
+  if (process.env.VERCEL === "1") return headers.get("x-vercel-forwarded-for");
+  const hops = (headers.get("x-forwarded-for") ?? "").split(",").map((hop) => hop.trim());
+  return (env.TRUST_PROXY > 0 && hops.at(-env.TRUST_PROXY)) || null;
+}
