@@ -1,12 +1,11 @@
 import { TRPCError } from "@trpc/server";
-import { fileTypeFromBuffer } from "file-type";
 import { z } from "zod";
 import { requireIdentity } from "~/server/auth/require-identity";
 import { action, internalAction, internalMutation, internalQuery, mutation, query } from "~/server/builders";
 import { fetchPublic } from "~/server/fetch-public";
 import { pageArgs, paginate } from "~/server/pagination";
 import { storageId } from "~/server/storage/storage-id";
-import { imageTypes, makeThumbnail } from "./thumbnail";
+import { imageTypeOf, imageTypes, makeThumbnail } from "./thumbnail";
 
 const userQuery = query.use(requireIdentity);
 const userMutation = mutation.use(requireIdentity);
@@ -26,7 +25,7 @@ export const saveImage = userAction({
   args: { storageId: storageId(), ...details },
   handler: async (ctx, { storageId, ...details }) => {
     const blob = await ctx.storage.get(storageId);
-    return ctx.runMutation(insertImage, { storageId, ...details, actualType: blob && (await sniff(blob)) });
+    return ctx.runMutation(insertImage, { storageId, ...details, actualType: blob && (await imageTypeOf(blob)) });
   },
 });
 
@@ -35,7 +34,7 @@ export const downloadAndStore = userAction({
   args: { url: z.url({ protocol: /^https?$/ }).max(2000) },
   handler: async (ctx, { url }) => {
     const blob = await fetchPublic(url, { maxSize });
-    const contentType = await sniff(blob);
+    const contentType = await imageTypeOf(blob);
     if (!contentType) throw new TRPCError({ code: "BAD_REQUEST", message: `There is no image at ${url}` });
     const storageId = await ctx.storage.store(blob, { contentType });
     const title = decodeURIComponent(new URL(url).pathname.split("/").at(-1) ?? "").slice(0, 200) || "Image";
@@ -111,7 +110,7 @@ export const createThumbnail = internalAction({
     const image = await ctx.runQuery(find, { imageId });
     const blob = image && (await ctx.storage.get(image.storageId));
     if (!blob) throw notFound(imageId);
-    const thumbnail = await makeThumbnail(await blob.arrayBuffer());
+    const thumbnail = await makeThumbnail(blob);
     const thumbnailId = await ctx.storage.store(thumbnail);
     await ctx.runMutation(linkThumbnail, { imageId, thumbnailId });
     return thumbnailId;
@@ -138,12 +137,6 @@ export const ownerOf = internalQuery({
   args: { storageId: storageId() },
   handler: async (ctx, { storageId }) => (await ctx.db.storage.findUnique({ where: { id: storageId } }))?.owner ?? null,
 });
-
-/** The type of an image by its first bytes, or `null`. */
-async function sniff(blob: Blob): Promise<string | null> {
-  const found = await fileTypeFromBuffer(await blob.slice(0, 4100).arrayBuffer());
-  return imageTypes.find((type) => type === found?.mime) ?? null;
-}
 
 const notFound = (imageId: string) =>
   new TRPCError({ code: "NOT_FOUND", message: `There is no image ${imageId} of yours; it may have been deleted` });
