@@ -1,5 +1,7 @@
+import { readdir } from "node:fs/promises";
 import { createSystemCaller } from "~/server/caller";
 import { actionCtx } from "~/server/context";
+import { prisma } from "~/server/database";
 import { upload } from "~/server/storage/upload/upload";
 
 /** `ctx.storage` of an action. */
@@ -16,4 +18,39 @@ export async function uploadFile(body: BodyInit, contentType = "image/png"): Pro
   const response = await post(await storage.generateUploadUrl(), body, { "Content-Type": contentType });
   const answer: { storageId: string } = await response.json();
   return answer.storageId;
+}
+
+/** The whole content of the storage: ids of files, keys of blobs that nobody owns, and blobs on the disk. */
+export async function everything() {
+  const files = await prisma.storage.findMany({ select: { id: true }, orderBy: { id: "asc" } });
+  const unowned = await prisma.unownedBlob.findMany({ select: { blobKey: true }, orderBy: { blobKey: "asc" } });
+  const folder = process.env.STORAGE_DISK_PATH ?? "";
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  return {
+    files,
+    unowned,
+    blobs: entries
+      .filter((entry) => !entry.isDirectory())
+      .map(({ name }) => name)
+      .sort(),
+  };
+}
+
+type Piece = string | Uint8Array<ArrayBuffer> | Error;
+
+/** A body that gives each piece when it is asked for it; an error is where it breaks off. */
+export function streamOf(...pieces: (Piece | (() => Promise<Piece>))[]) {
+  const rest = [...pieces];
+  return new ReadableStream<Uint8Array<ArrayBuffer>>(
+    {
+      async pull(controller) {
+        const next = rest.shift();
+        const piece = typeof next === "function" ? await next() : next;
+        if (piece instanceof Error) throw piece;
+        if (piece === undefined) controller.close();
+        else controller.enqueue(typeof piece === "string" ? new TextEncoder().encode(piece) : piece);
+      },
+    },
+    { highWaterMark: 0 },
+  );
 }

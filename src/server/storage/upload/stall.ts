@@ -4,18 +4,22 @@ import { UploadError } from "./upload-error";
 /** Passes the chunks on; throws `RequestTimeout` when none comes for `milliseconds`, `IncompleteBody` when it breaks off. */
 export async function* withStallTimeout(body: ReadableStream<Chunk>, milliseconds: number): AsyncGenerator<Chunk> {
   const reader = body.getReader();
-  let giveUp: (error: UploadError) => void = () => undefined;
-  const stalled = new Promise<never>((_, reject) => {
-    giveUp = reject;
-  });
-  stalled.catch(() => undefined);
+  let waiting = false;
+  let stalled = false;
+  // Cancelling ends the read that waits. A race against the timer would keep every chunk of it in memory.
   const timer = setTimeout(() => {
-    giveUp(new UploadError("RequestTimeout", `No bytes came for ${milliseconds / 1000} s; send the file again`));
+    stalled = waiting;
+    if (stalled) reader.cancel().catch(() => undefined);
   }, milliseconds);
   try {
     for (;;) {
+      waiting = true;
       timer.refresh();
-      const { done, value } = await Promise.race([reader.read().catch(brokenOff), stalled]);
+      const { done, value } = await reader.read().catch(brokenOff);
+      waiting = false;
+      if (stalled) {
+        throw new UploadError("RequestTimeout", `No bytes came for ${milliseconds / 1000} s; send the file again`);
+      }
       if (done) return;
       yield value;
     }

@@ -1,3 +1,5 @@
+import { StorageFullError } from "../drivers/driver";
+
 /** Status codes of SPEC §3. */
 const statuses = {
   BadQueryArgs: 400,
@@ -48,5 +50,16 @@ export class UploadError extends Error {
       "Sha256Mismatch",
       `Sha256 mismatch: expected ${expected}, received ${actual}; send the file again`,
     );
+  }
+
+  static incomplete(received: string): UploadError {
+    return new UploadError("IncompleteBody", `Received ${received} bytes; send the file again`);
+  }
+
+  /** Of what a blob store threw. */
+  static ofStore(cause: unknown): UploadError {
+    return cause instanceof StorageFullError
+      ? new UploadError("StorageFull", "The server has no room for the file; try again later", {}, { cause })
+      : new UploadError("StorageUnavailable", "The server cannot store files now; try again later", {}, { cause });
   }
 }

@@ -1,4 +1,5 @@
 import { env } from "../../env";
+import { uploadHours } from "../ledger";
 import { receiveFile } from "../receive";
 import { allowsContentType, readUploadToken, type UploadPermit } from "../upload-url";
 import { withStallTimeout } from "./stall";
@@ -54,7 +55,8 @@ async function receiveUpload(request: Request): Promise<string> {
     size,
     maxSize,
     owner: permit.owner,
-    spentUntil: permit.expiresAt,
+    // Uploads that began in time may end this much later.
+    spentUntil: permit.expiresAt + 2 * uploadHours * 3_600_000,
   });
   return storageId;
 }

@@ -1,0 +1,81 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { withStallTimeout } from "~/server/storage/upload/stall";
+import { streamOf } from "../kit";
+
+beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] }));
+afterEach(() => void vi.useRealTimers());
+
+const never = () => new Promise<never>(() => undefined);
+const timeout = expect.objectContaining({ code: "RequestTimeout", status: 408 });
+
+async function sizeOf(body: AsyncIterable<Uint8Array>): Promise<number> {
+  let size = 0;
+  for await (const chunk of body) size += chunk.byteLength;
+  return size;
+}
+
+describe("withStallTimeout", () => {
+  test.each([
+    ["from its start", []],
+    ["on its way", ["some", "more"]],
+  ])("a body that stalls %s → RequestTimeout, and it is cancelled", async (_, pieces) => {
+    const cancel = vi.fn();
+    const rest = pieces.map((piece) => Buffer.from(piece));
+    const pull = (controller: ReadableStreamDefaultController) => {
+      const piece = rest.shift();
+      return piece ? controller.enqueue(piece) : never();
+    };
+    const size = sizeOf(withStallTimeout(new ReadableStream({ pull, cancel }), 1000));
+    size.catch(() => undefined);
+    await vi.advanceTimersByTimeAsync(999);
+    expect(vi.getTimerCount()).toBe(1);
+    await vi.advanceTimersByTimeAsync(1);
+    await expect(size).rejects.toThrow(timeout);
+    expect(vi.getTimerCount()).toBe(0);
+    expect(cancel).toHaveBeenCalledOnce();
+  });
+
+  test("a slow body that never stops → all of it, however long it takes", async () => {
+    const slowly = async () => {
+      await vi.advanceTimersByTimeAsync(999);
+      return "x";
+    };
+    expect(await sizeOf(withStallTimeout(streamOf(...Array.from({ length: 100 }, () => slowly)), 1000))).toBe(100);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test("a disk that is slower than the client → all of it", async () => {
+    const chunks = withStallTimeout(streamOf("a", "b"), 1000);
+    await chunks.next();
+    await vi.advanceTimersByTimeAsync(5000);
+    expect((await chunks.next()).done).toBe(false);
+    await vi.advanceTimersByTimeAsync(5000);
+    expect((await chunks.next()).done).toBe(true);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test("a slow disk and then a stall → RequestTimeout", async () => {
+    const chunks = withStallTimeout(streamOf("a", never), 1000);
+    await chunks.next();
+    await vi.advanceTimersByTimeAsync(5000);
+    const next = chunks.next();
+    next.catch(() => undefined);
+    await vi.advanceTimersByTimeAsync(1000);
+    await expect(next).rejects.toThrow(timeout);
+  });
+
+  test("a body that breaks off → IncompleteBody with its cause", async () => {
+    const cause = new Error("aborted");
+    const broken = expect.objectContaining({ code: "IncompleteBody", cause });
+    await expect(sizeOf(withStallTimeout(streamOf("some", cause), 1000))).rejects.toThrow(broken);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test("a reader that stops → the body is cancelled", async () => {
+    const cancel = vi.fn();
+    const pull = (controller: ReadableStreamDefaultController) => controller.enqueue(Buffer.from("more"));
+    for await (const _ of withStallTimeout(new ReadableStream({ pull, cancel }), 1000)) break;
+    expect(cancel).toHaveBeenCalledOnce();
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});
