@@ -23,8 +23,8 @@ export function diskDriver(folder: string): BlobDriver {
         }
         await moveDurably(aside, place);
       } catch (error) {
-        await rm(aside, { force: true });
-        await rm(place, { force: true });
+        // Why this failed says less; what it leaves is listed, and the sweeper's.
+        await Promise.allSettled([aside, place].map((path) => rm(path, { force: true })));
         throw isCode(error, "ENOSPC", "EDQUOT") ? new StorageFullError("The disk is full", { cause: error }) : error;
       }
     },
