@@ -60,6 +60,8 @@ export const env = createEnv({
   skipValidation: process.env.NEXT_PHASE === "phase-production-build",
   onValidationError: (issues) => {
     const lines = issues.map((issue) => `  ${issue.path?.join(".")}: ${issue.message}`);
-    throw new Error(`Cannot start, settings are missing or wrong:\n${lines.join("\n")}`);
+    const message = `Cannot start, settings are missing or wrong:\n${lines.join("\n")}`;
+    // Where it was noticed helps nobody.
+    throw Object.assign(new Error(message), { stack: message });
   },
 });

@@ -1,14 +1,21 @@
-import { mkdir, open, rename, rm, stat } from "node:fs/promises";
+import { access, constants, mkdir, open, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { readPieces } from "./disk-read";
 import { writePieces } from "./disk-write";
-import { type BlobDriver, StorageFullError } from "./driver";
+import { type BlobDriver, calling, checkedKey, StorageFullError, StorageUnavailableError } from "./driver";
 
 /**
  * Blobs as files below `folder`, on one volume. A blob is written aside in `partial/` and renamed to its place, so what
  * stands at its place is whole.
  */
 export function diskDriver(folder: string): BlobDriver {
+  async function remove(key: string): Promise<void> {
+    await calling("delete a blob", async () => {
+      await rm(asideOf(folder, key), { force: true });
+      await rm(placeOf(folder, key), { force: true });
+    });
+  }
+
   return {
     async put(key, body) {
       const aside = asideOf(folder, key);
@@ -25,23 +32,27 @@ export function diskDriver(folder: string): BlobDriver {
       } catch (error) {
         // Why this failed says less; what it leaves is listed, and the sweeper's.
         await Promise.allSettled([aside, place].map((path) => rm(path, { force: true })));
-        throw isCode(error, "ENOSPC", "EDQUOT") ? new StorageFullError("The disk is full", { cause: error }) : error;
+        throw toStorageError(error);
       }
     },
 
     async get(key, range) {
-      const file = await open(placeOf(folder, key)).catch(nullWhenMissing);
+      const file = await calling("open a blob", () => open(placeOf(folder, key)).catch(nullWhenMissing));
       return file && readPieces(file, range);
     },
 
     async head(key) {
-      const found = await stat(placeOf(folder, key)).catch(nullWhenMissing);
+      const found = await calling("look for a blob", () => stat(placeOf(folder, key)).catch(nullWhenMissing));
       return found && { size: found.size };
     },
 
-    async delete(key) {
-      await rm(asideOf(folder, key), { force: true });
-      await rm(placeOf(folder, key), { force: true });
+    delete: remove,
+
+    async check() {
+      await calling(`write to ${folder}`, async () => {
+        await makeFolder(folder);
+        await access(folder, constants.W_OK);
+      });
     },
   };
 }
@@ -50,12 +61,6 @@ const asideOf = (folder: string, key: string) => join(folder, "partial", checked
 
 /** 256 folders by the key's last two digits, which are random. */
 const placeOf = (folder: string, key: string) => join(folder, "blobs", checkedKey(key).slice(-2), key);
-
-function checkedKey(key: string): string {
-  if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(key))
-    throw new Error(`Not a blob key: ${JSON.stringify(key)}`);
-  return key;
-}
 
 async function openNew(path: string) {
   const create = () => open(path, "wx", 0o600);
@@ -91,6 +96,13 @@ async function syncFolder(path: string): Promise<void> {
   } finally {
     await folder.close();
   }
+}
+
+/** What the body threw stays as it is. */
+function toStorageError(error: unknown): unknown {
+  if (isCode(error, "ENOSPC", "EDQUOT")) return new StorageFullError("The disk is full", { cause: error });
+  const broken = isCode(error, "EACCES", "EIO", "EMFILE", "ENFILE", "ENOTDIR", "EPERM", "EROFS");
+  return broken ? new StorageUnavailableError("The disk failed to take a blob", { cause: error }) : error;
 }
 
 function nullWhenMissing(error: unknown): null {

@@ -1,0 +1,127 @@
+import type { S3Client } from "@aws-sdk/client-s3";
+import { type BlobDriver, type ByteRange, type Chunk, calling, checkedKey } from "./driver";
+import { type PartsUpload, sendInParts } from "./parts";
+import { type S3Options, s3Client } from "./s3-client";
+
+/** Blobs as objects of a bucket of Amazon S3, or of a store that speaks its protocol. */
+export function s3Driver(options: S3Options): BlobDriver {
+  const Bucket = options.bucket;
+  const connect = s3Client(options);
+
+  async function startParts(Key: string): Promise<PartsUpload> {
+    const { sdk, client } = await connect();
+    const start = new sdk.CreateMultipartUploadCommand({ Bucket, Key });
+    const { UploadId } = await calling("start an upload", () => client.send(start));
+    const Parts: { PartNumber: number; ETag?: string }[] = [];
+    return {
+      async putPart(PartNumber, Body) {
+        const part = new sdk.UploadPartCommand({ Bucket, Key, UploadId, PartNumber, Body });
+        const { ETag } = await calling(`take part ${PartNumber} of an upload`, () => client.send(part));
+        Parts[PartNumber - 1] = { PartNumber, ETag };
+      },
+      async complete() {
+        const complete = new sdk.CompleteMultipartUploadCommand({ Bucket, Key, UploadId, MultipartUpload: { Parts } });
+        await calling("complete an upload", () => client.send(complete));
+      },
+    };
+  }
+
+  async function check(): Promise<void> {
+    const { sdk, client } = await connect();
+    await calling(`open bucket ${Bucket}`, () => client.send(new sdk.HeadBucketCommand({ Bucket })));
+  }
+
+  async function remove(key: string): Promise<void> {
+    const Key = checkedKey(key);
+    const { sdk, client } = await connect();
+    // Uploads first: what is completed before it is aborted is an object, deleted next.
+    await calling("abort an upload", () => abortUploads(sdk, client, { Bucket, Key }));
+    await calling("delete a blob", () => client.send(new sdk.DeleteObjectCommand({ Bucket, Key })));
+  }
+
+  return {
+    async put(key, body) {
+      const Key = checkedKey(key);
+      const { sdk, client } = await connect();
+      const putWhole = async (Body: Buffer) => {
+        await calling("write a blob", () => client.send(new sdk.PutObjectCommand({ Bucket, Key, Body })));
+      };
+      try {
+        await sendInParts(body, { putWhole, startParts: () => startParts(Key) });
+      } catch (error) {
+        // The store may have taken what it said it did not. If it cannot be removed now, the caller has the key listed.
+        await remove(Key).catch((failure) => console.error(`Could not remove blob ${Key}:`, failure));
+        throw error;
+      }
+    },
+
+    async get(key, range) {
+      const Key = checkedKey(key);
+      const { sdk, client } = await connect();
+      const read = new sdk.GetObjectCommand({ Bucket, Key, Range: range && `bytes=${range.start}-${range.end}` });
+      const found = await calling("read a blob", () => client.send(read).catch(nullWhen("NoSuchKey")));
+      if (!found) return null;
+      if (!found.Body) throw new Error(`The blob store answered without the bytes of ${Key}`);
+      if (range) checkLength(Key, range, found.ContentLength);
+      return toStream(found.Body as AsyncIterable<Chunk>);
+    },
+
+    async head(key) {
+      const Key = checkedKey(key);
+      const { sdk, client } = await connect();
+      const head = new sdk.HeadObjectCommand({ Bucket, Key });
+      const found = await calling("look for a blob", () => client.send(head).catch(nullWhen("NotFound")));
+      // The answer to HEAD has no body that could tell a missing object from a missing bucket.
+      if (!found) await check();
+      return found && { size: found.ContentLength ?? 0 };
+    },
+
+    delete: remove,
+    check,
+  };
+}
+
+/** Aborts what was started for the key and never completed: its parts cost money, and no reader sees them. */
+async function abortUploads(
+  sdk: typeof import("@aws-sdk/client-s3"),
+  client: S3Client,
+  { Bucket, Key }: { Bucket: string; Key: string },
+): Promise<void> {
+  const { Uploads = [] } = await client.send(new sdk.ListMultipartUploadsCommand({ Bucket, Prefix: Key }));
+  for (const { UploadId } of Uploads) {
+    const abort = new sdk.AbortMultipartUploadCommand({ Bucket, Key, UploadId });
+    await client.send(abort).catch(nullWhen("NoSuchUpload"));
+  }
+}
+
+/** A store that does not know ranges answers with the whole object. */
+function checkLength(key: string, { start, end }: ByteRange, length: number | undefined): void {
+  if (length !== end - start + 1) {
+    throw new Error(`The blob store answered bytes ${start}-${end} of ${key} with ${length} bytes`);
+  }
+}
+
+function nullWhen(name: string) {
+  return (error: unknown): null => {
+    if (error instanceof Error && error.name === name) return null;
+    throw error;
+  };
+}
+
+/** `Readable.toWeb` throws outside of any promise when the reader goes away. */
+function toStream(body: AsyncIterable<Chunk>): ReadableStream<Chunk> {
+  const chunks = body[Symbol.asyncIterator]();
+  return new ReadableStream(
+    {
+      async pull(controller) {
+        const { done, value } = await chunks.next();
+        if (done) controller.close();
+        else controller.enqueue(value);
+      },
+      async cancel() {
+        await chunks.return?.();
+      },
+    },
+    { highWaterMark: 0 },
+  );
+}

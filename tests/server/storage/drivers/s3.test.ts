@@ -1,0 +1,113 @@
+import { randomBytes, randomUUID } from "node:crypto";
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { type BlobDriver, type Chunk, StorageUnavailableError } from "~/server/storage/drivers/driver";
+import { partSize } from "~/server/storage/drivers/parts";
+import { s3Driver } from "~/server/storage/drivers/s3";
+import { accessKeyId, secretAccessKey } from "../../../stand-ins/aws-signature";
+import { type S3StandIn, startS3 } from "../../../stand-ins/s3";
+import { describeDriver } from "./driver-contract";
+
+Object.assign(process.env, {
+  AWS_ACCESS_KEY_ID: accessKeyId,
+  AWS_SECRET_ACCESS_KEY: secretAccessKey,
+  AWS_MAX_ATTEMPTS: "1",
+});
+
+let s3: S3StandIn;
+let driver: ReturnType<typeof s3Driver>;
+
+beforeAll(async () => {
+  s3 = await startS3();
+  driver = s3Driver({ bucket: s3.bucket, region: "us-east-1", endpoint: s3.url });
+});
+beforeEach(() => {
+  s3.intercept = () => undefined;
+});
+afterAll(() => s3.stop());
+
+const read = async (stream: ReadableStream<Chunk> | null) =>
+  stream && Buffer.from(await new Response(stream).arrayBuffer());
+
+async function* chunks(...parts: (Uint8Array | Error)[]): AsyncGenerator<Chunk> {
+  for (const part of parts) {
+    if (part instanceof Error) throw part;
+    yield new Uint8Array(part);
+  }
+}
+
+describeDriver("s3Driver", async () => driver);
+
+describe("s3Driver", () => {
+  test.each([partSize - 1, partSize, partSize + 1, 2 * partSize + 5])("put and get %i bytes", async (size) => {
+    const key = randomUUID();
+    const bytes = randomBytes(size);
+    const at = Math.floor(size / 3);
+    await driver.put(key, chunks(bytes.subarray(0, at), bytes.subarray(at)));
+    expect(await driver.head(key)).toEqual({ size });
+    expect((await read(await driver.get(key)))?.equals(bytes)).toBe(true);
+    if (size < 2) return;
+    const rest = await read(await driver.get(key, { start: 1, end: size - 1 }));
+    expect(rest?.equals(bytes.subarray(1))).toBe(true);
+    expect(s3.uploads.size).toBe(0);
+  });
+
+  test("put of a body that breaks off in its third part leaves nothing, and says why as it was said", async () => {
+    const broken = new Error("The line is cut");
+    const part = randomBytes(partSize);
+    const key = randomUUID();
+    await expect(driver.put(key, chunks(part, part, randomBytes(1), broken))).rejects.toBe(broken);
+    expect([await driver.head(key), s3.uploads.size]).toEqual([null, 0]);
+  });
+
+  test("put whose store fails in the second part leaves nothing, and names what failed", async () => {
+    s3.intercept = ({ url = "" }) => (url.includes("partNumber=2") ? 500 : undefined);
+    const key = randomUUID();
+    const put = driver.put(key, chunks(randomBytes(partSize * 2 + 1)));
+    await expect(put).rejects.toThrow("The blob store failed to take part 2 of an upload");
+    await expect(put).rejects.toBeInstanceOf(StorageUnavailableError);
+    expect([await driver.head(key), s3.uploads.size]).toEqual([null, 0]);
+  });
+
+  test("put whose answer is lost leaves nothing", async () => {
+    const key = randomUUID();
+    s3.intercept = ({ method }) => (method === "PUT" ? "cut" : undefined);
+    await expect(driver.put(key, chunks(randomBytes(10)))).rejects.toBeInstanceOf(StorageUnavailableError);
+    expect(s3.objects.has(key)).toBe(false);
+  });
+
+  test("delete aborts what a dead process began", async () => {
+    const key = randomUUID();
+    const log = vi.spyOn(console, "error").mockImplementation(() => undefined);
+    s3.intercept = ({ url = "", method }) => (url.includes("partNumber=2") || method === "DELETE" ? 503 : undefined);
+    await expect(driver.put(key, chunks(randomBytes(partSize * 2)))).rejects.toBeInstanceOf(StorageUnavailableError);
+    expect(log).toHaveBeenCalledWith(`Could not remove blob ${key}:`, expect.any(StorageUnavailableError));
+    expect(s3.uploads.size).toBe(1);
+    s3.intercept = () => undefined;
+    await driver.delete(key);
+    expect(s3.uploads.size).toBe(0);
+  });
+
+  test.each(["get", "head", "delete", "check"] as const)("%s throws when the bucket is not there", async (method) => {
+    const other: BlobDriver = s3Driver({ bucket: "nowhere", region: "us-east-1", endpoint: s3.url });
+    await expect(other[method](randomUUID())).rejects.toBeInstanceOf(StorageUnavailableError);
+  });
+
+  test("get throws when the store answers with fewer bytes than were asked for", async () => {
+    const key = randomUUID();
+    await driver.put(key, chunks(randomBytes(10)));
+    await expect(driver.get(key, { start: 8, end: 11 })).rejects.toThrow("answered bytes 8-11");
+  });
+
+  test("get of which the reader goes away frees its connection", async () => {
+    const key = randomUUID();
+    await driver.put(key, chunks(randomBytes(5_000_000)));
+    const reader = (await driver.get(key))?.getReader();
+    await reader?.read();
+    await reader?.cancel();
+    expect(await driver.head(key)).toEqual({ size: 5_000_000 });
+  });
+
+  test("check resolves when the bucket answers", async () => {
+    await driver.check();
+  });
+});

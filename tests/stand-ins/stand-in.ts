@@ -1,0 +1,61 @@
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+
+/** A server on loopback that speaks the wire protocol of a service, as far as the kit uses it. */
+export interface StandIn {
+  url: string;
+  /** What happens to a request instead of the service: a status, or a cut connection. By default nothing. */
+  intercept: (request: IncomingMessage) => number | "cut" | undefined;
+  stop(): Promise<void>;
+}
+
+export interface Answer {
+  status: number;
+  headers?: Record<string, string>;
+  body?: string | Buffer;
+}
+
+/** Any page may call it, as buckets are configured for direct uploads: no header of an answer is exposed. */
+const cors = { "Access-Control-Allow-Origin": "*" };
+const preflight = { ...cors, "Access-Control-Allow-Methods": "GET, PUT, POST", "Access-Control-Allow-Headers": "*" };
+
+export async function startStandIn(
+  answer: (request: IncomingMessage, body: Buffer) => Answer,
+  port = 0,
+): Promise<StandIn> {
+  const server = createServer((request, response) => {
+    serve(request, response).catch((error) => {
+      if (!request.destroyed) console.error("The stand-in failed:", error);
+      response.destroy();
+    });
+  });
+
+  async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const instead = standIn.intercept(request);
+    if (instead === "cut") return void request.socket.destroy();
+    if (request.method === "OPTIONS") return void response.writeHead(204, preflight).end();
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk);
+    const { status, headers, body } = instead
+      ? ({ status: instead } as Answer)
+      : answer(request, Buffer.concat(chunks));
+    const length = request.method === "HEAD" ? {} : { "Content-Length": String(Buffer.byteLength(body ?? "")) };
+    response.writeHead(status, { ...cors, ...length, ...headers });
+    response.end(request.method === "HEAD" ? undefined : body);
+  }
+
+  server.listen(port, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  if (typeof address !== "object" || address === null) throw new Error("The stand-in has no port");
+  const standIn: StandIn = {
+    url: `http://127.0.0.1:${address.port}`,
+    intercept: () => undefined,
+    async stop() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, "close");
+    },
+  };
+  return standIn;
+}
