@@ -2,9 +2,7 @@ import { TRPCError } from "@trpc/server";
 import { v7 } from "uuid";
 import { z } from "zod";
 
-const schema = z
-  .uuid({ error: ({ input }) => `Invalid storage id ${JSON.stringify(input)}; it is a UUID` })
-  .toLowerCase();
+const schema = z.uuid({ error: ({ input }) => `Invalid storage id ${quote(input)}; it is a UUID` }).toLowerCase();
 
 /** The argument type of a storage id: `args: { storageId: storageId() }`. */
 export const storageId = () => schema;
@@ -14,6 +12,13 @@ export const newStorageId = (): string => v7();
 /** The id in its one spelling. Throws a `BAD_REQUEST` that quotes a malformed one. */
 export function parseStorageId(id: unknown): string {
   const { data, error } = schema.safeParse(id);
-  if (error) throw new TRPCError({ code: "BAD_REQUEST", message: z.prettifyError(error).replace(/^✖ /, "") });
+  if (error) throw new TRPCError({ code: "BAD_REQUEST", message: error.issues[0]?.message });
   return data;
+}
+
+/** Callers may send anything: what is no text may be endless, circular or have a `toString` of its own. */
+function quote(input: unknown): string {
+  if (typeof input === "string") return JSON.stringify(input.length > 100 ? `${input.slice(0, 100)}…` : input);
+  if (typeof input === "object" && input !== null) return "an object";
+  return typeof input === "function" || typeof input === "symbol" ? `a ${typeof input}` : String(input);
 }

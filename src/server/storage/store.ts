@@ -1,6 +1,8 @@
 import { TRPCError } from "@trpc/server";
+import { isMediaType } from "./content-type";
 import type { Chunk } from "./drivers/driver";
 import { receiveFile } from "./receive";
+import { sha256OfBase64 } from "./sha256";
 import { newStorageId } from "./storage-id";
 import { UploadError } from "./upload/upload-error";
 
@@ -22,9 +24,9 @@ export async function storeBlob(
   try {
     await receiveFile({
       storageId,
-      body: (isBlob ? body.stream() : body) as ReadableStream<Chunk>,
-      contentType: options.contentType || (isBlob && body.type) || null,
+      contentType: parseContentType(options.contentType || (isBlob && body.type) || null),
       sha256: options.sha256 === undefined ? [] : [parseSha256(options.sha256)],
+      body: (isBlob ? body.stream() : body) as ReadableStream<Chunk>,
       owner,
       spentUntil: Date.now(),
     });
@@ -37,11 +39,18 @@ export async function storeBlob(
   return storageId;
 }
 
+function parseContentType(text: string | null): string | null {
+  if (text === null || isMediaType(text)) return text;
+  throw badRequest("contentType", text, 'it is a media type, as "image/png"');
+}
+
 /** `ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=` or `BA7816BF…` → lower-case hex. */
 function parseSha256(text: string): string {
-  if (/^[0-9a-f]{64}$/i.test(text)) return text.toLowerCase();
-  const bytes = Buffer.from(text, "base64");
-  if (bytes.length === 32 && bytes.toString("base64") === text) return bytes.toString("hex");
-  const message = `Cannot parse sha256 ${JSON.stringify(text)}: it is 64 hex digits, or base64 of 32 bytes`;
-  throw new TRPCError({ code: "BAD_REQUEST", message });
+  const hex = /^[0-9a-f]{64}$/i.test(text) ? text.toLowerCase() : sha256OfBase64(text);
+  if (hex === null) throw badRequest("sha256", text, "it is 64 hex digits, or base64 of 32 bytes");
+  return hex;
+}
+
+function badRequest(name: string, text: string, form: string): TRPCError {
+  return new TRPCError({ code: "BAD_REQUEST", message: `Cannot parse ${name} ${JSON.stringify(text)}: ${form}` });
 }

@@ -1,3 +1,4 @@
+import { inspect } from "node:util";
 import type { BlobDriver, Chunk } from "./drivers/driver";
 
 interface Source {
@@ -6,71 +7,87 @@ interface Source {
   contentType: string | null;
 }
 
-/** A file of the blob store as a `Blob`: nothing is read before `stream()`, `text()` and the like are called. */
-export class StoredBlob extends Blob {
+/**
+ * A file of the blob store as a `Blob`: nothing is read before `stream()`, `text()` and the like are called. Not a
+ * subclass: what Node keeps inside its own Blobs would make this one an empty part of other Blobs and of forms.
+ */
+export class StoredBlob implements Blob {
   readonly #driver: BlobDriver;
   readonly #source: Source;
   readonly #start: number;
-  readonly #end: number;
-  readonly #type: string;
+  readonly size: number;
+  readonly type: string;
 
-  /** @param start first byte @param end the byte after the last */
+  /** @param start first byte @param size in bytes */
   constructor(
     driver: BlobDriver,
     source: Source,
     start = 0,
-    end = Number(source.size),
+    size = Number(source.size),
     type = source.contentType ?? "",
   ) {
-    super();
     this.#driver = driver;
     this.#source = source;
     this.#start = start;
-    this.#end = end;
-    this.#type = type;
+    this.size = size;
+    this.type = type.toLowerCase();
   }
 
-  override get size(): number {
-    return this.#end - this.#start;
-  }
-
-  override get type(): string {
-    return this.#type.toLowerCase();
-  }
-
-  override stream(): ReadableStream<Chunk> {
-    const open = async () => {
-      const range = { start: this.#start, end: this.#end - 1 };
-      const bytes = this.size === 0 ? new Blob().stream() : await this.#driver.get(this.#source.blobKey, range);
-      if (!bytes) throw new Error("The file was deleted before its bytes were read");
-      return bytes.getReader();
-    };
-    let reader: ReturnType<typeof open> | undefined;
+  stream(): ReadableStream<Chunk> {
+    let reader: Promise<ReadableStreamDefaultReader<Chunk>> | undefined;
     return new ReadableStream({
-      async pull(controller) {
-        reader ??= open();
+      type: "bytes",
+      pull: async (controller) => {
+        reader ??= this.#open();
         const { done, value } = await (await reader).read();
-        if (done) controller.close();
-        else controller.enqueue(value as Chunk);
+        if (!done) return controller.enqueue(value);
+        controller.close();
+        // A read that brought its own buffer is answered only so.
+        controller.byobRequest?.respond(0);
       },
       cancel: async (reason) => (await reader)?.cancel(reason),
     });
   }
 
-  override slice(start = 0, end = this.size, type = ""): Blob {
-    const from = this.#start + clamp(start, this.size);
-    const to = this.#start + clamp(end, this.size);
-    return new StoredBlob(this.#driver, this.#source, from, Math.max(from, to), type);
+  async #open(): Promise<ReadableStreamDefaultReader<Chunk>> {
+    const range = { start: this.#start, end: this.#start + this.size - 1 };
+    const bytes = this.size === 0 ? new Blob().stream() : await this.#driver.get(this.#source.blobKey, range);
+    if (!bytes) throw new Error("The file was deleted before its bytes were read");
+    return bytes.getReader();
   }
 
-  override arrayBuffer(): Promise<ArrayBuffer> {
+  slice(start = 0, end = this.size, type = ""): Blob {
+    const from = clamp(start, this.size);
+    const size = Math.max(0, clamp(end, this.size) - from);
+    return new StoredBlob(this.#driver, this.#source, this.#start + from, size, type);
+  }
+
+  arrayBuffer(): Promise<ArrayBuffer> {
     return new Response(this.stream()).arrayBuffer();
   }
 
-  override text(): Promise<string> {
+  async bytes(): Promise<Uint8Array<ArrayBuffer>> {
+    return new Uint8Array(await this.arrayBuffer());
+  }
+
+  text(): Promise<string> {
     return new Response(this.stream()).text();
+  }
+
+  /** What Blobs and forms make of parts they do not know. */
+  toString(): never {
+    throw new TypeError("A stored file is read when asked for; use new Blob([await file.arrayBuffer()]) here");
+  }
+
+  [inspect.custom](): string {
+    return `Blob { size: ${this.size}, type: ${inspect(this.type)} }`;
   }
 }
 
+Object.setPrototypeOf(StoredBlob.prototype, Blob.prototype);
+
 /** As `Array.prototype.slice` reads its arguments: negative counts from the end. */
-const clamp = (index: number, size: number) => (index < 0 ? Math.max(0, size + index) : Math.min(index, size));
+function clamp(index: number, size: number): number {
+  const whole = Math.trunc(index) || 0;
+  return whole < 0 ? Math.max(0, size + whole) : Math.min(whole, size);
+}

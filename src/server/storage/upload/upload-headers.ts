@@ -1,4 +1,5 @@
 import { isMediaType } from "../content-type";
+import { sha256OfBase64 } from "../sha256";
 import { UploadError } from "./upload-error";
 
 /** The type to store: `null` when the header is absent or empty. */
@@ -45,12 +46,9 @@ function parseDigest(headers: Headers, name: string, form: RegExp): string[] {
     if (!algorithm) throw badHeader(name, value, "write algorithm=value");
     if (algorithm.toLowerCase() !== "sha-256") return [];
     const [, base64 = ""] = form.exec(encoded) ?? [];
-    const bytes = Buffer.from(base64, "base64");
-    // Only one spelling: Buffer skips what is not base64, and has no opinion on padding.
-    if (bytes.length !== 32 || bytes.toString("base64") !== base64) {
-      throw badHeader(name, value, "write the 32 bytes of the SHA-256 as base64");
-    }
-    return [bytes.toString("hex")];
+    const hex = sha256OfBase64(base64);
+    if (hex === null) throw badHeader(name, value, "write the 32 bytes of the SHA-256 as base64");
+    return [hex];
   });
 }
 

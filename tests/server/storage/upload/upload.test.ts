@@ -75,7 +75,7 @@ describe("stores", () => {
     ["one in capitals", "Image/PNG", "Image/PNG"],
     ["a multipart one", "multipart/form-data; boundary=x", "multipart/form-data; boundary=x"],
   ])("Content-Type, %s → %j", async (_, value, contentType) => {
-    const headers = value === undefined ? {} : { "Content-Type": value };
+    const headers: Record<string, string> = value === undefined ? {} : { "Content-Type": value };
     const { storageId = "" } = await read(await attempt(new TextEncoder().encode(text), { headers }));
     expect(await storage.getMetadata(storageId)).toMatchObject({ contentType });
   });
