@@ -2,6 +2,7 @@ import type { AnyTRPCRouter } from "@trpc/server";
 import { fetchRequestHandler } from "@trpc/server/adapters/fetch";
 import { refuseForeign } from "./auth/identity";
 import { createCaller } from "./caller";
+import { formatReads, readsHeader } from "./changes/reads";
 import { limitBody } from "./http/limit-body";
 import { RateLimited } from "./rate-limit";
 
@@ -14,7 +15,7 @@ export function serveRouter(router: AnyTRPCRouter) {
     const caller = createCaller(request);
     return fetchRequestHandler({
       endpoint: "/api/trpc",
-      req: limitBody(request, maxBody),
+      req: limitBody(withBody(request), maxBody),
       router,
       async createContext() {
         refuseForeign(request);
@@ -25,7 +26,12 @@ export function serveRouter(router: AnyTRPCRouter) {
       maxBatchSize: 50,
       responseMeta({ errors }) {
         const limited = errors.find((error) => error instanceof RateLimited);
-        return limited ? { headers: { "Retry-After": String(limited.retryAfter) } } : {};
+        return {
+          headers: {
+            ...(caller.reads.size > 0 && { [readsHeader]: formatReads(caller.reads) }),
+            ...(limited && { "Retry-After": String(limited.retryAfter) }),
+          },
+        };
       },
       onError({ error, path }) {
         if (error.code === "INTERNAL_SERVER_ERROR")
@@ -33,4 +39,14 @@ export function serveRouter(router: AnyTRPCRouter) {
       },
     });
   };
+}
+
+/** `curl -X POST` of a mutation without arguments sends no body; tRPC wants one, and its type. */
+function withBody(request: Request): Request {
+  const { method, headers } = request;
+  const isEmpty = (headers.get("content-length") ?? "0") === "0" && !headers.has("transfer-encoding");
+  if (method !== "POST" || !isEmpty) return request;
+  const typed = new Headers(headers);
+  typed.set("content-type", "application/json");
+  return new Request(request.url, { method, headers: typed, body: "{}", signal: request.signal });
 }

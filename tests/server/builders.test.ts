@@ -113,7 +113,7 @@ describe("/api/trpc", () => {
       new Request(`http://app.test/api/trpc/${name}`, {
         method: "POST",
         body,
-        headers: { "content-type": "application/json" },
+        headers: { "content-type": "application/json", "content-length": String(body.length) },
       }),
     );
 
@@ -121,6 +121,11 @@ describe("/api/trpc", () => {
     const input = encodeURIComponent(JSON.stringify({ json: { text: "hi" } }));
     const response = await serve(new Request(`http://app.test/api/trpc/test.echo?input=${input}`));
     expect([response.status, await response.json()]).toEqual([200, { result: { data: { json: "hi" } } }]);
+  });
+
+  test("POST without a body, 200", async () => {
+    const response = await serve(new Request("http://app.test/api/trpc/test.chained", { method: "POST" }));
+    expect(response.status).toBe(200);
   });
 
   test("POST larger than a MiB, 413", async () => {

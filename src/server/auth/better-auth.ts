@@ -12,37 +12,46 @@ import { adoptRows } from "./adopt";
  */
 export const ownIssuer = env.AUTH_OWN_ISSUER;
 
+let made: ReturnType<typeof createAuth> | undefined;
+
+/** Better Auth, made when first asked for: a build has no secret to make it with. */
+export function auth() {
+  made ??= createAuth();
+  return made;
+}
+
 /** Sessions by cookie, for accounts (email and password) and for anonymous visitors; tokens for scripts. */
-export const auth = betterAuth({
-  appName: "next-trpc-storage",
-  baseURL: env.APP_ORIGIN,
-  basePath: "/api/auth",
-  // Its version names the secret that encrypted a key, so that a replaced secret still decrypts.
-  secrets: env.APP_SECRET?.map((value) => ({ version: versionOf(value), value })),
-  database: prismaAdapter(prisma, { provider: "postgresql", transaction: true }),
-  emailAndPassword: { enabled: true, minPasswordLength: 8 },
-  telemetry: { enabled: false },
-  // Ours count in PostgreSQL, for all processes together.
-  rateLimit: { enabled: false },
-  advanced: { ipAddress: { disableIpTracking: true } },
-  plugins: [
-    anonymous({
-      emailDomainName: "visitors.invalid",
-      generateName: () => "Visitor",
-      // The anonymous user is deleted after this; what is theirs becomes the account's.
-      onLinkAccount: ({ anonymousUser, newUser }) =>
-        adoptRows({ from: tokenIdentifier(anonymousUser.user.id), to: tokenIdentifier(newUser.user.id) }),
-    }),
-    jwt({
-      jwt: {
-        issuer: ownIssuer,
-        audience: ownIssuer,
-        expirationTime: "15m",
-        definePayload: ({ user }) => ({ name: user.name, email: user.email, email_verified: user.emailVerified }),
-      },
-    }),
-  ],
-});
+const createAuth = () =>
+  betterAuth({
+    appName: "next-trpc-storage",
+    baseURL: env.APP_ORIGIN,
+    basePath: "/api/auth",
+    // Its version names the secret that encrypted a key, so that a replaced secret still decrypts.
+    secrets: env.APP_SECRET.map((value) => ({ version: versionOf(value), value })),
+    database: prismaAdapter(prisma, { provider: "postgresql", transaction: true }),
+    emailAndPassword: { enabled: true, minPasswordLength: 8 },
+    telemetry: { enabled: false },
+    // Ours count in PostgreSQL, for all processes together.
+    rateLimit: { enabled: false },
+    advanced: { ipAddress: { disableIpTracking: true } },
+    plugins: [
+      anonymous({
+        emailDomainName: "visitors.invalid",
+        generateName: () => "Visitor",
+        // The anonymous user is deleted after this; what is theirs becomes the account's.
+        onLinkAccount: ({ anonymousUser, newUser }) =>
+          adoptRows({ from: tokenIdentifier(anonymousUser.user.id), to: tokenIdentifier(newUser.user.id) }),
+      }),
+      jwt({
+        jwt: {
+          issuer: ownIssuer,
+          audience: ownIssuer,
+          expirationTime: "15m",
+          definePayload: ({ user }) => ({ name: user.name, email: user.email, email_verified: user.emailVerified }),
+        },
+      }),
+    ],
+  });
 
 export const tokenIdentifier = (userId: string) => `${ownIssuer}|${userId}`;
 

@@ -35,7 +35,8 @@ export async function identify(credentials: Credentials): Promise<UserIdentity |
   if (token !== null) return fromClaims(await verifyToken(token ?? ""));
   if (!hasSessionCookie(credentials.headers)) return null;
   refuseForeign(credentials);
-  const session = await auth.api.getSession({ headers: credentials.headers });
+  // Prolonged only where the answer can carry the prolonged cookie too: by Better Auth's own endpoint.
+  const session = await auth().api.getSession({ headers: credentials.headers, query: { disableRefresh: true } });
   if (!session) return null;
   const { id, name, email, emailVerified, isAnonymous } = session.user;
   return {

@@ -12,5 +12,5 @@ export async function serveAuth(request: Request): Promise<Response> {
       return Response.json({ code: error.code, message: error.message }, { status: 429, headers });
     }
   }
-  return auth.handler(request);
+  return auth().handler(request);
 }

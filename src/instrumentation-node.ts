@@ -1,0 +1,13 @@
+/** Starts what the process does beside serving. Whatever keeps it from starting ends the process. */
+export async function register(): Promise<void> {
+  try {
+    // The scheduler runs functions by their names.
+    const { crons } = await import("~/functions");
+    const { start } = await import("~/server/start");
+    await start(crons);
+  } catch (error) {
+    // Next.js would report it and serve all the same.
+    console.error(error instanceof Error ? error.stack : error);
+    process.exit(1);
+  }
+}
