@@ -98,7 +98,21 @@ export async function takeCondemned(client: Client, limit: number): Promise<stri
   return rows.map((row) => row.blobKey);
 }
 
-/** Forgets blobs that are gone from the store. */
+/**
+ * Forgets blobs that are gone from the store. Those that a signed URL can still write stay listed until it cannot: they
+ * may come back.
+ */
 export async function unlist(client: Client, blobKeys: string[]): Promise<void> {
-  await client.$executeRaw`DELETE FROM "_unowned_blobs" WHERE "blobKey" = ANY(${blobKeys})`;
+  const closed = blobKeys.filter((blobKey) => writableUntil(blobKey) <= Date.now());
+  await client.$executeRaw`DELETE FROM "_unowned_blobs" WHERE "blobKey" = ANY(${closed})`;
+  for (const blobKey of blobKeys.filter((key) => !closed.includes(key))) {
+    const deleteAfter = new Date(writableUntil(blobKey));
+    await client.unownedBlob.updateMany({ where: { blobKey }, data: { deleteAfter } });
+  }
+}
+
+/** Keys of direct uploads are UUIDv7, which begin with the time they were made; only those have URLs that write. */
+function writableUntil(blobKey: string): number {
+  const made = Number.parseInt(blobKey.slice(0, 8) + blobKey.slice(9, 13), 16);
+  return blobKey[14] === "7" ? made + (uploadHours + 1) * 3_600_000 : 0;
 }

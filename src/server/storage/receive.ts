@@ -79,7 +79,7 @@ async function put(blobKey: string, { body, sha256 = [], size, maxSize }: Incomi
  * Removes what a failed attempt wrote, unless it became a file after all: a connection may break after the commit. When
  * this fails too the blob is still listed, and the sweeper removes it.
  */
-async function discard(blobKey: string): Promise<void> {
+export async function discard(blobKey: string): Promise<void> {
   try {
     if (!(await condemnUpload(prisma, blobKey))) return;
     await blobs.delete(blobKey);

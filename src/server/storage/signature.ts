@@ -2,7 +2,7 @@ import { createHmac, hkdfSync, timingSafeEqual } from "node:crypto";
 import { env } from "../env";
 
 /** Signatures of one purpose are worthless for the others. */
-type Purpose = "file-url" | "upload-url";
+type Purpose = "file-url" | "upload-url" | "direct-upload";
 
 /** HMAC-SHA-256 of `text` as 43 base64url characters, by the first of `APP_SECRET`. */
 export function sign(purpose: Purpose, text: string): string {

@@ -20,12 +20,50 @@ export interface BlobDriver {
   put(key: string, body: AsyncIterable<Chunk>): Promise<void>;
   /** The bytes, or a range of them that lies within the blob; `null` when there is no such blob. */
   get(key: string, range?: ByteRange): Promise<ReadableStream<Chunk> | null>;
-  /** The size in bytes, or `null`. */
-  head(key: string): Promise<{ size: number } | null>;
+  /** The size in bytes, and the SHA-256 as lower-case hex where the store has verified one; or `null`. */
+  head(key: string): Promise<{ size: number; sha256?: string } | null>;
   /** Removes the blob and what an interrupted `put` left of it. */
   delete(key: string): Promise<void>;
   /** Resolves when the store answers. */
   check(): Promise<void>;
+  /** For stores that take bytes from the client itself. */
+  direct?: DirectUploads;
+}
+
+/** Uploads that do not pass through us. What they leave unfinished, `delete` removes too. */
+export interface DirectUploads {
+  /** Signs where the client may send the bytes: once, only to this key, and only until `expires`. */
+  start(key: string, file: DirectFile, expires: Date): Promise<DirectTarget>;
+  /**
+   * Makes the blob of what was sent, however often it is called. `null` when there is nothing, or parts are missing.
+   * @param answers the bodies of the store's answers to the parts
+   */
+  complete(key: string, upload: { uploadId?: string; size: number }, answers: string[]): Promise<DirectResult | null>;
+}
+
+/** As the client announces it. */
+export interface DirectFile {
+  /** Bytes; one at least. */
+  size: number;
+  contentType: string | null;
+  /** Lower-case hex. */
+  sha256?: string;
+}
+
+export interface DirectTarget {
+  /** The store's name for an upload in parts. */
+  uploadId?: string;
+  /** Requests that may be sent in any order, side by side, and again; each has the next `size` bytes for its body. */
+  parts: { method: string; url: string; headers: Record<string, string>; size: number }[];
+}
+
+export interface DirectResult {
+  /** Bytes. */
+  size: number;
+  /** Where the store lets the client choose it. */
+  contentType?: string;
+  /** Lower-case hex, where the store has verified it. */
+  sha256?: string;
 }
 
 export class StorageFullError extends Error {

@@ -59,3 +59,9 @@ async function* inParts(body: AsyncIterable<Chunk>): AsyncGenerator<{ bytes: Buf
   }
   yield { bytes: Buffer.concat(chunks), isLast: true };
 }
+
+/** The sizes of the parts in which a file of known size is sent: at most a thousand, all but the last alike. */
+export function sizesOfParts(size: number): number[] {
+  const each = Math.max(partSize, Math.ceil(size / 1000));
+  return Array.from({ length: Math.ceil(size / each) }, (_, index) => Math.min(each, size - index * each));
+}

@@ -7,12 +7,17 @@ export interface S3Options {
   endpoint?: string;
 }
 
+interface Loaded {
+  sdk: typeof import("@aws-sdk/client-s3");
+  client: S3Client;
+}
+
 /**
  * The SDK, loaded when it is first used: apps on another driver never pay for it. Credentials are found where the SDK
  * looks for them: the environment, a profile, the machine's role.
  */
-export function s3Client({ region, endpoint }: S3Options) {
-  let loaded: Promise<{ sdk: typeof import("@aws-sdk/client-s3"); client: S3Client }> | undefined;
+export function s3Client({ region, endpoint }: S3Options): () => Promise<Loaded> {
+  let loaded: Promise<Loaded> | undefined;
   return () => {
     loaded ??= import("@aws-sdk/client-s3").then((sdk) => ({
       sdk,
@@ -35,5 +40,12 @@ export function s3Client({ region, endpoint }: S3Options) {
       }),
     }));
     return loaded;
+  };
+}
+
+export function nullWhen(name: string) {
+  return (error: unknown): null => {
+    if (error instanceof Error && error.name === name) return null;
+    throw error;
   };
 }

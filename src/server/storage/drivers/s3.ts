@@ -1,7 +1,8 @@
 import type { S3Client } from "@aws-sdk/client-s3";
 import { type BlobDriver, type ByteRange, type Chunk, calling, checkedKey } from "./driver";
 import { type PartsUpload, sendInParts } from "./parts";
-import { type S3Options, s3Client } from "./s3-client";
+import { nullWhen, type S3Options, s3Client } from "./s3-client";
+import { s3Direct } from "./s3-direct";
 
 /** Blobs as objects of a bucket of Amazon S3, or of a store that speaks its protocol. */
 export function s3Driver(options: S3Options): BlobDriver {
@@ -39,6 +40,22 @@ export function s3Driver(options: S3Options): BlobDriver {
     await calling("delete a blob", () => client.send(new sdk.DeleteObjectCommand({ Bucket, Key })));
   }
 
+  async function head(key: string) {
+    const Key = checkedKey(key);
+    const { sdk, client } = await connect();
+    const head = new sdk.HeadObjectCommand({ Bucket, Key, ChecksumMode: "ENABLED" });
+    const found = await calling("look for a blob", () => client.send(head).catch(nullWhen("NotFound")));
+    // The answer to HEAD has no body that could tell a missing object from a missing bucket.
+    if (!found) await check();
+    const sha256 = found?.ChecksumType === "FULL_OBJECT" ? found.ChecksumSHA256 : undefined;
+    return (
+      found && {
+        size: found.ContentLength ?? 0,
+        ...(sha256 && { sha256: Buffer.from(sha256, "base64").toString("hex") }),
+      }
+    );
+  }
+
   return {
     async put(key, body) {
       const Key = checkedKey(key);
@@ -66,18 +83,10 @@ export function s3Driver(options: S3Options): BlobDriver {
       return toStream(found.Body as AsyncIterable<Chunk>);
     },
 
-    async head(key) {
-      const Key = checkedKey(key);
-      const { sdk, client } = await connect();
-      const head = new sdk.HeadObjectCommand({ Bucket, Key });
-      const found = await calling("look for a blob", () => client.send(head).catch(nullWhen("NotFound")));
-      // The answer to HEAD has no body that could tell a missing object from a missing bucket.
-      if (!found) await check();
-      return found && { size: found.ContentLength ?? 0 };
-    },
-
+    head,
     delete: remove,
     check,
+    direct: s3Direct(Bucket, connect, head),
   };
 }
 
@@ -99,13 +108,6 @@ function checkLength(key: string, { start, end }: ByteRange, length: number | un
   if (length !== end - start + 1) {
     throw new Error(`The blob store answered bytes ${start}-${end} of ${key} with ${length} bytes`);
   }
-}
-
-function nullWhen(name: string) {
-  return (error: unknown): null => {
-    if (error instanceof Error && error.name === name) return null;
-    throw error;
-  };
 }
 
 /** `Readable.toWeb` throws outside of any promise when the reader goes away. */

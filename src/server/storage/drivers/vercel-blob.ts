@@ -1,5 +1,6 @@
 import { type BlobDriver, type ByteRange, type Chunk, calling, checkedKey } from "./driver";
 import { type PartsUpload, sendInParts } from "./parts";
+import { vercelBlobDirect } from "./vercel-blob-direct";
 
 const access = "private";
 
@@ -28,7 +29,7 @@ export function vercelBlobDriver(): BlobDriver {
     };
   }
 
-  async function head(key: string): Promise<{ size: number } | null> {
+  async function find(key: string) {
     const sdk = await load();
     return calling("look for a blob", () => sdk.head(key).catch(nullWhenMissing(sdk)));
   }
@@ -68,15 +69,17 @@ export function vercelBlobDriver(): BlobDriver {
     },
 
     async head(key) {
-      const found = await head(checkedKey(key));
+      const found = await find(checkedKey(key));
       return found && { size: found.size };
     },
 
     delete: remove,
 
     async check() {
-      await head("health");
+      await find("health");
     },
+
+    direct: vercelBlobDirect(load, find),
   };
 }
 

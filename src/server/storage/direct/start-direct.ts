@@ -1,0 +1,50 @@
+import { v7 } from "uuid";
+import { z } from "zod";
+import { prisma } from "../../database";
+import { isMediaType } from "../content-type";
+import { blobs } from "../driver";
+import { listUpload, uploadHours } from "../ledger";
+import { remainingQuota } from "../quota";
+import { checkPermit, readPermit } from "../upload/permit";
+import { uploadEndpoint } from "../upload/upload-endpoint";
+import { UploadError } from "../upload/upload-error";
+import { readJson } from "./read-json";
+import { signReceipt } from "./receipt";
+
+const announced = z.object({
+  size: z.int().nonnegative(),
+  contentType: z
+    .string()
+    .refine((text) => text === "" || isMediaType(text), { error: 'write a media type, as "image/png"' })
+    .nullish()
+    .transform((text) => text || null),
+  sha256: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/i, { error: "write 64 hex digits" })
+    .toLowerCase()
+    .optional(),
+});
+
+/**
+ * `POST /api/storage/upload/direct?token=…` with `{ size, contentType?, sha256? }`: where to send the bytes and how to
+ * complete (SPEC §3), or `{ direct: null }` when this store, or an empty file, has no direct way.
+ */
+export const startDirect = uploadEndpoint(async (request) => {
+  const permit = readPermit(new URL(request.url));
+  const file = await readJson(request, announced);
+  checkPermit(permit, file);
+  const remaining = await remainingQuota(permit.owner);
+  if (file.size > remaining) throw UploadError.tooLarge(remaining);
+  if (!blobs.direct || file.size === 0) return { direct: null };
+
+  // A key of this kind says when it was made, and so how long its URLs write: see writableUntil.
+  const blobKey = v7();
+  const expiresAt = Date.now() + uploadHours * 3_600_000;
+  const { storageId } = permit;
+  if (!(await listUpload(prisma, { blobKey, storageId }))) throw UploadError.used(storageId);
+  const { uploadId, parts } = await blobs.direct.start(blobKey, file, new Date(expiresAt)).catch((error) => {
+    throw UploadError.ofStore(error);
+  });
+  const receipt = signReceipt({ permit, blobKey, uploadId, expiresAt, ...file });
+  return { direct: { parts, complete: { method: "POST", url: "/api/storage/upload/complete", receipt }, expiresAt } };
+});
