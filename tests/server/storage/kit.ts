@@ -1,4 +1,4 @@
-import { readdir } from "node:fs/promises";
+import { readdir, readlink } from "node:fs/promises";
 import { createSystemCaller } from "~/server/caller";
 import { actionCtx } from "~/server/context";
 import { prisma } from "~/server/database";
@@ -34,6 +34,13 @@ export async function everything() {
       .map(({ name }) => name)
       .sort(),
   };
+}
+
+/** How many files below `folder` the process has open; for Linux to tell. */
+export async function openFiles(folder = process.env.STORAGE_DISK_PATH ?? ""): Promise<number> {
+  const descriptors = process.platform === "linux" ? await readdir("/proc/self/fd") : [];
+  const paths = await Promise.all(descriptors.map((name) => readlink(`/proc/self/fd/${name}`).catch(() => "closed")));
+  return paths.filter((path) => path.startsWith(folder)).length;
 }
 
 type Piece = string | Uint8Array<ArrayBuffer> | Error;
