@@ -34,6 +34,8 @@ export const env = createEnv({
     CLIENT_ORIGIN: z.string().optional(),
     /** Guards `/api/cron`. */
     CRON_SECRET: z.string().min(16, { error: "put 16 random characters or more there" }).optional(),
+    /** Bytes from which a cloud store serves a file itself, by a redirect to a signed URL of its own; by default never. */
+    STORAGE_REDIRECT_ABOVE: z.coerce.number().int().nonnegative().optional(),
     STORAGE_DISK_PATH: z.string().min(1).default(".data/storage"),
     /** Who may keep files that were served: the browser, or with `public` also a CDN in front. */
     STORAGE_CACHE: z.enum(["private", "public"], { error: 'put "private" or "public" there' }).default("private"),

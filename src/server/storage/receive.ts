@@ -44,7 +44,7 @@ export async function receiveFile(incoming: Incoming): Promise<void> {
 }
 
 /** Writes the bytes and checks that they are what was announced. */
-async function put(blobKey: string, { body, sha256 = [], size, maxSize }: Incoming) {
+async function put(blobKey: string, { body, contentType, sha256 = [], size, maxSize }: Incoming) {
   const hash = createHash("sha256");
   let received = 0;
   let bodyFailure: { error: unknown } | undefined;
@@ -64,7 +64,7 @@ async function put(blobKey: string, { body, sha256 = [], size, maxSize }: Incomi
     }
   }
   try {
-    await blobs.put(blobKey, inspected());
+    await blobs.put(blobKey, inspected(), contentType);
   } catch (error) {
     throw bodyFailure ? bodyFailure.error : UploadError.ofStore(error);
   }

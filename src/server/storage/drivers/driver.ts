@@ -15,9 +15,10 @@ export interface BlobDriver {
   /**
    * Writes the bytes; when it resolves they survive a power cut. When it rejects, or the process dies on the way, `get`
    * does not find the key, and `delete` removes whatever is there. What `body` throws comes out as it is.
+   * @param contentType for stores that serve their blobs themselves
    * @throws StorageFullError when there is no room
    */
-  put(key: string, body: AsyncIterable<Chunk>): Promise<void>;
+  put(key: string, body: AsyncIterable<Chunk>, contentType?: string | null): Promise<void>;
   /** The bytes, or a range of them that lies within the blob; `null` when there is no such blob. */
   get(key: string, range?: ByteRange): Promise<ReadableStream<Chunk> | null>;
   /** The size in bytes, and the SHA-256 as lower-case hex where the store has verified one; or `null`. */
@@ -28,6 +29,18 @@ export interface BlobDriver {
   check(): Promise<void>;
   /** For stores that take bytes from the client itself. */
   direct?: DirectUploads;
+  /**
+   * A URL at which the store itself serves the blob, until `expires`; `null` when it cannot serve it so.
+   * @param headers of the answer
+   */
+  signUrl?(key: string, headers: ServedHeaders, expires: Date): Promise<string | null>;
+}
+
+export interface ServedHeaders {
+  contentType: string | null;
+  /** As `attachment; filename="a.txt"`. */
+  disposition: string;
+  cacheControl: string;
 }
 
 /** Uploads that do not pass through us. What they leave unfinished, `delete` removes too. */

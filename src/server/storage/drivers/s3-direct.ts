@@ -93,4 +93,4 @@ export function s3Direct(
   };
 }
 
-const secondsUntil = (time: Date) => Math.ceil((time.getTime() - Date.now()) / 1000);
+export const secondsUntil = (time: Date) => Math.ceil((time.getTime() - Date.now()) / 1000);

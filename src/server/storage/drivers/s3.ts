@@ -2,16 +2,16 @@ import type { S3Client } from "@aws-sdk/client-s3";
 import { type BlobDriver, type ByteRange, type Chunk, calling, checkedKey } from "./driver";
 import { type PartsUpload, sendInParts } from "./parts";
 import { nullWhen, type S3Options, s3Client } from "./s3-client";
-import { s3Direct } from "./s3-direct";
+import { s3Direct, secondsUntil } from "./s3-direct";
 
 /** Blobs as objects of a bucket of Amazon S3, or of a store that speaks its protocol. */
 export function s3Driver(options: S3Options): BlobDriver {
   const Bucket = options.bucket;
   const connect = s3Client(options);
 
-  async function startParts(Key: string): Promise<PartsUpload> {
+  async function startParts(Key: string, ContentType?: string): Promise<PartsUpload> {
     const { sdk, client } = await connect();
-    const start = new sdk.CreateMultipartUploadCommand({ Bucket, Key });
+    const start = new sdk.CreateMultipartUploadCommand({ Bucket, Key, ContentType });
     const { UploadId } = await calling("start an upload", () => client.send(start));
     const Parts: { PartNumber: number; ETag?: string }[] = [];
     return {
@@ -57,14 +57,15 @@ export function s3Driver(options: S3Options): BlobDriver {
   }
 
   return {
-    async put(key, body) {
+    async put(key, body, contentType) {
       const Key = checkedKey(key);
+      const ContentType = contentType ?? undefined;
       const { sdk, client } = await connect();
       const putWhole = async (Body: Buffer) => {
-        await calling("write a blob", () => client.send(new sdk.PutObjectCommand({ Bucket, Key, Body })));
+        await calling("write a blob", () => client.send(new sdk.PutObjectCommand({ Bucket, Key, Body, ContentType })));
       };
       try {
-        await sendInParts(body, { putWhole, startParts: () => startParts(Key) });
+        await sendInParts(body, { putWhole, startParts: () => startParts(Key, ContentType) });
       } catch (error) {
         // The store may have taken what it said it did not. If it cannot be removed now, the caller has the key listed.
         await remove(Key).catch((failure) => console.error(`Could not remove blob ${Key}:`, failure));
@@ -87,6 +88,19 @@ export function s3Driver(options: S3Options): BlobDriver {
     delete: remove,
     check,
     direct: s3Direct(Bucket, connect, head),
+
+    async signUrl(key, { contentType, disposition, cacheControl }, expires) {
+      const { sdk, client } = await connect();
+      const { getSignedUrl } = await import("@aws-sdk/s3-request-presigner");
+      const read = new sdk.GetObjectCommand({
+        Bucket,
+        Key: checkedKey(key),
+        ResponseContentType: contentType ?? "application/octet-stream",
+        ResponseContentDisposition: disposition,
+        ResponseCacheControl: cacheControl,
+      });
+      return getSignedUrl(client, read, { expiresIn: secondsUntil(expires) });
+    },
   };
 }
 

@@ -14,9 +14,9 @@ export function vercelBlobDriver(): BlobDriver {
     return loaded;
   };
 
-  async function startParts(key: string): Promise<PartsUpload> {
+  async function startParts(key: string, contentType?: string): Promise<PartsUpload> {
     const sdk = await load();
-    const target = await calling("start an upload", () => sdk.createMultipartUpload(key, { access }));
+    const target = await calling("start an upload", () => sdk.createMultipartUpload(key, { access, contentType }));
     const parts: { partNumber: number; etag: string }[] = [];
     return {
       async putPart(partNumber, bytes) {
@@ -41,16 +41,17 @@ export function vercelBlobDriver(): BlobDriver {
   }
 
   return {
-    async put(key, body) {
+    async put(key, body, type) {
+      const contentType = type ?? undefined;
       checkedKey(key);
       const sdk = await load();
       const putWhole = async (bytes: Buffer) => {
         // The key is ours and fresh: overwriting lets the SDK repeat a request whose answer was lost.
-        const put = () => sdk.put(key, bytes, { access, allowOverwrite: true });
+        const put = () => sdk.put(key, bytes, { access, contentType, allowOverwrite: true });
         await calling("write a blob", put);
       };
       try {
-        await sendInParts(body, { putWhole, startParts: () => startParts(key) });
+        await sendInParts(body, { putWhole, startParts: () => startParts(key, contentType) });
       } catch (error) {
         // The store may have taken what it said it did not. If it cannot be removed now, the caller has the key listed.
         await remove(key).catch((failure) => console.error(`Could not remove blob ${key}:`, failure));
@@ -80,6 +81,16 @@ export function vercelBlobDriver(): BlobDriver {
     },
 
     direct: vercelBlobDirect(load, find),
+
+    async signUrl(pathname, { disposition }, expires) {
+      // The store serves a blob with the type it was put with, and inline.
+      if (disposition !== "inline") return null;
+      const sdk = await load();
+      const limits = { pathname: checkedKey(pathname), validUntil: expires.getTime() };
+      const token = await calling("sign a URL", () => sdk.issueSignedToken({ ...limits, operations: ["get"] }));
+      const { presignedUrl } = await sdk.presignUrl(token, { ...limits, operation: "get", access });
+      return presignedUrl;
+    },
   };
 }
 

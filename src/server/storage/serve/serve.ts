@@ -5,6 +5,7 @@ import { type FilePermit, readFileUrl } from "../file-url";
 import { cacheHeaders, corsHeaders, etagOf, fileHeaders } from "./file-headers";
 import { allowsRange, evaluatePreconditions } from "./preconditions";
 import { parseRange } from "./range";
+import { redirectToStore } from "./redirect";
 
 const preflight = {
   ...corsHeaders,
@@ -63,6 +64,8 @@ async function respondWithFile(request: Request, permit: FilePermit): Promise<Re
   if (range) headers.set("Content-Range", `bytes ${range.start}-${range.end}/${file.size}`);
   if (isHead) return new Response(null, { headers });
 
+  const redirect = await redirectToStore(file, row.blobKey, permit);
+  if (redirect) return redirect;
   const body = await blobs.get(row.blobKey, range ?? undefined);
   if (body) return new Response(body, { status: range ? 206 : 200, headers });
   // Deleted between the look-up and now; or else the store lost it.

@@ -103,6 +103,34 @@ export function describeDirect(name: string, open: () => Promise<Store>): void {
       expect(await start(url, { size: 1 })).toMatchObject({ status: 409, body: { code: "StorageTokenUsed" } });
     });
 
+    test("serving: through the app, or by a redirect to the store above the size that is set", async () => {
+      const bytes = randomBytes(1000);
+      const { parts, receipt } = await begin(bytes, { contentType: "video/mp4" });
+      const { answers } = await send(parts, bytes);
+      const { body } = await complete(receipt, answers);
+      const url = (await kit.storage.getUrl(body.storageId)) ?? "";
+      const get = (headers = {}) => kit.serve(new Request(url, { headers }));
+      expect((await get({ range: "bytes=10-19" })).status).toBe(206);
+      Object.assign(kit.env, { STORAGE_REDIRECT_ABOVE: 1001 });
+      expect((await get()).status).toBe(200);
+      Object.assign(kit.env, { STORAGE_REDIRECT_ABOVE: 1000 });
+      expect((await kit.serve(new Request(url, { method: "HEAD" }))).status).toBe(200);
+      const redirect = await get();
+      expect([redirect.status, redirect.headers.get("cache-control")]).toEqual([307, "no-store"]);
+      const served = await fetch(redirect.headers.get("location") ?? "", { headers: { range: "bytes=10-19" } });
+      expect([served.status, served.headers.get("content-type")]).toEqual([206, "video/mp4"]);
+      expect(Buffer.from(await served.arrayBuffer()).equals(bytes.subarray(10, 20))).toBe(true);
+
+      // What must not be shown is served as a download, by whoever can say so.
+      const named = (await kit.storage.getUrl(body.storageId, { downloadAs: "a.mp4" })) ?? "";
+      const download = await kit.serve(new Request(named));
+      const last = download.status === 307 ? await fetch(download.headers.get("location") ?? "") : download;
+      expect(last.headers.get("content-disposition")).toBe('attachment; filename="a.mp4"');
+      await kit.storage.delete(body.storageId);
+      expect((await get()).status).toBe(404);
+      Object.assign(kit.env, { STORAGE_REDIRECT_ABOVE: undefined });
+    });
+
     test("an announced SHA-256 that is the file's is taken, one that is not is refused", async () => {
       const bytes = randomBytes(mebibyte);
       const right = await begin(bytes, { sha256: sha256(bytes).toUpperCase() });
@@ -278,13 +306,15 @@ const keyOf = (receipt: string): string => receiptOf(receipt).blobKey;
 
 /** Modules that read the environment, loaded once it is set. */
 async function load() {
-  const [kit, database, start, complete, sweep, driver] = await Promise.all([
+  const [kit, database, start, complete, sweep, driver, env, serve] = await Promise.all([
     import("../kit"),
     import("~/server/database"),
     import("~/server/storage/direct/start-direct"),
     import("~/server/storage/direct/complete-direct"),
     import("~/server/storage/sweep"),
     import("~/server/storage/driver"),
+    import("~/server/env"),
+    import("~/server/storage/serve/serve"),
   ]);
-  return { ...kit, ...database, ...start, ...complete, ...sweep, ...driver };
+  return { ...kit, ...database, ...start, ...complete, ...sweep, ...driver, ...env, ...serve };
 }
