@@ -16,7 +16,7 @@ Object.assign(process.env, {
 
 afterAll(async () => {
   const { pool } = await import("~/server/database");
-  await pool.end();
+  if (!pool.ended) await pool.end();
   await database.drop();
   await rm(folder, { recursive: true, force: true });
 });

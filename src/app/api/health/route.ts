@@ -1,0 +1,4 @@
+import { serveHealth } from "~/server/health";
+
+export const dynamic = "force-dynamic";
+export const GET = serveHealth;
