@@ -2,7 +2,7 @@ import type { FileHandle } from "node:fs/promises";
 import type { Chunk } from "./driver";
 
 /** Bytes collected for one write; the next are collected while one is written. */
-const pieceSize = 1024 * 1024;
+const pieceSize = 256 * 1024;
 
 /** Writes all of `body` to the file, with at most two pieces in memory. */
 export async function writePieces(file: FileHandle, body: AsyncIterable<Chunk>): Promise<void> {

@@ -1,0 +1,59 @@
+import type { ServerResponse } from "node:http";
+
+/** Bytes of one read of a body whose length is announced, and of any other. */
+const pieceSize = 512 * 1024;
+const smallPieceSize = 16 * 1024;
+
+/**
+ * Sends the body. One piece is read while the one before is being sent, in two buffers that take turns: new ones for
+ * each piece would cost as much as reading it, and fill the memory until they are collected.
+ */
+export async function sendBody({ headers, body }: Response, res: ServerResponse): Promise<void> {
+  if (res.destroyed) return body?.cancel();
+  const announced = headers.get("content-length");
+  if (!body || announced === "0") return void res.end();
+  let rest = announced === null ? Number.POSITIVE_INFINITY : Number(announced);
+  const size = announced === null ? smallPieceSize : Math.min(pieceSize, rest);
+  const reader = readerOf(body);
+  res.once("close", () => reader.cancel().catch(() => undefined));
+  try {
+    let next = reader.read(new Uint8Array(size));
+    let spare: Uint8Array | undefined;
+    for (;;) {
+      const { done, value } = await next;
+      if (res.destroyed) break;
+      rest -= value?.byteLength ?? 0;
+      if (rest < 0 || (done && rest < Number.POSITIVE_INFINITY)) {
+        throw new Error(`The body is not the ${announced} bytes announced: ${-rest} more`);
+      }
+      if (done) break;
+      if (rest === 0) return void res.end(value);
+      next = reader.read(spare ?? new Uint8Array(size));
+      next.catch(() => undefined); // awaited when this piece is sent
+      await new Promise((resolve) => res.write(value, resolve));
+      spare = new Uint8Array(value.buffer);
+    }
+    res.end();
+  } catch (error) {
+    // The status is out: breaking the connection is what tells the client that the body is not whole.
+    console.error("Broke off an answer:", error);
+    res.destroy();
+  } finally {
+    // It may not be at its end.
+    reader.cancel().catch(() => undefined);
+  }
+}
+
+type Reader = {
+  read(buffer: Uint8Array): Promise<ReadableStreamReadResult<Uint8Array>>;
+  cancel(): Promise<void>;
+};
+
+/** Reads into our buffers where the stream can, as the blob store's do; others bring their own. */
+function readerOf(body: ReadableStream<Uint8Array>): Reader {
+  try {
+    return body.getReader({ mode: "byob" });
+  } catch {
+    return body.getReader();
+  }
+}
