@@ -1,0 +1,68 @@
+import { uploadPath } from "../app.mjs";
+import { compare } from "../report.mjs";
+
+const size = 2 ** 30;
+const parallel = 8;
+const toMB = (/** @type {number} */ seconds) => size / 1e6 / seconds;
+
+/** @param {import("../bench.mjs").Bench} bench */
+export async function download({ load, app, baseline, rawNode, nginx, storeFile }) {
+  const path = await storeFile("large", size);
+  /** @param {{ port: number }} server @param {string} path */
+  const get = (server, path) => async () => {
+    const { seconds, received } = await load.transfer({ port: server.port, path });
+    if (received < size) throw new Error(`${path} sent ${received} of ${size} bytes`);
+    return toMB(seconds);
+  };
+  const [ours, bare, raw, proxy] = [await app(), await baseline(), await rawNode(), await nginx()];
+  const contenders = [
+    { name: "the app", measure: get(ours, path) },
+    ...(proxy ? [{ name: "nginx, sendfile", measure: get(proxy, "/large"), target: 0.9 }] : []),
+    { name: "App Router handler, 256 KiB pulls", measure: get(bare, "/file?name=large") },
+    { name: "pages/api handler, 256 KiB pieces", measure: get(bare, "/api/file?name=large") },
+    { name: "raw Node, 256 KiB pieces", measure: get(raw, "/?name=large") },
+  ];
+  return [await compare({ title: "Download of 1 GiB", unit: "MB/s", rounds: 7, contenders })];
+}
+
+/** @param {import("../bench.mjs").Bench} bench */
+export async function ranges({ load, app, nginx, storeFile }) {
+  const path = await storeFile("large", size);
+  /** @param {{ port: number }} server @param {string} path */
+  const get =
+    ({ port }, path) =>
+    async () => {
+      const part = size / parallel;
+      const transfers = Array.from({ length: parallel }, (_, index) => {
+        const headers = { Range: `bytes=${index * part}-${(index + 1) * part - 1}` };
+        return load.transfer({ port, path, headers });
+      });
+      return toMB(Math.max(...(await Promise.all(transfers)).map(({ seconds }) => seconds)));
+    };
+  const [ours, proxy] = [await app(), await nginx()];
+  const contenders = [
+    { name: "the app", measure: get(ours, path) },
+    ...(proxy ? [{ name: "nginx, sendfile", measure: get(proxy, "/large") }] : []),
+  ];
+  return [await compare({ title: "1 GiB as 8 parallel ranges", unit: "MB/s", rounds: 7, contenders })];
+}
+
+/** @param {import("../bench.mjs").Bench} bench */
+export async function upload({ load, app, baseline, rawNode, clear }) {
+  /** @param {{ port: number }} server @param {(port: number) => Promise<string> | string} path */
+  const post =
+    ({ port }, path) =>
+    async () => {
+      await clear();
+      const { seconds } = await load.transfer({ port, method: "POST", path: await path(port), size });
+      return toMB(seconds);
+    };
+  const [ours, bare, raw] = [await app(), await baseline(), await rawNode()];
+  const contenders = [
+    { name: "the app: hashed, fsynced, with its row", measure: post(ours, uploadPath) },
+    { name: "App Router handler: fsynced", measure: post(bare, () => "/file?name=upload"), target: 0.9 },
+    { name: "pages/api handler: fsynced", measure: post(bare, () => "/api/file?name=upload") },
+    { name: "raw Node: fsynced", measure: post(raw, () => "/?name=upload") },
+  ];
+  return [await compare({ title: "Upload of 1 GiB", unit: "MB/s", rounds: 7, contenders })];
+}

@@ -1,0 +1,54 @@
+import { compare } from "../report.mjs";
+
+const size = 20_000;
+const concurrency = 16;
+
+/** @param {import("../bench.mjs").Bench} bench */
+export async function gets({ load, app, baseline, rawNode, nginx, storeFile }) {
+  const path = await storeFile("small", size);
+  const count = 3000;
+  /** @param {{ port: number }} server @param {string} path */
+  const get =
+    ({ port }, path) =>
+    async () => {
+      const calls = Array.from({ length: count }, () => ({ path }));
+      return count / (await load.repeat({ port, concurrency, calls }));
+    };
+  const [ours, bare, raw, proxy] = [await app(), await baseline(), await rawNode(), await nginx()];
+  const contenders = [
+    { name: "the app: signature, row, file", measure: get(ours, path) },
+    { name: "App Router handler, one readFile", measure: get(bare, "/small?name=small"), target: 1 },
+    { name: "App Router handler, streamed", measure: get(bare, "/file?name=small") },
+    { name: "pages/api handler, one readFile", measure: get(bare, "/api/file?small=small") },
+    { name: "raw Node, one readFile", measure: get(raw, "/?small=small") },
+    ...(proxy ? [{ name: "nginx", measure: get(proxy, "/small") }] : []),
+  ];
+  return [await compare({ title: "GET of 20 KB, 16 at once", unit: "req/s", rounds: 7, contenders })];
+}
+
+/** @param {import("../bench.mjs").Bench} bench */
+export async function uploads({ load, app, baseline, rawNode }) {
+  const count = 500;
+  const { port } = await app();
+  const flow = async () => count / (await load.uploadFlow({ port, concurrency, count, size }));
+  /** @param {{ port: number }} server @param {string} path */
+  const post =
+    ({ port }, path) =>
+    async () => {
+      const call = {
+        method: "POST",
+        headers: { "Content-Type": "image/png" },
+        body: new Uint8Array(size),
+      };
+      const calls = Array.from({ length: count }, (_, index) => ({ ...call, path: `${path}-${index}` }));
+      return count / (await load.repeat({ port, concurrency, calls }));
+    };
+  const [bare, raw] = [await baseline(), await rawNode()];
+  const contenders = [
+    { name: "the app: URL, upload, saveFile", measure: flow },
+    { name: "App Router handler: one POST, fsynced", measure: post(bare, "/file?name=upload") },
+    { name: "pages/api handler: one POST, fsynced", measure: post(bare, "/api/file?name=upload") },
+    { name: "raw Node: one POST, fsynced", measure: post(raw, "/?name=upload") },
+  ];
+  return [await compare({ title: "Uploads of 20 KB, 16 at once", unit: "files/s", rounds: 5, contenders })];
+}
