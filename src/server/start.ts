@@ -2,6 +2,7 @@ import { prisma } from "./database";
 import { processWide } from "./process-wide";
 import { type CronJobs, setCrons } from "./scheduler/crons";
 import { startRunner } from "./scheduler/runner";
+import { runInRoute } from "./scheduler/serve-cron";
 import { findLooseReferences } from "./storage/references";
 
 /** What the process does once when it starts, before it serves. Throws to refuse the start. */
@@ -19,5 +20,6 @@ export async function start(crons: CronJobs): Promise<void> {
     );
   }
   // Elsewhere than on hosts that stop processes between requests, where /api/cron does it.
-  if (process.env.VERCEL !== "1") processWide("runner", startRunner);
+  if (process.env.VERCEL === "1") return;
+  processWide("runner", () => startRunner(process.env.NODE_ENV === "development" ? runInRoute : undefined));
 }

@@ -10,8 +10,10 @@ const pollInterval = 5_000;
 /**
  * Runs jobs in a process that stays: woken when one is scheduled, when one is due, and now and then. Any number of
  * processes may do so. Returns what stops it, once the jobs under way have ended.
+ *
+ * @param execute runs a job that is due
  */
-export function startRunner(): () => Promise<void> {
+export function startRunner(execute = runJob): () => Promise<void> {
   const running = new Map<string, Promise<void>>();
   let stopped = false;
   let looking: Promise<void> | undefined;
@@ -19,7 +21,7 @@ export function startRunner(): () => Promise<void> {
   let timer: NodeJS.Timeout | undefined;
 
   const run = (job: Job) => {
-    const done = runJob(job)
+    const done = execute(job)
       .catch((error) => console.error(`Job ${job.id} could not run now, will try again:`, error))
       .finally(() => running.delete(job.id));
     running.set(job.id, done);
