@@ -18,7 +18,7 @@ export async function sendBody({ headers, body }: Response, res: ServerResponse)
   res.once("close", () => reader.cancel().catch(() => undefined));
   try {
     let next = reader.read(new Uint8Array(size));
-    let spare: Uint8Array | undefined;
+    let spare: Bytes | undefined;
     for (;;) {
       const { done, value } = await next;
       if (res.destroyed) break;
@@ -44,13 +44,14 @@ export async function sendBody({ headers, body }: Response, res: ServerResponse)
   }
 }
 
-type Reader = {
-  read(buffer: Uint8Array): Promise<ReadableStreamReadResult<Uint8Array>>;
+type Bytes = Uint8Array<ArrayBuffer>;
+interface Reader {
+  read(buffer: Bytes): Promise<ReadableStreamReadResult<Bytes>>;
   cancel(): Promise<void>;
-};
+}
 
 /** Reads into our buffers where the stream can, as the blob store's do; others bring their own. */
-function readerOf(body: ReadableStream<Uint8Array>): Reader {
+function readerOf(body: ReadableStream<Bytes>): Reader {
   try {
     return body.getReader({ mode: "byob" });
   } catch {

@@ -19,8 +19,9 @@ export async function readPieces(file: FileHandle, range?: ByteRange): Promise<R
       const request = controller.byobRequest;
       if (!request?.view) throw new TypeError("A byte stream was read without a buffer");
       try {
-        const length = Math.min(request.view.byteLength, end - position);
-        const { bytesRead } = await file.read(request.view, 0, length, position);
+        const { buffer, byteOffset, byteLength } = request.view;
+        const piece = new Uint8Array(buffer, byteOffset, Math.min(byteLength, end - position));
+        const { bytesRead } = await file.read(piece, 0, piece.byteLength, position);
         if (bytesRead === 0) throw new Error(`Blob ends at byte ${position}, not at ${end}`);
         position += bytesRead;
         request.respond(bytesRead);
