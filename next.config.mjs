@@ -1,5 +1,7 @@
 /** @type {import("next").NextConfig} */
 const config = {
+  // The Dockerfile asks for it: all that the server needs, without node_modules.
+  output: process.env.NEXT_OUTPUT === "standalone" ? "standalone" : undefined,
   // `/_next/image` would fetch and decode strangers' files, and go on serving them after they are deleted.
   images: { unoptimized: true },
   poweredByHeader: false,
