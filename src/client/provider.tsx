@@ -1,25 +1,40 @@
 "use client";
 
 import { QueryClientProvider } from "@tanstack/react-query";
-import { createTRPCClient, httpBatchLink } from "@trpc/client";
-import { type ReactNode, useState } from "react";
+import { createTRPCClient, httpBatchLink, httpSubscriptionLink, splitLink } from "@trpc/client";
+import { type ReactNode, useEffect, useState } from "react";
 import superjson from "superjson";
 import type { AppRouter } from "~/functions";
+import { LiveQueries } from "./live";
+import { createLiveQueries } from "./live-queries";
 import { makeQueryClient } from "./query-client";
+import { noteReads } from "./reads";
 import { TRPCProvider } from "./trpc";
 
-/** Lets every component below call the server functions. */
+const url = "/api/trpc";
+const transformer = superjson;
+
+/** Lets every component below call the server functions. What queries show is up to date without asking again. */
 export function ApiProvider({ children }: { children: ReactNode }) {
   const [queryClient] = useState(makeQueryClient);
   const [trpcClient] = useState(() =>
     createTRPCClient<AppRouter>({
-      links: [httpBatchLink({ url: "/api/trpc", transformer: superjson, maxItems: 10, maxURLLength: 2_000 })],
+      links: [
+        noteReads,
+        splitLink({
+          condition: ({ type }) => type === "subscription",
+          true: httpSubscriptionLink({ url, transformer }),
+          false: httpBatchLink({ url, transformer, maxItems: 10, maxURLLength: 2_000 }),
+        }),
+      ],
     }),
   );
+  const [liveQueries] = useState(() => createLiveQueries(queryClient, trpcClient));
+  useEffect(() => liveQueries.start(), [liveQueries]);
   return (
     <QueryClientProvider client={queryClient}>
       <TRPCProvider trpcClient={trpcClient} queryClient={queryClient}>
-        {children}
+        <LiveQueries value={liveQueries}>{children}</LiveQueries>
       </TRPCProvider>
     </QueryClientProvider>
   );

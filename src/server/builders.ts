@@ -1,6 +1,7 @@
 import type { TRPCMutationProcedure, TRPCQueryProcedure } from "@trpc/server";
 import { z } from "zod";
 import { parseArgs } from "./args";
+import { noting } from "./changes/reads";
 import { runAction, runMutation, runQuery } from "./context";
 import { type Documents, toDocuments } from "./document";
 import {
@@ -114,7 +115,9 @@ function toProcedure(fn: AnyFunction) {
   const procedure = t.procedure.input((args: unknown) => args);
   switch (fn[definition].kind) {
     case "query":
-      return procedure.query(({ ctx, input }) => runQuery(ctx)(fn as ServerFunction<"query", unknown, unknown>, input));
+      return procedure.query(({ ctx, input, path }) =>
+        runQuery(noting(ctx, path))(fn as ServerFunction<"query", unknown, unknown>, input),
+      );
     case "mutation":
       return procedure.mutation(({ ctx, input }) =>
         runMutation(ctx)(fn as ServerFunction<"mutation", unknown, unknown>, input),

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { type Credentials, identify, type UserIdentity } from "./auth/identity";
+import type { NoteReads } from "./db";
 import { env } from "./env";
 import { limitRate, type RateLimitName } from "./rate-limit";
 
@@ -13,6 +14,10 @@ export interface Caller {
   identity: () => Promise<UserIdentity | null>;
   /** Counts a call of a kind. Throws `TOO_MANY_REQUESTS`. */
   limitRate: (name: RateLimitName) => Promise<void>;
+  /** The tables that its queries read, by the path of the query. */
+  reads: Map<string, Set<string>>;
+  /** Of the query that is running, where what it reads is wanted. */
+  noteReads?: NoteReads;
   /** The scheduled function that calls. */
   jobId?: string;
   /** How many functions called one another to come here. */
@@ -38,6 +43,7 @@ export function createCaller(request: Credentials): Caller {
     requestId: randomUUID(),
     origin: publicOrigin(request.headers),
     depth: 0,
+    reads: new Map(),
     identity: who,
     limitRate: async (name) => {
       await limitRate(name, { identity: (await who())?.tokenIdentifier ?? null, headers: request.headers });

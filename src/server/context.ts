@@ -49,7 +49,7 @@ export interface ActionCtx {
 }
 
 function queryCtx(caller: Caller, within?: Transaction): QueryCtx {
-  const db = readDb(within);
+  const db = readDb(within, caller.noteReads);
   return { db, storage: storageReader(caller, db), auth: authOf(caller), runQuery: runQuery(caller, within) };
 }
 

@@ -1,3 +1,4 @@
+import { tablesRead } from "./changes/reads";
 import { type Client, prisma } from "./database";
 import { type SystemTables, systemTables } from "./system-tables";
 import { alone, type Transaction } from "./transaction";
@@ -20,6 +21,7 @@ const hidden = [
   "scheduledFunction",
   "endedJob",
   "systemState",
+  "change",
   "session",
   "account",
   "verification",
@@ -53,8 +55,11 @@ const runRawRead: Run = (statement) =>
     return statement(client as Client);
   });
 
+/** Is told which tables are read. */
+export type NoteReads = (tables: Iterable<string>) => void;
+
 /** A client that only reads: on the pool, or within a mutation's transaction. */
-export function readDb(within?: Transaction): ReadDb {
+export function readDb(within?: Transaction, noteReads?: NoteReads): ReadDb {
   const run = within?.run ?? alone.run;
   const runRaw: Run = within
     ? (statement) =>
@@ -63,13 +68,14 @@ export function readDb(within?: Transaction): ReadDb {
           return savepoint.run(statement);
         })
     : runRawRead;
-  return replayed<ReadDb>(run, runRaw, (target, operation) => {
+  const check = (target: string, operation?: string) => {
     const allowed: readonly string[] = operation === undefined ? rawReads : readOperations;
     if (!allowed.includes(operation ?? target)) {
       const call = ["ctx.db", target, operation].filter(Boolean).join(".");
       throw new Error(`Cannot call ${call} in a query, which only reads; use a mutation`);
     }
-  });
+  };
+  return replayed<ReadDb>(run, runRaw, check, noteReads);
 }
 
 /** A mutation's client: opens its transaction with the first statement. */
@@ -88,8 +94,13 @@ export function writeDb({ run }: Transaction): WriteDb {
  * Prisma's client by replay: property accesses and calls are recorded, and run on the real client when awaited. This is
  * what lets `ctx.db` be there before its transaction is.
  */
-function replayed<Db extends object>(run: Run, runRaw: Run, check: (target: string, operation?: string) => void): Db {
-  const system = systemTables(run);
+function replayed<Db extends object>(
+  run: Run,
+  runRaw: Run,
+  check: (target: string, operation?: string) => void,
+  noteReads?: NoteReads,
+): Db {
+  const system = systemTables(run, noteReads);
 
   const record = (steps: Step[]): unknown => {
     const [target, operation] = steps.flatMap((step) => ("get" in step ? [step.get] : []));
@@ -97,6 +108,7 @@ function replayed<Db extends object>(run: Run, runRaw: Run, check: (target: stri
     let result: Promise<unknown> | undefined;
     const start = () => {
       const raw = target?.startsWith("$");
+      if (!result && noteReads) noteReads(tablesRead(target, callsOf(steps)));
       result ??= (raw ? runRaw : run)((client) => replay(client, steps));
       return result;
     };
@@ -120,6 +132,8 @@ function replayed<Db extends object>(run: Run, runRaw: Run, check: (target: stri
   };
   return record([]) as Db;
 }
+
+const callsOf = (steps: Step[]) => steps.flatMap((step) => ("call" in step ? [step.call] : []));
 
 /** A proxy can be called when its target can. */
 const callable = () => undefined;

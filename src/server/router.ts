@@ -1,17 +1,22 @@
 import type { AnyTRPCProcedure } from "@trpc/server";
+import { changes } from "./changes/changes";
 import { type Module, register } from "./registry";
 import { t } from "./trpc";
 
 type Procedures<M extends Module> = { [Name in keyof M as M[Name] extends AnyTRPCProcedure ? Name : never]: M[Name] };
 
-/** The tRPC router of the functions in these files: `{ messages, files }` is served as `messages.list` and so on. */
+/**
+ * The tRPC router of the functions in these files: `{ messages, files }` is served as `messages.list` and so on. The
+ * kit's own procedures are with them, as `_kit`.
+ */
 export function createRouter<Modules extends Record<string, Module>>(modules: Modules) {
   const routers = Object.entries(modules).map(([file, module]) => {
     register(file, module);
     const procedures = Object.entries(module).filter(([, exported]) => isProcedure(exported));
     return [file, Object.fromEntries(procedures)] as const;
   });
-  return t.router(Object.fromEntries(routers) as { [File in keyof Modules]: Procedures<Modules[File]> });
+  const functions = Object.fromEntries(routers) as { [File in keyof Modules]: Procedures<Modules[File]> };
+  return t.router({ ...functions, _kit: { changes } });
 }
 
 const isProcedure = (exported: unknown): boolean => typeof exported === "function" && "_def" in exported;

@@ -1,3 +1,4 @@
+import type { NoteReads } from "./db";
 import { type ScheduledFunctionDocument, toScheduledFunction } from "./scheduler/scheduled-function";
 import { type FileMetadata, toMetadata } from "./storage/file-metadata";
 import { parseStorageId } from "./storage/storage-id";
@@ -13,11 +14,15 @@ export interface SystemTables {
   query(table: "_scheduled_functions"): SystemQuery<ScheduledFunctionDocument>;
 }
 
-export function systemTables(run: Transaction["run"]): SystemTables {
-  const files = systemQuery((keyset) => run(async (client) => (await client.storage.findMany(keyset)).map(toMetadata)));
-  const jobs = systemQuery((keyset) =>
-    run(async (client) => (await client.scheduledFunction.findMany(keyset)).map(toScheduledFunction)),
-  );
+export function systemTables(run: Transaction["run"], noteReads?: NoteReads): SystemTables {
+  const files = systemQuery((keyset) => {
+    noteReads?.(["_storage"]);
+    return run(async (client) => (await client.storage.findMany(keyset)).map(toMetadata));
+  });
+  const jobs = systemQuery((keyset) => {
+    noteReads?.(["_scheduled_functions"]);
+    return run(async (client) => (await client.scheduledFunction.findMany(keyset)).map(toScheduledFunction));
+  });
   function query(table: "_storage"): SystemQuery<FileMetadata>;
   function query(table: "_scheduled_functions"): SystemQuery<ScheduledFunctionDocument>;
   function query(table: string): SystemQuery<FileMetadata> | SystemQuery<ScheduledFunctionDocument> {
@@ -26,6 +31,7 @@ export function systemTables(run: Transaction["run"]): SystemTables {
   return {
     async get(storageId) {
       const id = parseStorageId(storageId);
+      noteReads?.(["_storage"]);
       const row = await run((client) => client.storage.findUnique({ where: { id } }));
       return row && toMetadata(row);
     },

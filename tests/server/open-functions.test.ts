@@ -16,6 +16,8 @@ const open = [
   "files.saveFile",
   "files.getUrl",
   "files.getMetadata",
+  // Names of tables, and when they change.
+  "_kit.changes",
 ];
 const openRoutes = [
   "POST /sendImage",

@@ -1,50 +1,55 @@
-import pg from "pg";
-import { env } from "../env";
+import { setTimeout as sleep } from "node:timers/promises";
 import { processWide } from "../process-wide";
+import { listen } from "./listen";
+import { poll } from "./poll";
 
 /** Called with the table that committed changes; with `null` when some may have been missed. */
-type Listener = (table: string | null) => void;
+export type Tell = (table: string | null) => void;
 
-const channel = "changes";
 /** Milliseconds before connecting again. */
 const pause = 500;
 
-const listeners = processWide("change listeners", () => new Set<Listener>());
-const connection = processWide("change connection", () => ({ wanted: false }));
+const listeners = processWide("change listeners", () => new Set<Tell>());
+const hearing = processWide("change hearing", () => ({ wanted: false, works: false }));
 
-/** Hears of every change that commits, in this process or another on the database. Returns what ends it. */
-export function onChange(listener: Listener): () => void {
+/**
+ * Hears of every change that commits, in this process or another on the database; `null` comes first. Returns what ends
+ * it.
+ */
+export function onChange(listener: Tell): () => void {
   listeners.add(listener);
-  if (!connection.wanted) {
-    connection.wanted = true;
-    connect();
+  if (hearing.works) listener(null);
+  if (!hearing.wanted) {
+    hearing.wanted = true;
+    void hear();
   }
   return () => {
     listeners.delete(listener);
   };
 }
 
-const tell = (table: string | null) => {
+/** For all listeners of the process, by whichever way works here, again whenever it breaks. */
+async function hear(): Promise<void> {
+  while (listeners.size > 0) {
+    try {
+      if ((await listen(tell)) === "deaf") {
+        console.warn(
+          "DATABASE_URL delivers no notifications, as a transaction pooler does, so changes are polled for; put a " +
+            "direct connection into DIRECT_DATABASE_URL to hear of them at once.",
+        );
+        await poll(tell);
+      }
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : error;
+      console.error("Lost the connection that hears of changes, will connect again:", reason);
+    }
+    hearing.works = false;
+    await sleep(pause, undefined, { ref: false });
+  }
+  hearing.wanted = false;
+}
+
+const tell: Tell = (table) => {
+  hearing.works = true;
   for (const listener of listeners) listener(table);
 };
-
-/** One connection for the process, made again whenever it breaks. */
-function connect(): void {
-  const client = new pg.Client({ connectionString: env.DIRECT_DATABASE_URL ?? env.DATABASE_URL, keepAlive: true });
-  let ended = false;
-  const again = (error?: Error) => {
-    if (ended) return;
-    ended = true;
-    if (error) console.error("Lost the connection that listens for changes:", error.message);
-    client.end().catch(() => undefined);
-    if (listeners.size === 0) connection.wanted = false;
-    else setTimeout(connect, pause).unref();
-  };
-  client.on("error", again).on("end", () => again());
-  client.on("notification", ({ payload }) => tell(payload ?? null));
-  client
-    .connect()
-    .then(() => client.query(`LISTEN ${channel}`))
-    // What committed before is not told.
-    .then(() => tell(null), again);
-}

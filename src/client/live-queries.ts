@@ -1,0 +1,131 @@
+import type { Query, QueryClient } from "@tanstack/react-query";
+import type { TRPCClient } from "@trpc/client";
+import type { AppRouter } from "~/functions";
+import { hasRead } from "./reads";
+
+/** Milliseconds before a stream that is down is worth a word, and before the last of many attempts to open it. */
+const patience = 1_000;
+const longestPause = 5_000;
+/** Milliseconds between two looks at the clock, and by how much it jumps when the machine has slept. */
+const tick = 1_000;
+const sleep = 3_000;
+
+/**
+ * Keeps the queries of a tab up to date: hears over one stream which tables change, and asks again for those queries on
+ * screen that read them. The stream is open while the page is seen; when it opens again it catches up on what was missed.
+ */
+export function createLiveQueries(queryClient: QueryClient, client: TRPCClient<AppRouter>) {
+  /** How far the stream has told what changed. */
+  let position: string | null = null;
+  let stream: { unsubscribe(): void } | null = null;
+  let isDown = false;
+  let attempts = 0;
+  let retry: ReturnType<typeof setTimeout> | undefined;
+  let complaint: ReturnType<typeof setTimeout> | undefined;
+  const subscribers = new Set<() => void>();
+
+  function open() {
+    close();
+    if (document.visibilityState === "hidden") return;
+    stream = client._kit.changes.subscribe(position === null ? {} : { lastEventId: position }, {
+      onData({ id, data: tables }) {
+        position = id;
+        refresh(queryClient, (path) => tables === null || hasRead(path, tables));
+      },
+      onConnectionStateChange({ state, error }) {
+        if (state === "pending") up();
+        else if (error) down();
+      },
+      onError: down,
+      // As the server does before its host would.
+      onStopped: down,
+    });
+  }
+
+  function close() {
+    clearTimeout(retry);
+    stream?.unsubscribe();
+    stream = null;
+  }
+
+  function up() {
+    attempts = 0;
+    say(false);
+    // What failed meanwhile is worth another attempt, though nothing changed.
+    refresh(queryClient, (_path, { state }) => state.status === "error" || state.isInvalidated);
+  }
+
+  function down() {
+    close();
+    complaint ??= setTimeout(say, patience, true);
+    // By chance, so that not all tabs come at once to a server that has just started.
+    retry = setTimeout(open, Math.random() * Math.min(longestPause, 500 * 2 ** attempts++));
+  }
+
+  function say(next: boolean) {
+    clearTimeout(complaint);
+    complaint = undefined;
+    if (isDown === next) return;
+    isDown = next;
+    for (const subscriber of subscribers) subscriber();
+  }
+
+  return {
+    /** Whether changes do not reach this tab at the moment. */
+    getSnapshot: () => isDown,
+
+    subscribe(subscriber: () => void) {
+      subscribers.add(subscriber);
+      return () => void subscribers.delete(subscriber);
+    },
+
+    /** Catches up what the server rendered, when changes were at `rendered`. */
+    catchUp(rendered: string | null) {
+      if (stream === null) position ??= rendered;
+      else if (rendered !== position) refresh(queryClient, () => true);
+    },
+
+    /** Returns what stops it. */
+    start() {
+      let now = Date.now();
+      const clock = setInterval(() => {
+        const before = now;
+        now = Date.now();
+        // The machine has slept, and the connection may be dead without either end knowing.
+        if (now - before > tick + sleep) open();
+      }, tick);
+      document.addEventListener("visibilitychange", open);
+      window.addEventListener("online", open);
+      window.addEventListener("offline", down);
+      open();
+      return () => {
+        clearInterval(clock);
+        clearTimeout(complaint);
+        document.removeEventListener("visibilitychange", open);
+        window.removeEventListener("online", open);
+        window.removeEventListener("offline", down);
+        close();
+      };
+    },
+  };
+}
+
+/** Marks what it applies to as out of date, and asks again for what of it is on screen. */
+function refresh(queryClient: QueryClient, applies: (path: string, query: Query) => boolean) {
+  for (const query of queryClient.getQueryCache().getAll()) {
+    const path = pathOf(query);
+    if (path !== null && applies(path, query)) void refetch(queryClient, query);
+  }
+}
+
+async function refetch(queryClient: QueryClient, query: Query) {
+  // An answer under way may be from before the change. It is awaited rather than given up, or a steady stream of changes
+  // would let none come through; those that come meanwhile lead to one request together. One that failed already, and
+  // is going to be asked for again some time, is.
+  const isTryingAgain = query.state.fetchFailureCount > 0;
+  if (!isTryingAgain) await query.promise?.catch(() => undefined);
+  await queryClient.invalidateQueries({ queryKey: query.queryKey, exact: true }, { cancelRefetch: isTryingAgain });
+}
+
+/** `messages.list` of a query of ours; `null` of others, which are none of our business. */
+const pathOf = ({ queryKey: [path] }: Query): string | null => (Array.isArray(path) ? path.join(".") : null);

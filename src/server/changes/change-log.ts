@@ -1,0 +1,91 @@
+import { randomUUID } from "node:crypto";
+import { processWide } from "../process-wide";
+import { onChange } from "./listener";
+
+/** A point in the history of changes, as this process has heard them. */
+interface Position {
+  /** Changes are only known without a gap from one position to another of the same epoch. */
+  epoch: string;
+  /** Changes heard before. */
+  count: number;
+}
+
+/** Milliseconds in which changes that come together are told together. */
+const burst = 50;
+
+/** When each table changed last is all that is kept, so that the log never grows. */
+const log = processWide("change log", () => ({
+  /** `null` while changes are not heard of. */
+  now: null as Position | null,
+  lastChange: new Map<string, number>(),
+  waiting: new Set<() => void>(),
+  following: false,
+  telling: false,
+}));
+
+/** Where the history is now, to catch up from later; `null` when this process does not listen. */
+export const currentPosition = (): string | null => log.now && format(log.now);
+
+/**
+ * Tells which tables change from `since` on, each time with the position reached; `null` instead of tables when any may
+ * have. Changes that the consumer is too slow for are told together, so that nothing piles up. Ends with `signal`.
+ */
+export async function* changesSince(since: string | null, signal: AbortSignal) {
+  follow();
+  let seen = since === null ? null : parse(since);
+  while (!signal.aborted) {
+    const { now } = log;
+    if (now && seen?.epoch !== now.epoch) {
+      seen = now;
+      yield { position: format(now), tables: null };
+    } else if (now && seen && seen.count < now.count) {
+      const { count } = seen;
+      seen = now;
+      yield { position: format(now), tables: changedSince(count) };
+    } else {
+      await nextChange(signal);
+    }
+  }
+}
+
+const changedSince = (count: number) =>
+  [...log.lastChange].flatMap(([table, number]) => (number > count ? [table] : []));
+
+function nextChange(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      log.waiting.delete(done);
+      signal.removeEventListener("abort", done);
+      resolve();
+    };
+    log.waiting.add(done);
+    signal.addEventListener("abort", done, { once: true });
+  });
+}
+
+function follow(): void {
+  if (log.following) return;
+  log.following = true;
+  onChange((table) => {
+    if (table === null || log.now === null) {
+      log.now = { epoch: randomUUID(), count: 0 };
+      log.lastChange.clear();
+    } else {
+      log.now = { ...log.now, count: log.now.count + 1 };
+      log.lastChange.set(table, log.now.count);
+    }
+    if (log.telling) return;
+    log.telling = true;
+    setTimeout(() => {
+      log.telling = false;
+      for (const tell of [...log.waiting]) tell();
+    }, burst);
+  });
+}
+
+const format = ({ epoch, count }: Position) => `${epoch}:${count}`;
+
+function parse(position: string): Position {
+  const [epoch = "", count] = position.split(":");
+  return { epoch, count: Number(count) };
+}
