@@ -108,6 +108,8 @@ function open(begin: Begin) {
     commit = resolve;
     rollBack = () => reject(rolledBack);
   });
+  // Nobody waits for it when the transaction could not begin.
+  outcome.catch(() => undefined);
   let ended: Promise<void> = outcome;
   const client = new Promise<Client>((resolve, reject) => {
     ended = begin((client) => {

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { mutation, query } from "~/server/builders";
 import { createSystemCaller } from "~/server/caller";
 import { runMutation, runQuery } from "~/server/context";
@@ -64,6 +64,13 @@ describe("mutation", () => {
     });
     await expect(run(pretends)).rejects.toThrow(/Unique constraint/);
     expect(await count("pretends")).toBe(0);
+  });
+
+  test("that cannot begin, throws why and leaves no rejection unhandled", async () => {
+    const down = new Error("The database is down");
+    vi.spyOn(pool, "connect").mockRejectedValueOnce(down as never);
+    const begins = mutation({ handler: (ctx) => ctx.db.message.count() });
+    await expect(run(begins)).rejects.toThrow("The database is down");
   });
 
   test("that touches no table, opens no transaction", async () => {
