@@ -1,0 +1,35 @@
+import pg from "pg";
+
+/**
+ * Does `work` with a connection of its own to the database at `url`.
+ *
+ * @template T
+ * @param {string} url
+ * @param {(client: pg.Client) => Promise<T>} work
+ * @returns {Promise<T>}
+ */
+export async function withClient(url, work) {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect().catch((cause) => {
+    throw unreachable(url, cause);
+  });
+  try {
+    return await work(client);
+  } finally {
+    await client.end();
+  }
+}
+
+/**
+ * Says which database could not be connected to, without its password.
+ *
+ * @param {string} url
+ * @param {unknown} cause
+ */
+export function unreachable(url, cause) {
+  // A host with several addresses fails with one error for each.
+  const errors = cause instanceof AggregateError ? cause.errors : [cause];
+  const reasons = errors.map((error) => (error instanceof Error ? error.message : error)).join(", ");
+  const { host, pathname } = new URL(url);
+  return new Error(`Cannot connect to the database ${pathname.slice(1)} on ${host}: ${reasons}`, { cause });
+}

@@ -1,0 +1,135 @@
+import { spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { readFileSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { commandOf, DATA, ROOT } from "./checkout.mjs";
+import { killGroup, takeDevLock } from "./dev-lock.mjs";
+import { install } from "./install.mjs";
+import { whenNpmIsGone } from "./parent.mjs";
+
+// npm run dev [-- --port 4000]
+//
+// Only Node's own modules are imported above: what comes from node_modules is imported once it is installed.
+
+const { values } = parseArgs({ options: { port: { type: "string", short: "p" } } });
+const port = Number(values.port ?? process.env.PORT ?? 3000);
+const address = `http://localhost:${port}`;
+const stopping = new AbortController();
+
+/** @returns {Promise<number>} the exit code */
+async function dev() {
+  const lock = await takeDevLock(join(DATA, "dev.lock"), address);
+  /** @type {(() => Promise<void>) | undefined} */
+  let stopDatabase;
+  try {
+    await checkPort();
+    await install({ signal: stopping.signal });
+    stopping.signal.throwIfAborted();
+
+    /** @type {NodeJS.ProcessEnv} */
+    const environment = { ...process.env, NODE_ENV: "development" };
+    const { configuredDatabase } = await import("./development-database.mjs");
+    const { generateClient } = await import("./generate.mjs");
+    const { applyMigrations } = await import("./migrations.mjs");
+    const { startPostgres } = await import("./postgres.mjs");
+    const { seed } = await import("./seed.mjs");
+
+    let database = configuredDatabase();
+    if (!database) {
+      const server = await startPostgres({ folder: join(DATA, "postgres") });
+      stopDatabase = server.stop;
+      database = environment.DATABASE_URL = server.url;
+      console.log(`PostgreSQL runs on port ${server.port}, its files in ${server.folder}`);
+    }
+    if (!process.env.APP_SECRET) environment.APP_SECRET = ownSecret();
+    stopping.signal.throwIfAborted();
+
+    await generateClient();
+    const { applied, warnings } = await applyMigrations(database);
+    for (const name of applied) console.log(`Applied migration ${name}`);
+    for (const warning of warnings) console.warn(`${warning} To start over: npm run db:reset`);
+    await seed(database);
+    stopping.signal.throwIfAborted();
+
+    return await runNext(environment, lock.setApp);
+  } finally {
+    await stopDatabase?.();
+    lock.release();
+  }
+}
+
+/**
+ * @param {NodeJS.ProcessEnv} env
+ * @param {(pid: number) => Promise<void>} started
+ */
+async function runNext(env, started) {
+  // A process group of its own: Ctrl-C in the terminal reaches us alone, and we stop it before the database.
+  const child = spawn(process.execPath, [commandOf("next"), "dev", "--port", String(port)], {
+    cwd: ROOT,
+    env: { NEXT_TELEMETRY_DISABLED: "1", ...env },
+    stdio: ["ignore", "inherit", "inherit"],
+    detached: process.platform !== "win32",
+  });
+  const exited = once(child, "exit");
+  const { pid } = child;
+  if (!pid) throw (await exited.catch((error) => [error]))[0];
+  const stop = () => {
+    child.kill("SIGTERM");
+    setTimeout(() => void killGroup(pid), 5000).unref();
+  };
+  stopping.signal.addEventListener("abort", stop);
+  await started(pid);
+  void announce();
+  const [code] = await exited;
+  await killGroup(pid);
+  return code ?? 1;
+}
+
+/** Says where the app is once it answers. */
+async function announce() {
+  for (;;) {
+    const response = await fetch(address, { signal: stopping.signal }).catch(() => null);
+    if (stopping.signal.aborted) return;
+    if (response) return console.log(`\nOpen ${address} — Ctrl-C stops everything\n`);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+}
+
+/** Signs URLs from one start to the next. */
+function ownSecret() {
+  const path = join(DATA, "app-secret");
+  try {
+    writeFileSync(path, randomBytes(32).toString("base64url"), { flag: "wx", mode: 0o600 });
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+  }
+  return readFileSync(path, "utf8");
+}
+
+/** @returns {Promise<void>} */
+function checkPort() {
+  return new Promise((resolve, reject) => {
+    const server = createServer().once("error", (cause) => {
+      const advice = `Give another port: PORT=${port + 1} npm run dev`;
+      reject(new Error(`Port ${port} cannot be used (${cause.message}). ${advice}`, { cause }));
+    });
+    server.listen(port, () => server.close(() => resolve()));
+  });
+}
+
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => stopping.abort());
+void whenNpmIsGone(() => stopping.abort());
+// A closed terminal is no reason to leave the database running.
+for (const stream of [process.stdout, process.stderr]) stream.on("error", () => stopping.abort());
+
+process.exit(
+  await dev()
+    .catch((error) => {
+      if (!stopping.signal.aborted) console.error(error.message);
+      return 1;
+    })
+    .then((code) => (stopping.signal.aborted ? 0 : code)),
+);

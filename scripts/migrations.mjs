@@ -1,0 +1,145 @@
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import pg from "pg";
+import { withSchemaEngine } from "./schema-engine.mjs";
+
+/** The folder of schema.prisma and of migrations/, where Prisma looks for them too. */
+export const PRISMA_FOLDER = join(dirname(fileURLToPath(import.meta.url)), "..", "prisma");
+
+/** Everything in the schema is ours. */
+const filters = { externalTables: [], externalEnums: [] };
+
+/**
+ * Applies the migrations that the database at `url` lacks, each in a transaction. Any number of processes may do this
+ * at once: one applies, the others wait. Prisma's `_prisma_migrations` table records them.
+ *
+ * @param {string} url
+ * @param {string} [folder]
+ * @returns {Promise<{ applied: string[], warnings: string[] }>} names of the migrations applied, and what looks wrong
+ * @throws when a migration fails, with PostgreSQL's error; the migration has left nothing behind then
+ */
+export async function applyMigrations(url, folder = PRISMA_FOLDER) {
+  const migrationsList = await readMigrations(folder);
+  return withSchemaEngine(url, async (engine) => {
+    const diagnose = () => engine.diagnoseMigrationHistory({ migrationsList, filters, optInToShadowDatabase: false });
+    // A migration cut off (by an error, a crash) is recorded as begun. PostgreSQL has rolled it back: forget it.
+    const rollBack = async () => {
+      const { failedMigrationNames: failed } = await diagnose();
+      for (const migrationName of failed) await engine.markMigrationRolledBack({ migrationName });
+      return failed;
+    };
+    await rollBack();
+    const { editedMigrationNames, history } = await diagnose();
+    const warnings = editedMigrationNames.map((name) => `Migration ${name} was edited after it had been applied.`);
+    if (history && history.diagnostic !== "databaseIsBehind") {
+      warnings.push(`The database has migrations that are not here: ${history.unpersistedMigrationNames.join(", ")}.`);
+    }
+    try {
+      const { appliedMigrationNames } = await engine.applyMigrations({ migrationsList, filters });
+      if (appliedMigrationNames.length > 0) await watchTables(url);
+      return { applied: appliedMigrationNames, warnings };
+    } catch (cause) {
+      const [failed] = await rollBack();
+      if (!failed) throw cause;
+      throw new Error([...warnings, `Migration ${failed} failed and was rolled back`].join("\n"), { cause });
+    }
+  });
+}
+
+/**
+ * Lets new tables announce their changes, as the migration `announce_changes` says.
+ *
+ * @param {string} url
+ */
+async function watchTables(url) {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    const { rows } = await client.query(`SELECT to_regproc('watch_tables') AS found`);
+    if (rows[0].found) await client.query("SELECT watch_tables()");
+  } finally {
+    await client.end();
+  }
+}
+
+/**
+ * The SQL that leads from the newest migration's schema to schema.prisma, or null when there is nothing to do.
+ *
+ * @param {string} url of any database; it is only looked at for its version
+ * @param {string} [folder]
+ * @returns {Promise<string | null>}
+ */
+export async function pendingChanges(url, folder = PRISMA_FOLDER) {
+  const path = join(folder, "schema.prisma");
+  const [before, after] = [await readOptional(migratedSchema(folder)), await readFile(path, "utf8")];
+  if (before === after) return null;
+  /** @param {string} content */
+  const schema = (content) => ({ tag: /** @type {const} */ ("schemaDatamodel"), files: [{ path, content }] });
+  const from = before === null ? { tag: /** @type {const} */ ("empty") } : schema(before);
+  const diff = { from, to: schema(after), script: true, exitCode: true, filters };
+  const { exitCode, stdout } = await withSchemaEngine(url, (engine) => engine.diff(diff));
+  return exitCode === 0 ? null : stdout;
+}
+
+/**
+ * The lines of a migration that delete data.
+ *
+ * @param {string} sql
+ */
+export function dataLosses(sql) {
+  return (sql.match(/^.*\bDROP (TABLE|COLUMN)\b.*$/gm) ?? []).map((line) => line.trim());
+}
+
+/**
+ * Writes a migration of `sql`, and remembers the schema it leads to: without a second database to replay all migrations
+ * in, that copy is what the next one starts from. There is one for all migrations, so that it merges as they do.
+ *
+ * @param {string} name
+ * @param {string} sql
+ * @param {string} [folder]
+ * @returns {Promise<string>} the path of the file
+ */
+export async function writeMigration(name, sql, folder = PRISMA_FOLDER) {
+  const now = Number(new Date().toISOString().replace(/\D/g, "").slice(0, 14));
+  const newest = (await readMigrations(folder)).migrationDirectories.at(-1)?.path ?? "";
+  // Migrations run in the order of their names, so a new one sorts last even where the clock is behind.
+  const time = Math.max(now, (Number.parseInt(newest, 10) || 0) + 1);
+  const path = join(folder, "migrations", `${time}_${name}`, "migration.sql");
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, sql);
+  await writeFile(join(folder, "migrations", "migration_lock.toml"), 'provider = "postgresql"\n');
+  await writeFile(migratedSchema(folder), await readFile(join(folder, "schema.prisma")));
+  return path;
+}
+
+/** @param {string} folder */
+const migratedSchema = (folder) => join(folder, "migrations", "schema.prisma");
+
+/**
+ * All migrations, oldest first.
+ *
+ * @param {string} [folder]
+ * @returns {Promise<import("@prisma/schema-engine-wasm").MigrationList>}
+ */
+export async function readMigrations(folder = PRISMA_FOLDER) {
+  const baseDir = join(folder, "migrations");
+  const entries = await readdir(baseDir, { withFileTypes: true }).catch(() => []);
+  const names = entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
+  const migrationDirectories = await Promise.all(
+    names.sort().map(async (name) => {
+      const value = await readFile(join(baseDir, name, "migration.sql"), "utf8");
+      const content = { tag: /** @type {const} */ ("ok"), value };
+      return { path: name, migrationFile: { path: "migration.sql", content } };
+    }),
+  );
+  const lockfile = { path: "migration_lock.toml", content: await readOptional(join(baseDir, "migration_lock.toml")) };
+  return { baseDir, lockfile, shadowDbInitScript: "", migrationDirectories };
+}
+
+/** @param {string} path */
+const readOptional = (path) =>
+  readFile(path, "utf8").catch((error) => {
+    if (error.code === "ENOENT") return null;
+    throw error;
+  });

@@ -1,0 +1,87 @@
+import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { PrismaPg } from "@prisma/adapter-pg";
+import { bindMigrationAwareSqlAdapterFactory } from "@prisma/driver-adapter-utils";
+import pg from "pg";
+import { unreachable } from "./client.mjs";
+
+/** The advisory lock that Prisma's own migrations take. */
+const MIGRATING = 72_707_369;
+
+/**
+ * Runs `work` with Prisma's schema engine, connected to the database at `url`, one process at a time. It is the
+ * WebAssembly build, which the npm registry has; the `prisma` command would download a native one from elsewhere.
+ *
+ * @template T
+ * @param {string} url
+ * @param {(engine: import("@prisma/schema-engine-wasm").SchemaEngine) => Promise<T>} work
+ * @returns {Promise<T>}
+ */
+export async function withSchemaEngine(url, work) {
+  // One connection, kept: the lock belongs to it, and ends with it.
+  const pool = new pg.Pool({ connectionString: url, max: 1, idleTimeoutMillis: 0 });
+  /** @type {Error | undefined} */
+  let cause;
+  try {
+    await pool.query("SELECT pg_advisory_lock($1)", [MIGRATING]).catch((error) => {
+      throw unreachable(url, error);
+    });
+    const adapter = new PrismaPg(pool);
+    const connect = adapter.connect.bind(adapter);
+    // The adapter itself cuts a script at every semicolon, also inside function bodies, and leaves the first half of a
+    // failed one behind. Sent whole, PostgreSQL runs it as one transaction.
+    const executeScript = async (/** @type {string} */ script) => {
+      await pool.query(script).catch((error) => {
+        cause = error; // the engine's own error does not say it
+        throw error;
+      });
+    };
+    adapter.connect = async () => Object.assign(await connect(), { executeScript });
+
+    const { SchemaEngine } = await loadedOnce();
+    const engine = await SchemaEngine.new(
+      { datamodels: undefined },
+      () => undefined, // its log
+      bindMigrationAwareSqlAdapterFactory(adapter),
+    );
+    return await work(engine);
+  } catch (error) {
+    if (!cause) throw error;
+    throw new Error(`${error instanceof Error ? error.message : error}: ${cause.message}`, { cause });
+  } finally {
+    await pool.end();
+  }
+}
+
+/** @type {ReturnType<typeof load> | undefined} */
+let loading;
+
+function loadedOnce() {
+  loading ??= load();
+  return loading;
+}
+
+/** The package imports its wasm file like a module, which Node cannot do; so it is instantiated here. */
+async function load() {
+  const bindings = await import("@prisma/schema-engine-wasm/schema_engine_bg");
+  const path = createRequire(import.meta.url).resolve("@prisma/schema-engine-wasm/schema_engine_bg");
+  const wasm = await readFile(path.replace(/\.js$/, ".wasm"));
+  const imports = Object.entries(bindings).map(([name, value]) => {
+    return [name, name.startsWith("__wbg_setTimeout_") ? setTimeoutUnref : value];
+  });
+  const { instance } = await WebAssembly.instantiate(wasm, { "./schema_engine_bg.js": Object.fromEntries(imports) });
+  bindings.__wbg_set_wasm(instance.exports);
+  const start = instance.exports.__wbindgen_start;
+  if (typeof start === "function") start();
+  return bindings;
+}
+
+/**
+ * The engine sets a timer of ten seconds for taking its lock, and leaves it. It must not keep the process alive.
+ *
+ * @param {() => void} callback
+ * @param {number} milliseconds
+ */
+function setTimeoutUnref(callback, milliseconds) {
+  return setTimeout(callback, milliseconds).unref();
+}

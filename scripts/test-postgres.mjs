@@ -1,0 +1,94 @@
+import { createHash, randomUUID } from "node:crypto";
+import { readdir, realpath, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { withClient } from "./client.mjs";
+import { applyMigrations, readMigrations } from "./migrations.mjs";
+import { killPostgres, startPostgres } from "./postgres.mjs";
+import { identify } from "./process-identity.mjs";
+
+/** A test may lose its data: it need not reach the disk. */
+const FAST = { fsync: "off", synchronous_commit: "off", full_page_writes: "off" };
+
+const PREFIX = "next-trpc-storage-test-";
+
+/**
+ * Starts a PostgreSQL to throw away, with all migrations applied to a template database. `createDatabase` clones it.
+ *
+ * @param {Record<string, string>} [settings] of PostgreSQL
+ * @returns {Promise<{ url: string, stop: () => Promise<void> }>} the administrator's URL; `stop` removes all files
+ */
+export async function startTestPostgres(settings = FAST) {
+  for (const name of await readdir(tmpdir())) {
+    // Left behind by a test run that was killed.
+    const pid = name.startsWith(PREFIX) ? Number.parseInt(name.slice(PREFIX.length), 10) : process.pid;
+    if (!(await identify(pid))) await discard(join(tmpdir(), name));
+  }
+  const folder = join(tmpdir(), `${PREFIX}${process.pid}-${randomUUID().slice(0, 8)}`);
+  const server = await startPostgres({ folder, settings });
+  const stop = async () => {
+    await server.stop();
+    await discard(folder);
+  };
+  try {
+    await prepareTemplate(server.url);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { url: server.url, stop };
+}
+
+/** @param {string} folder */
+async function discard(folder) {
+  const home = await realpath(folder).catch(() => folder);
+  await killPostgres(home);
+  for (const path of [home, folder]) await rm(path, { recursive: true, force: true, maxRetries: 5 });
+}
+
+/**
+ * Makes the template on the server at `url`, unless it is there for just these migrations.
+ *
+ * @param {string} url of a database whose user may create others
+ */
+export async function prepareTemplate(url) {
+  const name = await templateName();
+  await withClient(url, async (client) => {
+    await client.query("SELECT pg_advisory_lock(hashtext($1))", [name]);
+    const { rowCount } = await client.query("SELECT FROM pg_database WHERE datname = $1 AND datistemplate", [name]);
+    if (rowCount) return;
+    await client.query(`DROP DATABASE IF EXISTS ${name}`);
+    await client.query(`CREATE DATABASE ${name}`);
+    await applyMigrations(databaseUrl(url, name));
+    await client.query(`ALTER DATABASE ${name} IS_TEMPLATE true ALLOW_CONNECTIONS false`);
+  });
+}
+
+/**
+ * Makes a database that is empty but for the migrated tables.
+ *
+ * @param {string} url of the server, as `startTestPostgres` returns it
+ * @returns {Promise<{ url: string, drop: () => Promise<void> }>}
+ */
+export async function createDatabase(url) {
+  const name = `test_${randomUUID().replaceAll("-", "")}`;
+  const template = await templateName();
+  await withClient(url, (client) => client.query(`CREATE DATABASE ${name} TEMPLATE ${template}`));
+  const drop = async () => void (await withClient(url, (client) => client.query(`DROP DATABASE ${name} WITH (FORCE)`)));
+  return { url: databaseUrl(url, name), drop };
+}
+
+async function templateName() {
+  const { migrationDirectories } = await readMigrations();
+  return `template_${createHash("sha256").update(JSON.stringify(migrationDirectories)).digest("hex").slice(0, 16)}`;
+}
+
+/**
+ * @param {string} url
+ * @param {string} name
+ */
+function databaseUrl(url, name) {
+  const result = new URL(url);
+  result.pathname = `/${name}`;
+  return result.href;
+}

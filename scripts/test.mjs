@@ -1,0 +1,115 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { commandOf, ROOT } from "./checkout.mjs";
+import { install, npmCommand } from "./install.mjs";
+import { whenNpmIsGone } from "./parent.mjs";
+
+// npm test
+//
+// Every check there is, from a fresh clone on. Only Node's own modules are imported above: what comes from node_modules
+// is imported once it is installed. A failed step keeps only those from running that need it. The last line counts the
+// tests that passed and those that failed, with each other failed step as one more.
+
+const stopping = new AbortController();
+const { signal } = stopping;
+const total = { passed: 0, failed: 0 };
+
+async function test() {
+  await install({ signal });
+  const { isBuilt, rememberBuild } = await import("./build-stamp.mjs");
+  const { findBrowser } = await import("./browser.mjs");
+  const { generateClient } = await import("./generate.mjs");
+  const { startTestPostgres } = await import("./test-postgres.mjs");
+  await generateClient();
+
+  const reports = await mkdtemp(join(tmpdir(), "test-reports-"));
+  const server = await startTestPostgres();
+  try {
+    const [browser, built] = await Promise.all([
+      findBrowser().catch((error) => fail(error.message)),
+      isBuilt().then(
+        (done) => done || step("build", [process.execPath, commandOf("next"), "build"], { NODE_ENV: "production" }),
+      ),
+      step("check", npmCommand(["run", "check"])),
+    ]);
+    if (built) await rememberBuild();
+
+    const env = { TEST_DATABASE_URL: server.url, PLAYWRIGHT_JSON_OUTPUT_FILE: join(reports, "browser.json") };
+    const unit = join(reports, "unit.json");
+    const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${unit}`];
+    await step("tests", [process.execPath, commandOf("vitest"), "run", ...reporters], env, async () => {
+      const { numPassedTests, numFailedTests } = JSON.parse(await readFile(unit, "utf8"));
+      return { passed: numPassedTests, failed: numFailedTests };
+    });
+
+    if (!browser || !built) return console.log("The browser tests need a build and a browser: not run.");
+    const command = [commandOf("@playwright/test", "playwright"), "test", "--reporter=list,json"];
+    await step("browser tests", [process.execPath, ...command], { ...env, CHROMIUM_PATH: browser }, async () => {
+      const { stats } = JSON.parse(await readFile(env.PLAYWRIGHT_JSON_OUTPUT_FILE, "utf8"));
+      return { passed: stats.expected, failed: stats.unexpected + stats.flaky };
+    });
+  } finally {
+    await server.stop();
+    await rm(reports, { recursive: true });
+  }
+}
+
+/**
+ * Runs a program, says how long it took, and shows what it printed when it failed.
+ *
+ * @param {string} name
+ * @param {[string, ...string[]]} command
+ * @param {Partial<NodeJS.ProcessEnv>} [env]
+ * @param {() => Promise<{ passed: number, failed: number }>} [count] reads how its tests went
+ * @returns {Promise<boolean>} whether it succeeded
+ */
+async function step(name, [command, ...args], env = {}, count) {
+  signal.throwIfAborted();
+  console.log(`Running: ${name}`);
+  const started = performance.now();
+  const child = spawn(command, args, {
+    cwd: ROOT,
+    env: { ...process.env, NODE_ENV: "test", NEXT_TELEMETRY_DISABLED: "1", ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+    shell: command.endsWith(".cmd"),
+  });
+  signal.addEventListener("abort", () => child.kill());
+  /** @type {string[]} */
+  const output = [];
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (text) => output.push(text));
+  const [code] = await once(child, "close");
+  signal.throwIfAborted();
+
+  const counted = await count?.().catch(() => undefined); // no report when it did not get that far
+  const { passed, failed } = counted ?? { passed: 0, failed: 0 };
+  total.passed += passed;
+  total.failed += code === 0 ? failed : Math.max(failed, 1);
+  if (code !== 0) console.log(output.join(""));
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  const tests = counted ? `, ${passed} passed, ${failed} failed` : "";
+  console.log(`${code === 0 ? "Passed" : "FAILED"}: ${name} (${seconds} s${tests})`);
+  return code === 0;
+}
+
+/**
+ * @param {string} message
+ * @returns {null}
+ */
+function fail(message) {
+  total.failed++;
+  console.error(message);
+  return null;
+}
+
+for (const name of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(name, () => stopping.abort());
+void whenNpmIsGone(() => stopping.abort());
+
+await test().catch((error) => {
+  if (signal.aborted) process.exit(130);
+  fail(error.stack);
+});
+console.log(`\n${total.passed} passed, ${total.failed} failed`);
+process.exit(total.failed > 0 || total.passed === 0 ? 1 : 0);
