@@ -1,6 +1,8 @@
 import type { Metadata, Viewport } from "next";
 import type { ReactNode } from "react";
 import { ApiProvider } from "~/client/provider";
+import { type Viewer, viewerQuery } from "~/client/viewer";
+import { caller, Prefetched, queryClient } from "./prefetch";
 import "./globals.css";
 
 export const metadata: Metadata = {
@@ -18,11 +20,19 @@ export const viewport: Viewport = {
   ],
 };
 
-export default function RootLayout({ children }: { children: ReactNode }) {
+async function readViewer(): Promise<Viewer | null> {
+  const identity = await (await caller()).identity();
+  return identity && { name: identity.name ?? "", email: identity.email ?? null };
+}
+
+export default async function RootLayout({ children }: { children: ReactNode }) {
+  await queryClient().prefetchQuery({ ...viewerQuery, queryFn: readViewer });
   return (
     <html lang="en">
       <body className="font-sans">
-        <ApiProvider>{children}</ApiProvider>
+        <ApiProvider>
+          <Prefetched>{children}</Prefetched>
+        </ApiProvider>
       </body>
     </html>
   );

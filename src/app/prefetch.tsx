@@ -18,11 +18,14 @@ export const queryClient = cache(() => {
 
 const position = cache(currentPosition);
 
+/** Who asks for the page. */
+export const caller = cache(async () => createCaller({ method: "GET", headers: await headers() }));
+
 /** Calls functions from a server component, without HTTP: `queryClient().prefetchQuery(api.files.list.queryOptions())` */
 export const api = createTRPCOptionsProxy({
   router,
   queryClient,
-  ctx: async () => createCaller({ method: "GET", headers: await headers() }),
+  ctx: caller,
 });
 
 /** Hands what was prefetched to the client components below, so that they render with it at once. */

@@ -5,6 +5,7 @@ import { createTRPCClient, httpBatchLink, httpSubscriptionLink, splitLink } from
 import { type ReactNode, useEffect, useState } from "react";
 import superjson from "superjson";
 import type { AppRouter } from "~/functions";
+import { ensureVisitor } from "./ensure-visitor";
 import { LiveQueries } from "./live";
 import { createLiveQueries } from "./live-queries";
 import { makeQueryClient } from "./query-client";
@@ -24,7 +25,17 @@ export function ApiProvider({ children }: { children: ReactNode }) {
         splitLink({
           condition: ({ type }) => type === "subscription",
           true: httpSubscriptionLink({ url, transformer }),
-          false: httpBatchLink({ url, transformer, maxItems: 10, maxURLLength: 2_000 }),
+          false: httpBatchLink({
+            url,
+            transformer,
+            maxItems: 10,
+            maxURLLength: 2_000,
+            async fetch(url, init) {
+              // Mutations are POSTed.
+              if (init?.method === "POST") await ensureVisitor(queryClient);
+              return fetch(url, init);
+            },
+          }),
         }),
       ],
     }),

@@ -3,6 +3,13 @@
 import { useEffect, useRef, useState, useSyncExternalStore } from "react";
 import { createUploadQueue, type UploadQueueOptions } from "./upload-queue";
 
+let busyQueues = 0;
+
+/** Asks before uploads are stopped by a link to another page; `true` when it may be followed. */
+export function confirmLeaving(): boolean {
+  return busyQueues === 0 || window.confirm("Leave this page? What is being uploaded will be stopped.");
+}
+
 /**
  * A queue of files for one component. Uploads that are under way stop with it, and leaving the page meanwhile asks first.
  *
@@ -35,7 +42,11 @@ export function useUploads(options: UploadQueueOptions) {
     if (!isBusy) return;
     const ask = (event: BeforeUnloadEvent) => event.preventDefault();
     window.addEventListener("beforeunload", ask);
-    return () => window.removeEventListener("beforeunload", ask);
+    busyQueues += 1;
+    return () => {
+      window.removeEventListener("beforeunload", ask);
+      busyQueues -= 1;
+    };
   }, [isBusy]);
 
   return { uploads, add: queue.add, retry: queue.retry, remove: queue.remove };

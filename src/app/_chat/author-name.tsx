@@ -1,7 +1,7 @@
 import { Pencil } from "lucide-react";
 import { Popover } from "radix-ui";
 import { type FormEvent, useId, useState } from "react";
-import { Avatar } from "./avatar";
+import { Avatar } from "../_site/avatar";
 
 /** Shows under which name the visitor writes, and changes it. */
 export function AuthorName({ author, onChange }: { author: string; onChange: (author: string) => void }) {
@@ -21,11 +21,11 @@ export function AuthorName({ author, onChange }: { author: string; onChange: (au
     <Popover.Root open={isOpen} onOpenChange={setOpen}>
       <Popover.Trigger
         aria-label={`Your name: ${author}. Change it`}
-        className="-mr-2 flex h-11 min-w-0 items-center gap-2 rounded-full pr-3 pl-1.5 text-sm hover:bg-sunken"
+        className="flex h-11 min-w-11 items-center justify-center gap-2 rounded-full text-sm hover:bg-sunken sm:pr-3 sm:pl-1.5"
       >
         <Avatar name={author} className="size-8" />
-        <span className="max-w-40 truncate font-medium">{author}</span>
-        <Pencil aria-hidden="true" className="size-3.5 shrink-0 text-muted" />
+        <span className="max-w-40 truncate font-medium max-sm:hidden">{author}</span>
+        <Pencil aria-hidden="true" className="size-3.5 shrink-0 text-muted max-sm:hidden" />
       </Popover.Trigger>
       <Popover.Portal>
         <Popover.Content

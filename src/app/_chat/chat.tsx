@@ -5,6 +5,7 @@ import { useRef } from "react";
 import { useDropzone } from "react-dropzone";
 import { useTRPCClient } from "~/client/trpc";
 import { useUploads } from "~/client/use-uploads";
+import { DropHint } from "../_site/drop-hint";
 import { ChatHeader } from "./chat-header";
 import { Composer } from "./composer";
 import { MessageList } from "./message-list";
@@ -49,6 +50,7 @@ export function Chat() {
           uploads={uploads}
           onRetry={retry}
           onRemove={remove}
+          onChange={refresh}
         />
         <Composer
           onSend={showLatest}
@@ -57,14 +59,7 @@ export function Chat() {
           fileInput={<input {...dropzone.getInputProps({ accept: "image/*", "aria-hidden": true })} />}
         />
       </main>
-      {dropzone.isDragActive && (
-        <div className="pointer-events-none fixed inset-0 z-20 grid place-items-center bg-canvas/85 p-6 backdrop-blur-sm">
-          <p className="flex flex-col items-center gap-3 rounded-3xl border-2 border-accent border-dashed bg-surface px-14 py-12 font-medium text-lg shadow-raised">
-            <ImageDown aria-hidden="true" className="size-8 text-accent" />
-            Drop pictures to send them
-          </p>
-        </div>
-      )}
+      {dropzone.isDragActive && <DropHint icon={ImageDown}>Drop pictures to send them</DropHint>}
     </div>
   );
 }

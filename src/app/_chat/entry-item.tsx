@@ -1,6 +1,6 @@
 import type { ReactNode } from "react";
-import { Avatar } from "./avatar";
-import { Timestamp } from "./timestamp";
+import { Avatar } from "../_site/avatar";
+import { Timestamp } from "../_site/timestamp";
 
 interface EntryItemProps {
   author: string;
@@ -10,25 +10,33 @@ interface EntryItemProps {
   isFirstOfRun: boolean;
   isText: boolean;
   children: ReactNode;
+  /** What can be done with it. */
+  action?: ReactNode;
 }
 
 /** One entry of the list. Texts have a row for themselves; the pictures of a run stand side by side. */
-export function EntryItem({ author, at, isFirstOfRun, isText, children }: EntryItemProps) {
+export function EntryItem({ author, at, isFirstOfRun, isText, children, action }: EntryItemProps) {
   const column = isText ? "col-span-full" : isFirstOfRun ? "col-start-1" : "";
   const distance = isFirstOfRun ? "mt-5" : isText ? "mt-1" : "mt-2";
   return (
-    <li className={`relative min-w-0 ${column} ${distance}`}>
+    <li className={`group/entry relative min-w-0 ${column} ${distance}`}>
       {isFirstOfRun && <Avatar name={author} className="absolute top-0.5 -left-12 size-9" />}
       <p className={isFirstOfRun ? `flex items-baseline gap-2 ${isText ? "mb-0.5" : "mb-1.5"}` : "sr-only"}>
         <span className="truncate font-semibold text-sm">{author}</span>
         <Timestamp at={at} />
       </p>
       {isText ? (
-        <p dir="auto" className="wrap-anywhere max-w-prose whitespace-pre-wrap text-[0.9375rem] leading-6">
-          {children}
-        </p>
+        <div className="flex items-start gap-1 has-[button]:pointer-coarse:min-h-11">
+          <p dir="auto" className="wrap-anywhere min-w-0 max-w-prose whitespace-pre-wrap text-[0.9375rem] leading-6">
+            {children}
+          </p>
+          {action}
+        </div>
       ) : (
-        children
+        <div className="relative">
+          {children}
+          {action}
+        </div>
       )}
     </li>
   );

@@ -1,7 +1,8 @@
-import { ExternalLink, ImageOff, X } from "lucide-react";
+import { ImageOff } from "lucide-react";
 import Image from "next/image";
 import { Dialog } from "radix-ui";
 import { useEffect, useRef, useState } from "react";
+import { PictureDialog } from "../_site/picture-dialog";
 import type { Message } from "./message-list-query";
 
 interface ImageMessageProps {
@@ -43,33 +44,7 @@ export function ImageMessage({ message: { author, url }, preview, isRecent }: Im
           className="object-cover motion-safe:transition-opacity hover:opacity-90"
         />
       </Dialog.Trigger>
-      <Dialog.Portal>
-        <Dialog.Overlay className="fixed inset-0 z-30 bg-black/90 backdrop-blur-md" />
-        <Dialog.Content
-          aria-describedby={undefined}
-          className="fixed inset-0 z-30 flex flex-col pt-[env(safe-area-inset-top)] pb-[max(1rem,env(safe-area-inset-bottom))] text-white outline-none"
-        >
-          <div className="flex items-center gap-1 px-page py-2">
-            <Dialog.Title className="flex-1 truncate font-medium text-sm">{alt}</Dialog.Title>
-            <a
-              href={url}
-              target="_blank"
-              rel="noreferrer"
-              aria-label="Open in a new tab"
-              title="Open in a new tab"
-              className="dialog-control"
-            >
-              <ExternalLink aria-hidden="true" className="size-5" />
-            </a>
-            <Dialog.Close aria-label="Close" title="Close" className="dialog-control">
-              <X aria-hidden="true" className="size-5" />
-            </Dialog.Close>
-          </div>
-          <Dialog.Close tabIndex={-1} aria-hidden="true" className="relative mx-4 flex-1 cursor-zoom-out">
-            <Image fill src={url} alt="" className="object-scale-down" />
-          </Dialog.Close>
-        </Dialog.Content>
-      </Dialog.Portal>
+      <PictureDialog title={alt} url={url} />
     </Dialog.Root>
   );
 }

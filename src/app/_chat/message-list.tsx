@@ -1,9 +1,10 @@
 import { ArrowDown } from "lucide-react";
 import { type RefObject, useRef, useState } from "react";
 import type { Upload } from "~/client/upload-queue";
+import { ImageUpload } from "../_site/image-upload";
+import { DeleteMessage } from "./delete-message";
 import { EntryItem } from "./entry-item";
 import { ImageMessage } from "./image-message";
-import { ImageUpload } from "./image-upload";
 import { MessageListState } from "./message-list-state";
 import { OlderMessages } from "./older-messages";
 import { startsRun } from "./runs";
@@ -16,6 +17,7 @@ interface MessageListProps extends Messages {
   uploads: readonly Upload[];
   onRetry: (id: number) => void;
   onRemove: (id: number) => void;
+  onChange: () => Promise<void>;
 }
 
 // Whoever has no mouse scrolls by focusing the list.
@@ -27,13 +29,14 @@ const scrollableByKeyboard = { tabIndex: 0 };
  * `flex-col-reverse` puts the scroller's origin at the bottom: the newest message is in view from the first paint, stays
  * there when others arrive, and older ones are added above without moving anything.
  */
-export function MessageList({ ref, author, messages, query, uploads, onRetry, onRemove }: MessageListProps) {
+export function MessageList({ ref, author, messages, query, uploads, onRetry, onRemove, onChange }: MessageListProps) {
   const list = useRef<HTMLOListElement>(null);
   useKeptPlace(ref, list);
   // The button that is pressed goes away, and the focus would go with it.
+  const focusList = () => ref.current?.focus({ preventScroll: true });
   const keepFocus = (action: (id: number) => void) => (id: number) => {
     action(id);
-    ref.current?.focus({ preventScroll: true });
+    focusList();
   };
   const newestId = messages.at(-1)?._id ?? "";
   const [newestWhenLeft, setNewestWhenLeft] = useState<string | null>(null);
@@ -76,6 +79,11 @@ export function MessageList({ ref, author, messages, query, uploads, onRetry, on
                   at={entry.at}
                   isFirstOfRun={startsRun(entry, entries[index - 1])}
                   isText={entry.message?.format === "text"}
+                  action={
+                    entry.message?.isMine && (
+                      <DeleteMessage message={entry.message} onDeleted={onChange} onClosed={focusList} />
+                    )
+                  }
                 >
                   {entry.upload ? (
                     <ImageUpload upload={entry.upload} onRetry={keepFocus(onRetry)} onRemove={keepFocus(onRemove)} />

@@ -1,5 +1,6 @@
 import { LoaderCircle } from "lucide-react";
-import { type RefObject, useEffect, useEffectEvent, useRef } from "react";
+import { type RefObject, useRef } from "react";
+import { useNearView } from "~/client/use-near-view";
 import type { Messages } from "./use-messages";
 
 /** The top of the list, which loads older messages before it is scrolled to. Its height never changes. */
@@ -9,18 +10,7 @@ export function OlderMessages({
 }: Pick<Messages, "query"> & { scroller: RefObject<HTMLElement | null> }) {
   const top = useRef<HTMLDivElement>(null);
   const isReady = query.hasNextPage && !query.isFetching && !query.isFetchNextPageError;
-  const load = useEffectEvent(() => void query.fetchNextPage());
-
-  // A new observer whenever it is ready again reports at once if the top is still near.
-  useEffect(() => {
-    if (!isReady || !top.current) return;
-    const observer = new IntersectionObserver(([entry]) => entry?.isIntersecting && load(), {
-      root: scroller.current,
-      rootMargin: "600px 0px 0px 0px",
-    });
-    observer.observe(top.current);
-    return () => observer.disconnect();
-  }, [isReady, scroller]);
+  useNearView(top, { isReady, onNear: () => void query.fetchNextPage(), scroller });
 
   return (
     <div ref={top} className="flex h-16 items-center justify-center gap-2 text-muted text-sm">

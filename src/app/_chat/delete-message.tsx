@@ -1,0 +1,49 @@
+import { Trash2 } from "lucide-react";
+import { useRef, useState } from "react";
+import { useTRPCClient } from "~/client/trpc";
+import { ConfirmDialog } from "../_site/confirm-dialog";
+import type { Message } from "./message-list-query";
+
+interface DeleteMessageProps {
+  message: Message;
+  /** Resolves when the message is off the screen. */
+  onDeleted: () => Promise<void>;
+  /** Puts the focus somewhere, since the message that had it is gone. */
+  onClosed: () => void;
+}
+
+/** Takes back what the visitor has sent. Shown when the mouse or the focus is there, on touch screens always. */
+export function DeleteMessage({ message: { _id, format, body }, onDeleted, onClosed }: DeleteMessageProps) {
+  const client = useTRPCClient();
+  const [isOpen, setOpen] = useState(false);
+  const button = useRef<HTMLButtonElement>(null);
+  const isText = format === "text";
+  return (
+    <>
+      <button
+        ref={button}
+        type="button"
+        onClick={() => setOpen(true)}
+        aria-label={isText ? `Delete your message “${shortened(body)}”` : "Delete your picture"}
+        title="Delete"
+        className={`${isText ? "icon-button -my-2.5 size-8 pointer-fine:-my-1" : "dialog-control absolute top-0 right-0 before:absolute before:inset-1.5 before:rounded-full before:bg-black/50"} pointer-coarse:size-11 pointer-fine:opacity-0 focus-visible:opacity-100 group-hover/entry:opacity-100`}
+      >
+        <Trash2 aria-hidden="true" className="relative size-4" />
+      </button>
+      <ConfirmDialog
+        isOpen={isOpen}
+        onOpenChange={setOpen}
+        title={isText ? "Delete this message?" : "Delete this picture?"}
+        description="It goes away for everyone, and cannot be brought back."
+        action="Delete"
+        onConfirm={async () => {
+          await client.messages.deleteMessage.mutate({ messageId: _id });
+          await onDeleted();
+        }}
+        onClosed={(isDone) => (isDone ? onClosed() : button.current?.focus())}
+      />
+    </>
+  );
+}
+
+const shortened = (text: string) => (text.length > 40 ? `${text.slice(0, 40)}…` : text);

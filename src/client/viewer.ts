@@ -1,0 +1,27 @@
+import { queryOptions, useQuery } from "@tanstack/react-query";
+import { AuthError, authClient } from "./auth-client";
+
+/** Who uses this browser, and has a session. */
+export interface Viewer {
+  name: string;
+  /** `null` for a visitor without an account. */
+  email: string | null;
+}
+
+/**
+ * Who is signed in; `null` for someone who has not done anything yet. The server's answer is in the page, and is asked
+ * for again because that is what prolongs the session's cookie.
+ */
+export const viewerQuery = queryOptions({
+  queryKey: ["viewer"],
+  staleTime: 0,
+  queryFn: async (): Promise<Viewer | null> => {
+    const { data, error } = await authClient.getSession();
+    if (error) throw new AuthError(error);
+    return data && { name: data.user.name, email: data.user.isAnonymous ? null : data.user.email };
+  },
+});
+
+export function useViewer(): Viewer | null {
+  return useQuery(viewerQuery).data ?? null;
+}
