@@ -1,0 +1,109 @@
+import { LoaderCircle, Trash2 } from "lucide-react";
+import { useRef, useState } from "react";
+import { useTRPCClient } from "~/client/trpc";
+import { useNearView } from "~/client/use-near-view";
+import { ConfirmDialog } from "../_site/confirm-dialog";
+import { Checkbox } from "./checkbox";
+import type { SavedFile } from "./file-list-query";
+import { FileRow } from "./file-row";
+import type { useFiles } from "./use-files";
+import { useSelection } from "./use-selection";
+
+interface FileListProps {
+  files: readonly SavedFile[];
+  query: ReturnType<typeof useFiles>["query"];
+  onChange: () => Promise<void>;
+  focusAbove: () => void;
+}
+
+export function FileList({ files, query, onChange, focusAbove }: FileListProps) {
+  const client = useTRPCClient();
+  const selection = useSelection(files.map(({ storageId }) => storageId));
+  const [isDeleting, setDeleting] = useState(false);
+  const end = useRef<HTMLDivElement>(null);
+  const isReady = query.hasNextPage && !query.isFetching && !query.isFetchNextPageError;
+  useNearView(end, { isReady, onNear: () => void query.fetchNextPage() });
+
+  const count = selection.selected.length;
+  const isAll = count === files.length;
+  const total = files.length === 1 ? "1 file" : `${files.length}${query.hasNextPage ? "+" : ""} files`;
+  const these = count === 1 ? "this file" : `these ${count} files`;
+
+  async function deleteSelected() {
+    try {
+      // One at a time: deletions side by side would only wait for one another in the database.
+      for (const storageId of selection.selected) await client.files.delete.mutate({ storageId });
+    } finally {
+      await onChange();
+    }
+  }
+
+  return (
+    <>
+      <section aria-label="Your files" className="rounded-2xl border border-line bg-surface">
+        <div className="flex min-h-14 items-center gap-2 border-line border-b px-2">
+          <Checkbox
+            label="Select all files"
+            checked={isAll || (count > 0 && "indeterminate")}
+            onChange={selection.setAll}
+          />
+          <p role="status" className="flex-1 text-muted text-sm">
+            {count > 0 ? `${count} selected` : total}
+          </p>
+          {count > 0 && (
+            <button
+              type="button"
+              onClick={() => setDeleting(true)}
+              className="button h-11 px-4 text-danger hover:bg-sunken"
+            >
+              <Trash2 aria-hidden="true" className="size-4" />
+              Delete
+            </button>
+          )}
+        </div>
+        <ul>
+          {files.map((file) => (
+            <FileRow
+              key={file._id}
+              file={file}
+              isSelected={selection.has(file.storageId)}
+              onSelect={(isSelected) => selection.set(file.storageId, isSelected)}
+              onChange={onChange}
+              focusAbove={focusAbove}
+            />
+          ))}
+        </ul>
+      </section>
+      <div ref={end} className="flex min-h-14 items-center justify-center gap-2 text-muted text-sm">
+        {query.isFetchNextPageError ? (
+          <p role="alert">
+            More files could not be loaded.{" "}
+            <button
+              type="button"
+              onClick={() => void query.fetchNextPage()}
+              className="h-11 px-1 text-accent underline"
+            >
+              Try again
+            </button>
+          </p>
+        ) : (
+          query.hasNextPage && (
+            <>
+              <LoaderCircle aria-hidden="true" className="size-4 motion-safe:animate-spin" />
+              Loading more files…
+            </>
+          )
+        )}
+      </div>
+      <ConfirmDialog
+        isOpen={isDeleting}
+        onOpenChange={setDeleting}
+        title={`Delete ${these}?`}
+        description={`This cannot be undone. Links to ${count === 1 ? "it" : "them"} stop working at once.`}
+        action="Delete"
+        onConfirm={deleteSelected}
+        onClosed={focusAbove}
+      />
+    </>
+  );
+}

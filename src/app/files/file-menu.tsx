@@ -1,0 +1,65 @@
+import { Download, Ellipsis, Link2, Pencil, Trash2 } from "lucide-react";
+import { DropdownMenu } from "radix-ui";
+import { type RefObject, useRef } from "react";
+import type { SavedFile } from "./file-list-query";
+
+type Choice = "name" | "link" | "deletion";
+
+interface FileMenuProps {
+  ref: RefObject<HTMLButtonElement | null>;
+  file: SavedFile;
+  onChoose: (choice: Choice) => void;
+}
+
+const choices = [
+  { choice: "name", label: "Rename", icon: Pencil },
+  { choice: "link", label: "Copy link…", icon: Link2 },
+  { choice: "deletion", label: "Delete…", icon: Trash2 },
+] as const;
+
+/** What can be done with one file. */
+export function FileMenu({ ref, file: { name, downloadUrl }, onChoose }: FileMenuProps) {
+  const chosen = useRef<Choice | null>(null);
+  return (
+    <DropdownMenu.Root>
+      <DropdownMenu.Trigger ref={ref} aria-label={`More for ${name}`} title="More" className="icon-button">
+        <Ellipsis aria-hidden="true" className="size-5" />
+      </DropdownMenu.Trigger>
+      <DropdownMenu.Portal>
+        <DropdownMenu.Content
+          align="end"
+          collisionPadding={12}
+          className="menu"
+          // What was chosen opens when the menu has gone, and takes the focus that would return to the button.
+          onCloseAutoFocus={(event) => {
+            if (!chosen.current) return;
+            event.preventDefault();
+            onChoose(chosen.current);
+            chosen.current = null;
+          }}
+        >
+          {downloadUrl && (
+            <DropdownMenu.Item asChild className="menu-item sm:hidden">
+              <a href={downloadUrl} download>
+                <Download aria-hidden="true" className="size-4 text-muted" />
+                Download
+              </a>
+            </DropdownMenu.Item>
+          )}
+          {choices.map(({ choice, label, icon: Icon }) => (
+            <DropdownMenu.Item
+              key={choice}
+              onSelect={() => {
+                chosen.current = choice;
+              }}
+              className={`menu-item ${choice === "deletion" ? "text-danger" : ""}`}
+            >
+              <Icon aria-hidden="true" className={`size-4 ${choice === "deletion" ? "" : "text-muted"}`} />
+              {label}
+            </DropdownMenu.Item>
+          ))}
+        </DropdownMenu.Content>
+      </DropdownMenu.Portal>
+    </DropdownMenu.Root>
+  );
+}

@@ -1,0 +1,77 @@
+import { useMutation } from "@tanstack/react-query";
+import { Check } from "lucide-react";
+import type { FormEvent } from "react";
+import { explainError } from "~/client/explain-error";
+
+interface FileNameProps {
+  name: string;
+  url: string | null;
+  isEditing: boolean;
+  onRename: (name: string) => Promise<void>;
+  onDone: () => void;
+}
+
+/** A file's name, which opens the file, or the field to change it. */
+export function FileName({ name, url, isEditing, onRename, onDone }: FileNameProps) {
+  const renaming = useMutation({ mutationFn: onRename, onSuccess: onDone });
+
+  function leave() {
+    renaming.reset();
+    onDone();
+  }
+
+  function save(event: FormEvent<HTMLFormElement>) {
+    event.preventDefault();
+    const next = new FormData(event.currentTarget).get("name")?.toString().trim();
+    if (next && next !== name) renaming.mutate(next);
+    else leave();
+  }
+
+  if (!isEditing && !url) return <p className="truncate font-medium text-sm">{name}</p>;
+  if (!isEditing && url) {
+    return (
+      <p className="truncate font-medium text-sm">
+        <a href={url} target="_blank" rel="noreferrer" title={name} className="hover:underline">
+          {name}
+        </a>
+      </p>
+    );
+  }
+  return (
+    <form onSubmit={save} className="my-0.5 grid gap-1">
+      <div className="flex gap-2">
+        <input
+          ref={selectStem}
+          name="name"
+          aria-label={`New name of ${name}`}
+          defaultValue={name}
+          maxLength={255}
+          required
+          disabled={renaming.isPending}
+          onKeyDown={(event) => event.key === "Escape" && leave()}
+          className="field min-w-0 flex-1"
+        />
+        <button type="submit" disabled={renaming.isPending} className="button button-primary px-3.5 sm:px-4">
+          <Check aria-hidden="true" className="size-4 sm:hidden" />
+          <span className="max-sm:sr-only">Save</span>
+        </button>
+        <button type="button" onClick={leave} className="button button-quiet px-4 max-sm:hidden">
+          Cancel
+        </button>
+      </div>
+      {renaming.isError && (
+        <p role="alert" className="text-danger text-sm">
+          {explainError(renaming.error)}
+        </p>
+      )}
+    </form>
+  );
+}
+
+/** Selects the name without its extension, as file managers do. */
+function selectStem(input: HTMLInputElement | null) {
+  if (!input) return;
+  input.focus();
+  const dot = input.value.lastIndexOf(".");
+  input.setSelectionRange(0, dot > 0 ? dot : input.value.length);
+}

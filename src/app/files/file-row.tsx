@@ -1,0 +1,97 @@
+import { Download } from "lucide-react";
+import { useRef, useState } from "react";
+import { useTRPCClient } from "~/client/trpc";
+import { ConfirmDialog } from "../_site/confirm-dialog";
+import { Timestamp } from "../_site/timestamp";
+import { Checkbox } from "./checkbox";
+import { FileIcon } from "./file-icon";
+import type { SavedFile } from "./file-list-query";
+import { FileMenu } from "./file-menu";
+import { FileName } from "./file-name";
+import { formatBytes } from "./format-bytes";
+import { LinkDialog } from "./link-dialog";
+
+interface FileRowProps {
+  file: SavedFile;
+  isSelected: boolean;
+  onSelect: (isSelected: boolean) => void;
+  onChange: () => Promise<void>;
+  focusAbove: () => void;
+}
+
+/** Bytes of the largest picture that is worth loading for a thumbnail. */
+const previewLimit = 3_000_000;
+
+export function FileRow({ file, isSelected, onSelect, onChange, focusAbove }: FileRowProps) {
+  const { storageId, name, size, url, downloadUrl } = file;
+  const type = file.contentType?.split(";")[0] ?? "";
+  const client = useTRPCClient();
+  const [open, setOpen] = useState<"name" | "link" | "deletion" | null>(null);
+  const menu = useRef<HTMLButtonElement>(null);
+  const close = () => setOpen(null);
+  const hasPreview = /^image\/(png|jpeg|gif|webp|avif)$/.test(type) && size <= previewLimit;
+
+  return (
+    <li className="flex items-center border-line pr-2 pl-2 not-first:border-t has-[[data-state=checked]]:bg-sunken/60">
+      <Checkbox label={`Select ${name}`} checked={isSelected} onChange={onSelect} />
+      <div className="ml-1 flex min-w-0 flex-1 items-center gap-3 py-3">
+        <FileIcon type={type} imageUrl={hasPreview ? url : null} />
+        <div className="min-w-0 flex-1">
+          <FileName
+            name={name}
+            url={url}
+            isEditing={open === "name"}
+            onRename={async (next) => {
+              await client.files.rename.mutate({ storageId, name: next });
+              await onChange();
+            }}
+            onDone={() => {
+              close();
+              menu.current?.focus();
+            }}
+          />
+          {open !== "name" && (
+            <p className="flex gap-x-2 text-muted text-xs">
+              <span className="flex-none tabular-nums sm:hidden">{formatBytes(size)}</span>
+              <span className="flex-none sm:hidden">
+                <Timestamp at={file._creationTime} />
+              </span>
+              <span className="truncate">{type || "Unknown type"}</span>
+            </p>
+          )}
+        </div>
+        <span className="w-20 flex-none text-right text-muted text-xs tabular-nums max-sm:hidden">
+          {formatBytes(size)}
+        </span>
+        <span className="w-28 flex-none text-right max-sm:hidden">
+          <Timestamp at={file._creationTime} />
+        </span>
+      </div>
+      {downloadUrl && (
+        <a
+          href={downloadUrl}
+          download
+          aria-label={`Download ${name}`}
+          title="Download"
+          className="icon-button ml-2 max-sm:hidden"
+        >
+          <Download aria-hidden="true" className="size-4.5" />
+        </a>
+      )}
+      <FileMenu ref={menu} file={file} onChoose={setOpen} />
+      <LinkDialog file={file} isOpen={open === "link"} onClose={close} onClosed={() => menu.current?.focus()} />
+      <ConfirmDialog
+        isOpen={open === "deletion"}
+        onOpenChange={close}
+        title={`Delete “${name}”?`}
+        description="This cannot be undone. Links to it stop working at once."
+        action="Delete"
+        onConfirm={async () => {
+          await client.files.delete.mutate({ storageId });
+          await onChange();
+        }}
+        onClosed={(isDone) => (isDone ? focusAbove() : menu.current?.focus())}
+      />
+    </li>
+  );
+}

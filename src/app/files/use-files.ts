@@ -1,0 +1,28 @@
+import { useInfiniteQuery, useQueryClient } from "@tanstack/react-query";
+import { useMemo } from "react";
+import { useTRPC } from "~/client/trpc";
+import { useViewer } from "~/client/viewer";
+import { fileList } from "./file-list-query";
+
+/** The viewer's files loaded so far, newest first. */
+export function useFiles() {
+  const trpc = useTRPC();
+  const queryClient = useQueryClient();
+  const viewer = useViewer();
+  const query = useInfiniteQuery({
+    ...trpc.files.list.infiniteQueryOptions(fileList.input, fileList.options),
+    // Whoever has no session has no files.
+    enabled: viewer !== null,
+  });
+  const files = useMemo(
+    () => (viewer ? (query.data?.pages.flatMap(({ page }) => page) ?? []) : []),
+    [viewer, query.data],
+  );
+  return {
+    viewer,
+    files,
+    query,
+    /** Resolves when what has changed is on screen. */
+    refresh: () => queryClient.invalidateQueries(trpc.files.list.infiniteQueryFilter()),
+  };
+}
