@@ -1,0 +1,99 @@
+"use client";
+
+import { ImageDown, ImagePlus, Images, Link2 } from "lucide-react";
+import { useRef, useState } from "react";
+import { useDropzone } from "react-dropzone";
+import { useTRPCClient } from "~/client/trpc";
+import { useUploads } from "~/client/use-uploads";
+import { DropHint } from "../_site/drop-hint";
+import { ImageUpload } from "../_site/image-upload";
+import { Empty, Failed, Loading } from "../_site/list-state";
+import { SiteHeader } from "../_site/site-header";
+import { VisitorHint } from "../_site/visitor-hint";
+import { ImageGrid } from "./image-grid";
+import { TitlesDialog } from "./titles-dialog";
+import { UrlDialog } from "./url-dialog";
+import { useImages } from "./use-images";
+
+/** As `images.saveImage` takes them. */
+const types = ["image/jpeg", "image/png", "image/gif", "image/webp", "image/avif"];
+/** Bytes. */
+const maxSize = 20 * 1024 * 1024;
+
+/** The viewer's own images: what they keep, and what is on its way. */
+export function Gallery() {
+  const client = useTRPCClient();
+  const { viewer, images, query, refresh } = useImages();
+  const [chosen, setChosen] = useState<readonly File[]>([]);
+  const titles = useRef(new WeakMap<File, string>());
+  const heading = useRef<HTMLHeadingElement>(null);
+  const focusAbove = () => heading.current?.focus();
+
+  const { uploads, add, retry, remove } = useUploads({
+    generateUploadUrl: () => client.images.generateUploadUrl.mutate(),
+    onUploaded: async ({ storageId, file }) => {
+      await client.images.saveImage.mutate({ storageId, title: titles.current.get(file) ?? file.name });
+      await refresh();
+    },
+    refuse: ({ type, size }) => {
+      if (!types.includes(type)) return "Only JPEG, PNG, GIF, WebP and AVIF images can be shown here.";
+      return size > maxSize ? "This image is larger than 20 MB. Choose a smaller one." : null;
+    },
+  });
+  const dropzone = useDropzone({ onDrop: (files) => setChosen(files), noClick: true, noKeyboard: true });
+  const outgoing = uploads.filter(({ state }) => state !== "done");
+
+  return (
+    <div {...dropzone.getRootProps()} className="flex min-h-dvh flex-col">
+      <SiteHeader />
+      <main className="flex flex-1 flex-col px-page pb-[max(2rem,env(safe-area-inset-bottom))]">
+        <div className="column flex flex-1 flex-col">
+          <div className="flex items-center gap-2 pt-6 pb-4 sm:pt-8">
+            <h1 ref={heading} tabIndex={-1} className="flex-1 font-semibold text-2xl tracking-tight outline-none">
+              Gallery
+            </h1>
+            <UrlDialog onAdded={refresh}>
+              <button type="button" aria-label="Add from the web" className="button button-quiet max-sm:px-3.5">
+                <Link2 aria-hidden="true" className="size-4" />
+                <span className="max-sm:hidden">From the web</span>
+              </button>
+            </UrlDialog>
+            <button type="button" onClick={dropzone.open} className="button button-primary">
+              <ImagePlus aria-hidden="true" className="size-4" />
+              Add images
+            </button>
+            <input {...dropzone.getInputProps({ accept: types.join(), "aria-hidden": true })} />
+          </div>
+          {images.length > 0 && <VisitorHint things="images" />}
+          {images.length > 0 || outgoing.length > 0 ? (
+            <ImageGrid images={images} query={query} onChange={refresh} focusAbove={focusAbove}>
+              {outgoing.map((upload) => (
+                <li key={upload.id}>
+                  <ImageUpload upload={upload} onRetry={retry} onRemove={remove} />
+                </li>
+              ))}
+            </ImageGrid>
+          ) : viewer && query.isPending ? (
+            <Loading>Loading images…</Loading>
+          ) : viewer && query.isError ? (
+            <Failed title="The images could not be loaded" error={query.error} onRetry={() => void query.refetch()} />
+          ) : (
+            <Empty icon={Images} title="No images yet">
+              Drop some anywhere on this page, or fetch one from the web. Only you will see them.
+            </Empty>
+          )}
+        </div>
+      </main>
+      <TitlesDialog
+        files={chosen}
+        onCancel={() => setChosen([])}
+        onAdd={(named) => {
+          for (const { file, title } of named) titles.current.set(file, title);
+          setChosen([]);
+          add(chosen);
+        }}
+      />
+      {dropzone.isDragActive && <DropHint icon={ImageDown}>Drop images to keep them here</DropHint>}
+    </div>
+  );
+}

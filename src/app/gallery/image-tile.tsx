@@ -1,0 +1,69 @@
+import { Trash2 } from "lucide-react";
+import Image from "next/image";
+import { Dialog } from "radix-ui";
+import { useRef, useState } from "react";
+import { useTRPCClient } from "~/client/trpc";
+import { ConfirmDialog } from "../_site/confirm-dialog";
+import { PictureDialog } from "../_site/picture-dialog";
+import { Timestamp } from "../_site/timestamp";
+import type { GalleryImage } from "./image-list-query";
+
+interface ImageTileProps {
+  image: GalleryImage;
+  onChange: () => Promise<void>;
+  focusAbove: () => void;
+}
+
+/** An image's thumbnail, which opens it large. */
+export function ImageTile({ image, onChange, focusAbove }: ImageTileProps) {
+  const { _id, title, url, thumbnailUrl } = image;
+  const client = useTRPCClient();
+  const [isDeleting, setDeleting] = useState(false);
+  const deletion = useRef<HTMLButtonElement>(null);
+  // The image itself until its thumbnail is made.
+  const shown = thumbnailUrl ?? url;
+  return (
+    <li className="min-w-0">
+      <Dialog.Root>
+        <Dialog.Trigger className="picture-frame aspect-square" aria-label={`Open ${title}`}>
+          {shown && (
+            <Image fill src={shown} alt="" className="object-cover motion-safe:transition-opacity hover:opacity-90" />
+          )}
+        </Dialog.Trigger>
+        {url && <PictureDialog title={title} url={url} />}
+      </Dialog.Root>
+      <div className="mt-1 flex items-start">
+        <div className="min-w-0 flex-1 pt-1">
+          <p title={title} className="truncate font-medium text-sm">
+            {title}
+          </p>
+          <p>
+            <Timestamp at={image._creationTime} />
+          </p>
+        </div>
+        <button
+          ref={deletion}
+          type="button"
+          onClick={() => setDeleting(true)}
+          aria-label={`Delete ${title}`}
+          title="Delete"
+          className="icon-button -mr-2"
+        >
+          <Trash2 aria-hidden="true" className="size-4" />
+        </button>
+      </div>
+      <ConfirmDialog
+        isOpen={isDeleting}
+        onOpenChange={setDeleting}
+        title={`Delete “${title}”?`}
+        description="This cannot be undone. Links to it stop working at once."
+        action="Delete"
+        onConfirm={async () => {
+          await client.images.deleteImage.mutate({ imageId: _id });
+          await onChange();
+        }}
+        onClosed={(isDone) => (isDone ? focusAbove() : deletion.current?.focus())}
+      />
+    </li>
+  );
+}

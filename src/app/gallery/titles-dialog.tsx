@@ -1,0 +1,52 @@
+import { Dialog } from "radix-ui";
+import type { FormEvent } from "react";
+
+interface TitlesDialogProps {
+  /** Those that were chosen; none while it is closed. */
+  files: readonly File[];
+  onAdd: (named: { file: File; title: string }[]) => void;
+  onCancel: () => void;
+}
+
+/** Asks what the chosen images show; the names of their files are a first answer. */
+export function TitlesDialog({ files, onAdd, onCancel }: TitlesDialogProps) {
+  function submit(event: FormEvent<HTMLFormElement>) {
+    event.preventDefault();
+    const titles = new FormData(event.currentTarget).getAll("title");
+    onAdd(files.map((file) => ({ file, title: titles[index]?.toString().trim() || titleOf(file) })));
+  }
+  return (
+    <Dialog.Root open={files.length > 0} onOpenChange={onCancel}>
+      <Dialog.Portal>
+        <Dialog.Overlay className="dialog-overlay" />
+        <Dialog.Content className="dialog" aria-describedby={undefined}>
+          <Dialog.Title className="font-semibold text-lg tracking-tight">
+            {files.length === 1 ? "What does this image show?" : "What do these images show?"}
+          </Dialog.Title>
+          <form onSubmit={submit} className="mt-4 grid gap-4">
+            {files.map((file) => (
+              <label key={`${file.name} ${file.lastModified} ${file.size}`} className="grid min-w-0 gap-1.5">
+                <span className="truncate text-muted text-sm">{file.name}</span>
+                <input
+                  name="title"
+                  aria-label={`Title of ${file.name}`}
+                  defaultValue={titleOf(file)}
+                  maxLength={200}
+                  className="field"
+                />
+              </label>
+            ))}
+            <div className="mt-2 flex justify-end gap-2">
+              <Dialog.Close className="button button-quiet">Cancel</Dialog.Close>
+              <button type="submit" className="button button-primary">
+                {files.length === 1 ? "Add image" : `Add ${files.length} images`}
+              </button>
+            </div>
+          </form>
+        </Dialog.Content>
+      </Dialog.Portal>
+    </Dialog.Root>
+  );
+}
+
+const titleOf = ({ name }: File) => name.replace(/\.\w+$/, "").slice(0, 200) || "Image";
