@@ -10,7 +10,7 @@ import { claimUpload, listUpload } from "~/server/storage/ledger";
 import { findLooseReferences, findReferences } from "~/server/storage/references";
 import { newStorageId } from "~/server/storage/storage-id";
 import { sweep, sweepBlobs } from "~/server/storage/sweep";
-import { api, apiOf, uploadFile } from "../caller";
+import { api, apiOf, post, uploadFile } from "../caller";
 
 /** The keys of all blobs on the disk. */
 async function stored(): Promise<string[]> {
@@ -79,6 +79,18 @@ describe("sweepBlobs", () => {
     expect(await blobs.head(upload.blobKey)).toEqual({ size: 4 });
   });
 
+  test("takes an upload before its first byte, which then fails and leaves nothing", async () => {
+    const { put } = blobs;
+    vi.spyOn(blobs, "put").mockImplementationOnce(async (...args) => {
+      await age();
+      expect(await sweepBlobs()).toBe(1);
+      await put(...args);
+    });
+    const response = await post(await api.files.generateUploadUrl(), "late");
+    expect(response.status).toBe(500);
+    expect([await stored(), await prisma.unownedBlob.count()]).toEqual([[], 0]);
+  });
+
   test("runs several at once, each blob deleted once", async () => {
     await Promise.all(Array.from({ length: 250 }, listedUpload));
     await age();
@@ -100,6 +112,30 @@ describe("sweepBlobs", () => {
     await rmdir(place);
     await age();
     expect(await sweepBlobs()).toBe(1);
+  });
+
+  test("goes on past a blob that the store does not delete", async () => {
+    const uploads = await Promise.all(Array.from({ length: 150 }, listedUpload));
+    const stuck = uploads[0]?.blobKey ?? "";
+    const remove = blobs.delete;
+    const store = vi.spyOn(blobs, "delete").mockImplementation(async (key) => {
+      if (key === stuck) throw new Error("The store is stuck");
+      await remove(key);
+    });
+    await age();
+    await prisma.unownedBlob.update({ where: { blobKey: stuck }, data: { deleteAfter: new Date(0) } });
+    await expect(sweepBlobs()).rejects.toThrow("Could not delete 1 blobs");
+    expect(await stored()).toEqual([stuck]);
+    store.mockRestore();
+  });
+
+  test("leaves the rest alone when the store deletes nothing at all", async () => {
+    await Promise.all(Array.from({ length: 150 }, listedUpload));
+    await age();
+    const store = vi.spyOn(blobs, "delete").mockRejectedValue(new Error("The store is down"));
+    await expect(sweepBlobs()).rejects.toThrow("Could not delete 100 blobs");
+    expect(store).toHaveBeenCalledTimes(100);
+    store.mockRestore();
   });
 });
 

@@ -81,10 +81,13 @@ async function put(blobKey: string, { body, contentType, sha256 = [], size, maxS
  */
 export async function discard(blobKey: string): Promise<void> {
   try {
-    if (!(await condemnUpload(prisma, blobKey))) return;
+    // Not listed any more, it is a file, or a sweep took it before its bytes came.
+    if (!(await condemnUpload(prisma, blobKey)) && (await isFile(blobKey))) return;
     await blobs.delete(blobKey);
     await unlist(prisma, [blobKey]);
   } catch (error) {
     console.error(`Could not remove blob ${blobKey} of a failed upload; the sweeper will:`, error);
   }
 }
+
+const isFile = async (blobKey: string) => (await prisma.storage.count({ where: { blobKey } })) > 0;
