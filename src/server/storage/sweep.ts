@@ -41,17 +41,20 @@ async function isFirstSweep(): Promise<boolean> {
  */
 export async function sweepBlobs(): Promise<number> {
   let swept = 0;
+  const failures: unknown[] = [];
   for (;;) {
     const taken = await takeCondemned(prisma, batch);
-    const gone = await Promise.allSettled(taken.map(async (blobKey) => blobs.delete(blobKey).then(() => blobKey)));
-    const deleted = gone.flatMap((outcome) => (outcome.status === "fulfilled" ? [outcome.value] : []));
+    const outcomes = await Promise.allSettled(taken.map((blobKey) => blobs.delete(blobKey)));
+    const deleted = taken.filter((_, index) => outcomes[index]?.status === "fulfilled");
+    failures.push(...outcomes.flatMap((outcome) => (outcome.status === "rejected" ? [outcome.reason] : [])));
     if (deleted.length > 0) await unlist(prisma, deleted);
     swept += deleted.length;
-    const failed = gone.find((outcome) => outcome.status === "rejected");
-    // What failed stays listed, and is tried again in ten minutes.
-    if (failed) throw new Error(`Could not delete ${taken.length - deleted.length} blobs`, { cause: failed.reason });
-    if (taken.length < batch) return swept;
+    // A store that deletes none of them is down: the others can wait.
+    if (taken.length < batch || deleted.length === 0) break;
   }
+  // What failed stays listed, and is tried again in ten minutes.
+  if (failures.length > 0) throw new Error(`Could not delete ${failures.length} blobs`, { cause: failures[0] });
+  return swept;
 }
 
 /** Sweeps without making the caller wait. What fails is tried again by the next sweep. */
