@@ -13,7 +13,7 @@ export function TitlesDialog({ files, onAdd, onCancel }: TitlesDialogProps) {
   function submit(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();
     const titles = new FormData(event.currentTarget).getAll("title");
-    onAdd(files.map((file) => ({ file, title: titles[index]?.toString().trim() || titleOf(file) })));
+    onAdd(files.map((file, index) => ({ file, title: titles[index]?.toString().trim() || titleOf(file) })));
   }
   return (
     <Dialog.Root open={files.length > 0} onOpenChange={onCancel}>
