@@ -8,5 +8,7 @@ export default defineConfig({
     exclude: ["tests/e2e/**", "tests/soak/**", "node_modules/**"],
     globalSetup: "tests/global-setup.ts",
     setupFiles: "tests/setup.ts",
+    // A busy machine is no failure.
+    testTimeout: 20_000,
   },
 });

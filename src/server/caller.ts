@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { type Credentials, identify, type UserIdentity } from "./auth/identity";
 import type { NoteReads } from "./db";
-import { env } from "./env";
+import { publicOrigin } from "./origin";
 import { limitRate, type RateLimitName } from "./rate-limit";
 
 /** Who calls a function, and through what: made once per request. */
@@ -53,13 +53,3 @@ export function createCaller(request: Credentials): Caller {
 
 /** The caller of a function that no request asked for. */
 export const createSystemCaller = (): Caller => createCaller({ method: "GET", headers: new Headers() });
-
-/**
- * `APP_ORIGIN`. Only in development, and only without it, what the request names, so that phones and tunnels work; in
- * production a header is never trusted for it (SPEC §4).
- */
-function publicOrigin(headers: Headers): string {
-  if (env.APP_ORIGIN) return env.APP_ORIGIN;
-  const host = headers.get("x-forwarded-host") ?? headers.get("host") ?? `localhost:${process.env.PORT ?? 3000}`;
-  return `${headers.get("x-forwarded-proto") ?? "http"}://${host}`;
-}

@@ -4,6 +4,7 @@ import { prismaAdapter } from "better-auth/adapters/prisma";
 import { anonymous, jwt } from "better-auth/plugins";
 import { prisma } from "../database";
 import { env } from "../env";
+import { publicOrigin } from "../origin";
 import { adoptRows } from "./adopt";
 
 /**
@@ -24,7 +25,9 @@ export function auth() {
 const createAuth = () =>
   betterAuth({
     appName: "next-trpc-storage",
-    baseURL: env.APP_ORIGIN,
+    baseURL: publicOrigin(new Headers()),
+    // In development phones and tunnels call it by other names.
+    trustedOrigins: (request) => (env.APP_ORIGIN || !request ? [] : [publicOrigin(request.headers)]),
     basePath: "/api/auth",
     // Its version names the secret that encrypted a key, so that a replaced secret still decrypts.
     secrets: env.APP_SECRET.map((value) => ({ version: versionOf(value), value })),

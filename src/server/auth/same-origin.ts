@@ -1,4 +1,4 @@
-import { env } from "../env";
+import { publicOrigin } from "../origin";
 import type { Credentials } from "./identity";
 
 const safe = new Set(["GET", "HEAD", "OPTIONS"]);
@@ -10,13 +10,7 @@ const safe = new Set(["GET", "HEAD", "OPTIONS"]);
 export function isForeign({ method, headers, trusts }: Credentials): boolean {
   if (safe.has(method)) return false;
   const origin = headers.get("origin");
-  if (origin !== null) return origin !== ownOrigin(headers) && !trusts?.(origin);
+  if (origin !== null) return origin !== publicOrigin(headers) && !trusts?.(origin);
   const site = headers.get("sec-fetch-site");
   return site !== null && site !== "same-origin" && site !== "none";
-}
-
-function ownOrigin(headers: Headers): string {
-  if (env.APP_ORIGIN) return env.APP_ORIGIN;
-  const host = headers.get("x-forwarded-host") ?? headers.get("host");
-  return `${headers.get("x-forwarded-proto") ?? "http"}://${host}`;
 }
