@@ -37,18 +37,22 @@ export async function nextDueTime(): Promise<Date | null> {
   return next?.scheduledTime ?? null;
 }
 
-/** Runs a job, unless another process has it: a mutation exactly once, an action at most once (SPEC §6). */
-export async function runJob(job: Job): Promise<void> {
+/** Runs a job: a mutation exactly once, an action at most once (SPEC §6). `false` when another process has it. */
+export async function runJob(job: Job): Promise<boolean> {
   const fn = functionNamed(job.name);
-  if (!fn) return fail(job, new Error(`There is no function ${job.name}; was it renamed or removed?`));
+  if (!fn) {
+    await fail(job, new Error(`There is no function ${job.name}; was it renamed or removed?`));
+    return true;
+  }
   const caller: Caller = { ...createSystemCaller(), jobId: job.id };
   const args = superjson.deserialize(job.args as SuperJSONResult);
   try {
-    await (isMutation(fn) ? runMutationJob(job, fn, caller, args) : runActionJob(job, fn, caller, args));
+    return await (isMutation(fn) ? runMutationJob(job, fn, caller, args) : runActionJob(job, fn, caller, args));
   } catch (error) {
     // The database went away, or others were always faster: the job is still pending, and comes again.
     if (isMutation(fn) && (isConnectionLost(error) || isConflict(error))) throw error;
     await fail(job, error);
+    return true;
   }
 }
 
@@ -57,7 +61,7 @@ type Mutation = Extract<AnyFunction, { [definition]: { kind: "mutation" } }>;
 const isMutation = (fn: AnyFunction): fn is Mutation => fn[definition].kind === "mutation";
 
 /** That the job ended and what the mutation writes commit together, so that no crash can part them. */
-async function runMutationJob(job: Job, fn: Mutation, caller: Caller, args: unknown): Promise<void> {
+async function runMutationJob(job: Job, fn: Mutation, caller: Caller, args: unknown): Promise<boolean> {
   const ran = await retryOnConflict(() =>
     transaction(async (current) => {
       const ours = await current.run(
@@ -72,6 +76,7 @@ async function runMutationJob(job: Job, fn: Mutation, caller: Caller, args: unkn
     }),
   );
   if (ran) await succeed(job);
+  return ran;
 }
 
 /** A crash before this is made up for by `settle`. */
@@ -82,14 +87,14 @@ async function succeed(job: Job): Promise<void> {
 }
 
 /** Taken before it runs: what a crash interrupts is not run again. */
-async function runActionJob(job: Job, fn: AnyFunction, caller: Caller, args: unknown): Promise<void> {
+async function runActionJob(job: Job, fn: AnyFunction, caller: Caller, args: unknown): Promise<boolean> {
   if (fn[definition].kind !== "action")
     throw new Error(`Cannot run ${job.name} as a job: it is a ${fn[definition].kind}`);
   const taken = await prisma.$executeRaw`
     UPDATE "_scheduled_functions"
     SET "state" = 'inProgress', "leaseUntil" = now() + make_interval(secs => ${leaseSeconds})
     WHERE "_id" = ${job.id}::uuid AND "state" = 'pending'`;
-  if (taken === 0) return;
+  if (taken === 0) return false;
   const extending = setInterval(() => extendLease(job), (leaseSeconds * 1000) / 4);
   try {
     await (fn as Extract<AnyFunction, { [definition]: { kind: "action" } }>)[definition].handle(
@@ -100,6 +105,7 @@ async function runActionJob(job: Job, fn: AnyFunction, caller: Caller, args: unk
     clearInterval(extending);
   }
   await succeed(job);
+  return true;
 }
 
 function extendLease(job: Job): void {

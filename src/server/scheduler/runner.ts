@@ -15,6 +15,8 @@ const pollInterval = 5_000;
  */
 export function startRunner(execute = runJob): () => Promise<void> {
   const running = new Map<string, Promise<void>>();
+  /** Jobs that other processes have, and when to try them again, since a process may die. */
+  const elsewhere = new Map<string, number>();
   let stopped = false;
   let looking: Promise<void> | undefined;
   let lookAgain = false;
@@ -22,6 +24,9 @@ export function startRunner(execute = runJob): () => Promise<void> {
 
   const run = (job: Job) => {
     const done = execute(job)
+      .then((ran) => {
+        if (!ran) elsewhere.set(job.id, Date.now() + pollInterval);
+      })
       .catch((error) => console.error(`Job ${job.id} could not run now, will try again:`, error))
       .finally(() => running.delete(job.id));
     running.set(job.id, done);
@@ -32,8 +37,10 @@ export function startRunner(execute = runJob): () => Promise<void> {
   const look = async () => {
     await settle();
     await ensureCronJobs();
-    const due = await findDue(concurrency + running.size);
-    for (const job of due.filter(({ id }) => !running.has(id)).slice(0, concurrency - running.size)) run(job);
+    for (const [id, time] of elsewhere) if (time <= Date.now()) elsewhere.delete(id);
+    const due = await findDue(concurrency + running.size + elsewhere.size);
+    const waiting = due.filter(({ id }) => !running.has(id) && !elsewhere.has(id));
+    for (const job of waiting.slice(0, concurrency - running.size)) run(job);
     const next = await nextDueTime();
     const wait = next && running.size < concurrency ? Math.max(0, next.getTime() - Date.now()) : pollInterval;
     // A job that is due but could not run is left to the next poll.

@@ -22,10 +22,11 @@ export function serveCron(crons: CronJobs) {
 }
 
 /** In development the route runs the jobs: it is reloaded when a function changes, what runs from the start is not. */
-export async function runInRoute(): Promise<void> {
+export async function runInRoute(): Promise<boolean> {
   const headers = { authorization: `Bearer ${secret()}` };
   const response = await fetch(`http://localhost:${process.env.PORT ?? 3000}/api/cron`, { headers });
   if (!response.ok) throw new Error(`/api/cron answers ${response.status}`);
+  return true;
 }
 
 /** In development, where nobody sets one, the process makes one for itself. */
