@@ -18,19 +18,19 @@ export interface Job {
 }
 
 /** Pending jobs whose time has come, the longest due first. */
-export async function findDue(limit: number): Promise<Job[]> {
+export async function findDue(now: Date, limit: number): Promise<Job[]> {
   return prisma.scheduledFunction.findMany({
-    where: { state: "pending", scheduledTime: { lte: new Date() } },
+    where: { state: "pending", scheduledTime: { lte: now } },
     orderBy: { scheduledTime: "asc" },
     select: { id: true, name: true, args: true },
     take: limit,
   });
 }
 
-/** When the next pending job is due, or `null` when there is none. */
-export async function nextDueTime(): Promise<Date | null> {
+/** When the first of the jobs that are not due yet will be, or `null` when there is none. */
+export async function nextDueTime(now: Date): Promise<Date | null> {
   const next = await prisma.scheduledFunction.findFirst({
-    where: { state: "pending" },
+    where: { state: "pending", scheduledTime: { gt: now } },
     orderBy: { scheduledTime: "asc" },
     select: { scheduledTime: true },
   });

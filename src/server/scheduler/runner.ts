@@ -37,14 +37,14 @@ export function startRunner(execute = runJob): () => Promise<void> {
   const look = async () => {
     await settle();
     await ensureCronJobs();
-    for (const [id, time] of elsewhere) if (time <= Date.now()) elsewhere.delete(id);
-    const due = await findDue(concurrency + running.size + elsewhere.size);
+    const now = new Date();
+    for (const [id, time] of elsewhere) if (time <= now.getTime()) elsewhere.delete(id);
+    const due = await findDue(now, concurrency + running.size + elsewhere.size);
     const waiting = due.filter(({ id }) => !running.has(id) && !elsewhere.has(id));
     for (const job of waiting.slice(0, concurrency - running.size)) run(job);
-    const next = await nextDueTime();
-    const wait = next && running.size < concurrency ? Math.max(0, next.getTime() - Date.now()) : pollInterval;
-    // A job that is due but could not run is left to the next poll.
-    timer = setTimeout(wake, due.length > 0 && wait === 0 ? pollInterval : Math.min(wait, pollInterval));
+    // Jobs that are due and did not run wait for a free place, which wakes us, or for the next poll.
+    const next = await nextDueTime(now);
+    timer = setTimeout(wake, Math.min(next ? next.getTime() - Date.now() : pollInterval, pollInterval));
   };
 
   function wake(): void {
@@ -91,7 +91,9 @@ export async function runDueJobs(budget: number): Promise<number> {
   await settle();
   await ensureCronJobs();
   while (Date.now() < deadline) {
-    const due = (await findDue(concurrency + started.size)).filter(({ id }) => !started.has(id)).slice(0, concurrency);
+    const due = (await findDue(new Date(), concurrency + started.size))
+      .filter(({ id }) => !started.has(id))
+      .slice(0, concurrency);
     if (due.length === 0) break;
     for (const { id } of due) started.add(id);
     const outcomes = await Promise.allSettled(due.map(runJob));
