@@ -16,7 +16,7 @@ export default http;
 
 /** Pages of these origins may call it. */
 const open = cors({
-  origins: process.env.CLIENT_ORIGIN?.split(",").map((origin) => origin.trim()) ?? [],
+  origins: (process.env.CLIENT_ORIGIN ?? "").split(",").flatMap((origin) => origin.trim() || []),
   headers: ["Content-Type", "Digest"],
 });
 

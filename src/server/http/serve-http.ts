@@ -4,6 +4,7 @@ import { type Caller, createCaller } from "../caller";
 import { actionCtx } from "../context";
 import { RateLimited } from "../rate-limit";
 import { passivePolicy } from "../storage/serve/file-headers";
+import { UploadError } from "../storage/upload/upload-error";
 import type { HttpRouter, Lookup, Route } from "./http-router";
 import { limitBody, limitResponse } from "./limit-body";
 
@@ -45,6 +46,10 @@ async function runRoute(route: Route, request: Request, caller: Caller): Promise
 
 /** Expected errors (`TRPCError`) have their status and message; of others the caller learns only where to look. */
 function errorAnswer(error: unknown, requestId: string): Response {
+  // Of a digest that cannot be parsed, say: an action that stores what it is sent says the same as the upload endpoint.
+  if (error instanceof UploadError && error.status < 500) {
+    return Response.json({ code: error.code, message: error.message, requestId }, { status: error.status });
+  }
   const expected = error instanceof TRPCError && error.code !== "INTERNAL_SERVER_ERROR" ? error : null;
   if (!expected) console.error(`Request ${requestId} failed:`, error);
   const detail = process.env.NODE_ENV === "production" ? "" : `: ${error}`;

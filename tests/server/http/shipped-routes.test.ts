@@ -27,6 +27,12 @@ describe("POST /http/sendImage", () => {
       { body: "a", headers: { ...png, digest: `sha-256=${"A".repeat(43)}=` } },
       400,
     ],
+    [
+      "with a malformed digest",
+      "/http/sendImage?author=a",
+      { body: "a", headers: { ...png, digest: "sha-256=x" } },
+      400,
+    ],
   ])("%s, refused and nothing stored", async (_, path, init, status) => {
     const before = await prisma.storage.count();
     expect((await ask(path, { method: "POST", ...init })).status).toBe(status);
