@@ -122,37 +122,6 @@ export async function startVercelBlob(port?: number): Promise<VercelBlobStandIn>
   return Object.assign(standIn, { blobs, apiUrl: `${standIn.url}/api/blob` });
 }
 
-/**
- * Lets this process reach the stand-in under the host name that the SDK reads blobs from, whatever the environment says.
- * Returns what undoes it.
- */
-export function redirectBlobHost(standInUrl: string): () => void {
-  // A Request makes Node set up its dispatcher.
-  fetch("data:,").catch(() => undefined);
-  const dispatchers = globalThis as unknown as Record<
-    symbol,
-    { dispatch: (options: DispatchOptions, handler: object) => boolean }
-  >;
-  const name = Symbol.for("undici.globalDispatcher.1");
-  const original = dispatchers[name];
-  if (!original) throw new Error("Node has no dispatcher to redirect");
-  dispatchers[name] = {
-    dispatch: (options, handler) => {
-      const isBlob = new URL(String(options.origin)).hostname.endsWith(".private.blob.vercel-storage.com");
-      const redirected = isBlob ? { ...options, origin: standInUrl, path: `/serve${options.path}` } : options;
-      return original.dispatch(redirected, handler);
-    },
-  };
-  return () => {
-    dispatchers[name] = original;
-  };
-}
-
-interface DispatchOptions {
-  origin: string | URL;
-  path: string;
-}
-
 /** A bearer token opens everything, a signed URL what it was signed for. */
 function refuseRequest({ headers }: IncomingMessage, url: URL, pathname: string, operation: string): Answer | null {
   if (headers.authorization === `Bearer ${readWriteToken}`) return null;

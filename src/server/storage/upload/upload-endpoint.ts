@@ -35,6 +35,7 @@ function toUploadError(error: unknown): UploadError {
   return new UploadError("InternalServerError", "The upload failed on the server; try again");
 }
 
+/** `no-transform`: the compression of Next.js, which begins at 1 KB, never ends such an answer. */
 function answer(body: object, status: number, headers: Record<string, string> = {}): Response {
-  return Response.json(body, { status, headers: { ...cors, "Cache-Control": "no-store", ...headers } });
+  return Response.json(body, { status, headers: { ...cors, "Cache-Control": "no-store, no-transform", ...headers } });
 }

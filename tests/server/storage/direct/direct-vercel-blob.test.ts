@@ -1,10 +1,6 @@
 import { afterAll } from "vitest";
-import {
-  readWriteToken,
-  redirectBlobHost,
-  startVercelBlob,
-  type VercelBlobStandIn,
-} from "../../../stand-ins/vercel-blob";
+import { redirectBlobHost } from "../../../stand-ins/redirect-blob-host.mjs";
+import { readWriteToken, startVercelBlob, type VercelBlobStandIn } from "../../../stand-ins/vercel-blob";
 import { describeDirect } from "./direct-contract";
 
 let store: VercelBlobStandIn;

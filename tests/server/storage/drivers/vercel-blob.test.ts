@@ -3,12 +3,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vite
 import { type BlobDriver, type Chunk, StorageUnavailableError } from "~/server/storage/drivers/driver";
 import { partSize } from "~/server/storage/drivers/parts";
 import { vercelBlobDriver } from "~/server/storage/drivers/vercel-blob";
-import {
-  readWriteToken,
-  redirectBlobHost,
-  startVercelBlob,
-  type VercelBlobStandIn,
-} from "../../../stand-ins/vercel-blob";
+import { redirectBlobHost } from "../../../stand-ins/redirect-blob-host.mjs";
+import { readWriteToken, startVercelBlob, type VercelBlobStandIn } from "../../../stand-ins/vercel-blob";
 import { describeDriver } from "./driver-contract";
 
 let store: VercelBlobStandIn;
