@@ -3,15 +3,18 @@ import { fetchRequestHandler } from "@trpc/server/adapters/fetch";
 import { refuseForeign } from "./auth/identity";
 import { createCaller } from "./caller";
 import { formatReads, readsHeader } from "./changes/reads";
+import { serveChanges } from "./changes/serve-changes";
 import { limitBody } from "./http/limit-body";
 import { RateLimited } from "./rate-limit";
 
 /** Bytes of one request: arguments are JSON, files go to upload URLs. */
 const maxBody = 1024 * 1024;
+const changesPath = "/api/trpc/_kit.changes";
 
 /** Serves the functions of `router` at `/api/trpc`. */
 export function serveRouter(router: AnyTRPCRouter) {
-  return (request: Request): Promise<Response> => {
+  return async (request: Request): Promise<Response> => {
+    if (request.method === "GET" && new URL(request.url).pathname === changesPath) return serveChanges(request);
     const caller = createCaller(request);
     return fetchRequestHandler({
       endpoint: "/api/trpc",

@@ -8,11 +8,6 @@ const production = process.env.NODE_ENV === "production";
 export const t = initTRPC.context<Caller>().create({
   transformer: superjson,
   isDev: !production,
-  sse: {
-    // What keeps proxies from closing a silent stream, and lets the browser notice one that was cut off.
-    ping: { enabled: true, intervalMs: 15_000 },
-    client: { reconnectAfterInactivityMs: 35_000 },
-  },
   errorFormatter({ shape, error, ctx }) {
     if (!production || error.code !== "INTERNAL_SERVER_ERROR") return shape;
     // An unexpected error may quote a query or a path: the caller gets what finds it in the log.

@@ -12,6 +12,8 @@ interface Position {
 
 /** Milliseconds in which changes that come together are told together. */
 const burst = 50;
+/** Milliseconds of silence after which a word is said. */
+const silence = 15_000;
 
 /** When each table changed last is all that is kept, so that the log never grows. */
 const log = processWide("change log", () => ({
@@ -28,7 +30,8 @@ export const currentPosition = (): string | null => log.now && format(log.now);
 
 /**
  * Tells which tables change from `since` on, each time with the position reached; `null` instead of tables when any may
- * have. Changes that the consumer is too slow for are told together, so that nothing piles up. Ends with `signal`.
+ * have. Changes that the consumer is too slow for are told together, so that nothing piles up. Yields `null` now and
+ * then while nothing changes. Ends with `signal`.
  */
 export async function* changesSince(since: string | null, signal: AbortSignal) {
   follow();
@@ -42,8 +45,8 @@ export async function* changesSince(since: string | null, signal: AbortSignal) {
       const { count } = seen;
       seen = now;
       yield { position: format(now), tables: changedSince(count) };
-    } else {
-      await nextChange(signal);
+    } else if (!(await nextChange(signal))) {
+      yield null;
     }
   }
 }
@@ -51,15 +54,19 @@ export async function* changesSince(since: string | null, signal: AbortSignal) {
 const changedSince = (count: number) =>
   [...log.lastChange].flatMap(([table, number]) => (number > count ? [table] : []));
 
-function nextChange(signal: AbortSignal): Promise<void> {
+/** Whether there is one, or the end; otherwise nothing has changed for a while. */
+function nextChange(signal: AbortSignal): Promise<boolean> {
   return new Promise((resolve) => {
-    const done = () => {
-      log.waiting.delete(done);
-      signal.removeEventListener("abort", done);
-      resolve();
+    const settle = (isChange: boolean) => {
+      clearTimeout(timer);
+      log.waiting.delete(wake);
+      signal.removeEventListener("abort", wake);
+      resolve(isChange);
     };
-    log.waiting.add(done);
-    signal.addEventListener("abort", done, { once: true });
+    const wake = () => settle(true);
+    const timer = setTimeout(settle, silence, false);
+    log.waiting.add(wake);
+    signal.addEventListener("abort", wake, { once: true });
   });
 }
 

@@ -3,15 +3,14 @@ import { z } from "zod";
 import { t } from "../trpc";
 import { changesSince } from "./change-log";
 
-/** Milliseconds a stream lasts where functions have a time limit; the browser then opens the next. */
-const lifetime = process.env.VERCEL === "1" ? 240_000 : null;
-
-/** For the browser: the tables that change, or `null` when any may have, after the last event it knows of. */
+/**
+ * For the browser: the tables that change, or `null` when any may have, after the last event it knows of. Over HTTP
+ * `serveChanges` answers for it.
+ */
 export const changes = t.procedure
-  .input(z.object({ lastEventId: z.string().max(100).nullish() }).optional())
+  .input(z.object({ lastEventId: z.string().nullish() }))
   .subscription(async function* ({ input, signal = new AbortController().signal }) {
-    const end = lifetime ? AbortSignal.any([signal, AbortSignal.timeout(lifetime)]) : signal;
-    for await (const { position, tables } of changesSince(input?.lastEventId ?? null, end)) {
-      yield tracked(position, tables);
+    for await (const change of changesSince(input.lastEventId ?? null, signal)) {
+      if (change) yield tracked(change.position, change.tables);
     }
   });

@@ -1,0 +1,71 @@
+import superjson from "superjson";
+import { processWide } from "../process-wide";
+import { changesSince } from "./change-log";
+
+/** Streams that one process keeps open: each is a connection, and some 50 KB of memory. */
+const maxStreams = 10_000;
+/** Milliseconds a stream lasts where functions have a time limit; the browser then opens the next. */
+const lifetime = process.env.VERCEL === "1" ? 240_000 : Number.POSITIVE_INFINITY;
+/** Milliseconds after which the browser takes a stream that is silent, without even pings, for dead. */
+const deadAfter = 35_000;
+
+const headers = {
+  "Content-Type": "text/event-stream",
+  "Cache-Control": "no-cache, no-transform",
+  // Or nginx would collect events before it sends them.
+  "X-Accel-Buffering": "no",
+};
+
+const streams = processWide("change streams", () => ({ open: 0 }));
+
+/**
+ * Serves the subscription `_kit.changes` with the events that tRPC's httpSubscriptionLink expects. tRPC itself would send
+ * them through a chain of five streams, which takes three times the memory, for what every tab keeps open.
+ */
+export function serveChanges(request: Request): Response {
+  if (streams.open >= maxStreams) return new Response("Too many streams are open; try again later", { status: 503 });
+  streams.open += 1;
+  const end = new AbortController();
+  const changes = changesSince(lastEventId(request), end.signal);
+  const opened = Date.now();
+  const finish = () => {
+    streams.open -= 1;
+    end.abort();
+  };
+  const body = new ReadableStream<Uint8Array>({
+    start(controller) {
+      controller.enqueue(
+        event({ event: "connected", data: JSON.stringify({ reconnectAfterInactivityMs: deadAfter }) }),
+      );
+    },
+    // Called when the client has taken the event before.
+    async pull(controller) {
+      const { value } = await changes.next();
+      if (end.signal.aborted) return;
+      if (value) controller.enqueue(event({ data: superjson.stringify(value.tables), id: value.position }));
+      else controller.enqueue(event({ event: "ping", data: "" }));
+      if (Date.now() - opened < lifetime) return;
+      controller.enqueue(event({ event: "return", data: "" }));
+      controller.close();
+      finish();
+    },
+    cancel: finish,
+  });
+  return new Response(body, { headers });
+}
+
+const encoder = new TextEncoder();
+
+/** As the HTML standard has them, in section "Server-sent events". */
+const event = (fields: Record<string, string>) =>
+  encoder.encode(
+    `${Object.entries(fields)
+      .map(([name, value]) => `${name}: ${value}\n`)
+      .join("")}\n`,
+  );
+
+/** As `EventSource` sends it when it connects again, or the query string of a new one. */
+function lastEventId({ headers, url }: Request): string | null {
+  const input = new URL(url).searchParams.get("input");
+  return headers.get("last-event-id") ?? (input && /"lastEventId":"([^"]*)"/.exec(input)?.[1]) ?? null;
+}
