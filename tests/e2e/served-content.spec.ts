@@ -131,6 +131,14 @@ test.describe("a file opened by its URL", () => {
     });
   }
 
+  test("HTML without our headers: would run, so that these tests see it", async ({ app, context }) => {
+    const page = await context.newPage();
+    const ran = page.waitForRequest(/\/ran\?readable%3Dsecret/);
+    await page.route("**/unguarded", (route) => route.fulfill({ contentType: "text/html", body: html }));
+    await page.goto(`${app.origin}/unguarded`);
+    await ran;
+  });
+
   test("text: is shown as it is", async ({ context, serve }) => {
     const page = await context.newPage();
     await page.goto(await serve("<b>plain</b>", "text/plain; charset=utf-8"));

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { nodeRequestBody } from "./node-request-body";
 import { sendBody } from "./node-response-body";
 
-/** Milliseconds that a client may go on sending after the answer. Cut off at once, browsers would not see the answer. */
+/** Milliseconds that a client may go on sending what nobody reads. */
 const lingering = 30_000;
 
 /**
@@ -15,10 +15,13 @@ export function toNodeHandler(handle: (request: Request) => Promise<Response>) {
     const server = (req.socket as { server?: { requestTimeout: number } }).server;
     if (server) server.requestTimeout = 0;
     const response = await handle(toRequest(req));
+    const rest = req.readableEnded ? undefined : discardRest(req);
+    // A connection that closes with its answer would be reset by what the client still sends, and the answer lost.
+    if (!res.shouldKeepAlive && response.status !== 408) await rest;
     res.statusCode = response.status;
     res.setHeaders(response.headers);
     await sendBody(response, res);
-    if (!req.readableEnded && !req.destroyed) discardRest(req);
+    void rest?.then(() => req.complete || req.destroy());
   };
 }
 
@@ -37,8 +40,15 @@ function toRequest(req: IncomingMessage): Request {
   return new Request(url, { method, headers, body, ...(body && { duplex: "half" }) });
 }
 
-function discardRest(req: IncomingMessage): void {
+/** Lets the client send the rest of its body, for a while: cut off at once, browsers would not see the answer. */
+async function discardRest(req: IncomingMessage): Promise<void> {
   req.resume();
-  const timer = setTimeout(() => req.destroy(), lingering).unref();
-  req.once("close", () => clearTimeout(timer));
+  if (req.complete || req.destroyed) return;
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, lingering).unref();
+    req.once("close", () => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
 }

@@ -150,6 +150,20 @@ describe("an upload that is refused", () => {
     if (status !== 409) await expectUnchanged(before);
   });
 
+  test.each(early)("%s → %i %s reaches a client that reads only when it has sent all", async (...refusal) => {
+    const [, status, code, path, lines] = refusal;
+    const client = await connect();
+    const size = 20 * mebibyte;
+    client.socket.pause();
+    client.write(head(`POST ${await path()}`, `Content-Length: ${size}`, "Connection: close", ...lines));
+    await new Promise<void>((resolve, reject) => {
+      client.socket.write(new Uint8Array(size), (error) => (error ? reject(error) : resolve()));
+    });
+    client.socket.resume();
+    const { status: received, body } = await client.response();
+    expect([received, json(body).code]).toEqual([status, code]);
+  });
+
   test("a size found out on the way → 413 reaches a client that goes on sending, and its connection goes on", async () => {
     const before = await everything();
     const client = await connect();
