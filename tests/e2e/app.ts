@@ -21,7 +21,8 @@ export interface App {
   stop(): Promise<void>;
 }
 
-export async function startApp(): Promise<App> {
+/** @param settings beside those of every test, or instead of them */
+export async function startApp(settings: Record<string, string> = {}): Promise<App> {
   if (!existsSync(".next/BUILD_ID")) throw new Error("There is no build to test; run `npm run build`, or `npm test`.");
   const { url, drop } = await createDatabase();
   const folder = await mkdtemp(join(tmpdir(), "storage-e2e-"));
@@ -36,6 +37,7 @@ export async function startApp(): Promise<App> {
       APP_SECRET: "a secret of the tests that is long enough",
       APP_ORIGIN: origin,
       STORAGE_DISK_PATH: folder,
+      ...settings,
     },
   });
   await mkdir("test-results", { recursive: true });
@@ -60,7 +62,7 @@ export async function startApp(): Promise<App> {
   };
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const probe = createServer().listen(0);
   await once(probe, "listening");
   const address = probe.address();

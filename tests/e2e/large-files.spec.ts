@@ -1,0 +1,82 @@
+import { createHash, randomBytes } from "node:crypto";
+import { appendFile, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { accessKeyId, secretAccessKey } from "../stand-ins/aws-signature";
+import { startS3 } from "../stand-ins/s3";
+import type { StandIn } from "../stand-ins/stand-in";
+import { readWriteToken, startVercelBlob } from "../stand-ins/vercel-blob";
+import { freePort, startApp } from "./app";
+import { startFront } from "./front";
+import { expect, test } from "./test";
+
+/** What Vercel takes in one request. */
+const hostLimit = 4_500_000;
+const mebibyte = 1024 * 1024;
+
+const stores: Record<string, () => Promise<{ standIn: StandIn; settings: Record<string, string> }>> = {
+  S3: async () => {
+    const standIn = await startS3();
+    const credentials = { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey };
+    const bucket = { S3_BUCKET: standIn.bucket, S3_REGION: "us-east-1", S3_ENDPOINT: standIn.url };
+    return { standIn, settings: { STORAGE_DRIVER: "s3", ...bucket, ...credentials } };
+  },
+  "Vercel Blob": async () => {
+    const standIn = await startVercelBlob();
+    const redirect = `--import ${new URL("../stand-ins/redirect-blob-host.mjs", import.meta.url).href}`;
+    const token = { VERCEL_BLOB_API_URL: standIn.apiUrl, BLOB_READ_WRITE_TOKEN: readWriteToken };
+    return { standIn, settings: { ...token, BLOB_HOST_STAND_IN: standIn.url, NODE_OPTIONS: redirect } };
+  },
+};
+
+/** Bytes of a film; `LARGE_FILE_MB=300` for one that takes a while. */
+const size = Number(process.env.LARGE_FILE_MB ?? 60) * mebibyte + 12_345;
+
+for (const [name, open] of Object.entries(stores)) {
+  test(`behind a host that refuses large bodies, a film goes to ${name}, past a cut connection, and is served in parts`, async ({
+    browser,
+  }) => {
+    test.setTimeout(300_000);
+    const folder = await mkdtemp(join(tmpdir(), "large-files-"));
+    const film = join(folder, "film.mp4");
+    const hash = createHash("sha256");
+    for (let left = size; left > 0; left -= mebibyte) {
+      const piece = randomBytes(Math.min(left, mebibyte));
+      hash.update(piece);
+      await appendFile(film, piece);
+    }
+    const { standIn, settings } = await open();
+    const frontOrigin = `http://localhost:${await freePort()}`;
+    const app = await startApp({ ...settings, APP_ORIGIN: frontOrigin });
+    const front = await startFront(frontOrigin, [app.origin], hostLimit);
+    const context = await browser.newContext({ baseURL: frontOrigin });
+    const page = await context.newPage();
+
+    let sent = 0;
+    standIn.intercept = ({ method, headers }) => {
+      const isPart = method !== "GET" && Number(headers["content-length"]) > mebibyte;
+      if (!isPart) return undefined;
+      sent += 1;
+      return sent === 2 ? "cut" : undefined;
+    };
+    await page.goto("/files");
+    await page.locator("input[type=file]").first().setInputFiles(film);
+    await expect(page.getByRole("progressbar")).toBeVisible();
+    await expect(page.getByRole("list").getByText("film.mp4")).toBeVisible({ timeout: 240_000 });
+    await expect(page.getByRole("progressbar")).toBeHidden({ timeout: 240_000 });
+    expect(sent).toBeGreaterThan(Math.ceil(size / (16 * mebibyte)));
+
+    const { rows } = await app.database.query('SELECT "_id", "sha256", "size" FROM "_storage"');
+    expect(rows).toEqual([{ _id: expect.any(String), sha256: hash.digest("hex"), size: String(size) }]);
+    const input = JSON.stringify({ json: { storageId: rows[0]._id } });
+    const asked = await page.request.get("/api/trpc/files.getUrl", { params: { input } });
+    const part = await fetch((await asked.json()).result.data.json, { headers: { range: `bytes=${size - 100}-` } });
+    expect([part.status, (await part.arrayBuffer()).byteLength]).toEqual([206, 100]);
+
+    await context.close();
+    await front.stop();
+    await app.stop();
+    await standIn.stop();
+    await rm(folder, { recursive: true });
+  });
+}
