@@ -3,6 +3,7 @@ import { processWide } from "./process-wide";
 import { type CronJobs, setCrons } from "./scheduler/crons";
 import { startRunner } from "./scheduler/runner";
 import { runInRoute } from "./scheduler/serve-cron";
+import { stopping } from "./stopping";
 import { findLooseReferences } from "./storage/references";
 
 /** What the process does once when it starts, before it serves. Throws to refuse the start. */
@@ -21,5 +22,8 @@ export async function start(crons: CronJobs): Promise<void> {
   }
   // Elsewhere than on hosts that stop processes between requests, where /api/cron does it.
   if (process.env.VERCEL === "1") return;
-  processWide("runner", () => startRunner(process.env.NODE_ENV === "development" ? runInRoute : undefined));
+  const stopRunner = processWide("runner", () =>
+    startRunner(process.env.NODE_ENV === "development" ? runInRoute : undefined),
+  );
+  stopping.addEventListener("abort", () => void stopRunner());
 }
