@@ -1,11 +1,11 @@
 import type { ServerResponse } from "node:http";
 
-/** Bytes of one read. */
+/** Bytes of one read of a body that is longer than this. */
 const pieceSize = 512 * 1024;
 
 /**
- * Sends the body. One piece is read while the one before is being sent, in two buffers that take turns: new ones for
- * each piece would cost as much as reading it, and fill the memory until they are collected.
+ * Sends the body. One piece is read while the one before is being sent, those of a long body in two buffers that take
+ * turns: new ones for each piece would cost as much as reading it, and fill the memory until they are collected.
  */
 export async function sendBody({ headers, body }: Response, res: ServerResponse): Promise<void> {
   if (res.destroyed) return body?.cancel();
@@ -14,11 +14,12 @@ export async function sendBody({ headers, body }: Response, res: ServerResponse)
   // Short messages. Next.js compresses them, and its compression never tells when a piece is sent.
   if (announced === null) return void res.end(Buffer.from(await new Response(body).arrayBuffer()));
   let rest = Number(announced);
-  const size = Math.min(pieceSize, rest);
-  const reader = readerOf(body);
+  const isLong = rest > pieceSize;
+  const reader: Reader = isLong ? readerInto(body) : body.getReader();
+  const newBuffer = () => new Uint8Array(isLong ? pieceSize : 0);
   res.once("close", () => reader.cancel().catch(() => undefined));
   try {
-    let next = reader.read(new Uint8Array(size));
+    let next = reader.read(newBuffer());
     let spare: Bytes | undefined;
     for (;;) {
       const { done, value } = await next;
@@ -26,7 +27,7 @@ export async function sendBody({ headers, body }: Response, res: ServerResponse)
       rest -= value?.byteLength ?? 0;
       if (done || rest < 0) throw new Error(`The body is not of the ${announced} bytes announced`);
       if (rest === 0) return void res.end(value);
-      next = reader.read(spare ?? new Uint8Array(size));
+      next = reader.read(spare ?? newBuffer());
       next.catch(() => undefined); // awaited when this piece is sent
       await new Promise((resolve) => res.write(value, resolve));
       spare = new Uint8Array(value.buffer);
@@ -47,8 +48,8 @@ interface Reader {
   cancel(): Promise<void>;
 }
 
-/** Reads into our buffers where the stream can, as the blob store's do; others bring their own. */
-function readerOf(body: ReadableStream<Bytes>): Reader {
+/** Reads into given buffers where the stream can, as the disk's does; others bring their own. */
+function readerInto(body: ReadableStream<Bytes>): Reader {
   try {
     return body.getReader({ mode: "byob" });
   } catch {

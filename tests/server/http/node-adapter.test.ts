@@ -330,12 +330,12 @@ describe("a download", () => {
   });
 
   test.each<[string, number, (file: string) => Promise<void>]>([
-    ["shorter than its row", 1, (file) => truncate(file, 200_000)],
-    ["longer than its row", 0, (file) => appendFile(file, "more")],
-    ["longer by far", 1, (file) => appendFile(file, new Uint8Array(mebibyte))],
-  ])("of a blob %s → at most the bytes announced, and nobody waits for more", async (_, breaks, change) => {
+    ["shorter than its row", 700_000, (file) => truncate(file, 200_000)],
+    ["longer than its row", 300_000, (file) => appendFile(file, "more")],
+    ["longer by far", 700_000, (file) => appendFile(file, new Uint8Array(mebibyte))],
+  ])("of a blob %s → at most the bytes announced, and nobody waits for more", async (_, size, change) => {
     const log = vi.spyOn(console, "error").mockReturnValue();
-    const bytes = new Uint8Array(breaks ? 700_000 : 300_000);
+    const bytes = new Uint8Array(size);
     const storageId = await uploadFile(bytes);
     const { blobKey } = await prisma.storage.findUniqueOrThrow({ where: { id: storageId }, omit: { blobKey: false } });
     await change(`${process.env.STORAGE_DISK_PATH}/blobs/${blobKey.slice(-2)}/${blobKey}`);
@@ -343,7 +343,7 @@ describe("a download", () => {
     client.write(head(`GET ${await filePath(storageId)}`, "Connection: close"));
     const received = (await client.rest()).toString("latin1");
     expect(received.slice(received.indexOf("\r\n\r\n") + 4).length).toBeLessThanOrEqual(bytes.length);
-    expect(log).toHaveBeenCalledTimes(breaks);
+    expect(log).toHaveBeenCalledOnce();
     log.mockRestore();
   });
 

@@ -37,8 +37,7 @@ export function diskDriver(folder: string): BlobDriver {
     },
 
     async get(key, range) {
-      const file = await calling("open a blob", () => open(placeOf(folder, key)).catch(nullWhenMissing));
-      return file && readPieces(file, range);
+      return calling("read a blob", () => readPieces(placeOf(folder, key), range).catch(nullWhenMissing));
     },
 
     async head(key) {

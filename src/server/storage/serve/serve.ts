@@ -1,8 +1,7 @@
-import { prisma } from "../../database";
 import { blobs } from "../driver";
-import { toMetadata } from "../file-metadata";
 import { type FilePermit, readFileUrl } from "../file-url";
 import { cacheHeaders, corsHeaders, etagOf, fileHeaders } from "./file-headers";
+import { findFile } from "./find-file";
 import { allowsRange, evaluatePreconditions } from "./preconditions";
 import { parseRange } from "./range";
 import { redirectToStore } from "./redirect";
@@ -40,9 +39,9 @@ async function respond(request: Request): Promise<Response> {
 }
 
 async function respondWithFile(request: Request, permit: FilePermit): Promise<Response> {
-  const row = await findFile(permit.storageId);
-  if (!row) return notFound();
-  const file = toMetadata(row);
+  const found = await findFile(permit.storageId);
+  if (!found) return notFound();
+  const { file, blobKey } = found;
   const validators = { etag: etagOf(file), lastModified: Math.floor(file._creationTime / 1000) * 1000 };
 
   const precondition = evaluatePreconditions(request.headers, validators);
@@ -64,16 +63,14 @@ async function respondWithFile(request: Request, permit: FilePermit): Promise<Re
   if (range) headers.set("Content-Range", `bytes ${range.start}-${range.end}/${file.size}`);
   if (isHead) return new Response(null, { headers });
 
-  const redirect = await redirectToStore(file, row.blobKey, permit);
+  const redirect = await redirectToStore(file, blobKey, permit);
   if (redirect) return redirect;
-  const body = await blobs.get(row.blobKey, range ?? undefined);
+  const body = await blobs.get(blobKey, range ?? undefined);
   if (body) return new Response(body, { status: range ? 206 : 200, headers });
   // Deleted between the look-up and now; or else the store lost it.
   if (!(await findFile(permit.storageId))) return notFound();
-  throw new Error(`Blob ${row.blobKey} of file ${permit.storageId} is not in the store`);
+  throw new Error(`Blob ${blobKey} of file ${permit.storageId} is not in the store`);
 }
-
-const findFile = (id: string) => prisma.storage.findUnique({ where: { id }, omit: { blobKey: false } });
 
 const notFound = () => refuse(404, "FileNotFound", "There is no such file; it may have been deleted");
 
