@@ -127,5 +127,8 @@ async function refetch(queryClient: QueryClient, query: Query) {
   await queryClient.invalidateQueries({ queryKey: query.queryKey, exact: true }, { cancelRefetch: isTryingAgain });
 }
 
-/** `messages.list` of a query of ours; `null` of others, which are none of our business. */
-const pathOf = ({ queryKey: [path] }: Query): string | null => (Array.isArray(path) ? path.join(".") : null);
+/** `messages.list` of a server function; `null` of what is not live. What reads elsewhere is when its `meta` says so. */
+function pathOf({ queryKey: [path], queryHash, meta }: Query): string | null {
+  if (Array.isArray(path)) return path.join(".");
+  return meta?.isLive ? queryHash : null;
+}

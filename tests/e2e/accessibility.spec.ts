@@ -1,6 +1,7 @@
 import AxeBuilder from "@axe-core/playwright";
 import { devices, type Page } from "@playwright/test";
 import { choose, expectWidths, messageBox, messages, pictures, say } from "./chat";
+import { chooseAction, row, text, upload } from "./files";
 import { picture } from "./pictures";
 import { expect, test } from "./test";
 
@@ -11,6 +12,9 @@ async function expectNoViolations(page: Page) {
 }
 
 for (const colorScheme of ["light", "dark"] as const) {
+  // axe looks at everything, many times over.
+  test.describe.configure({ timeout: 90_000 });
+
   test(`axe finds nothing to object to in ${colorScheme} mode`, async ({ visit }) => {
     const page = await visit({ colorScheme, name: "Ada" });
     await expectNoViolations(page);
@@ -27,6 +31,63 @@ for (const colorScheme of ["light", "dark"] as const) {
     await page.keyboard.press("Escape");
     await page.getByRole("button", { name: /^Your name/ }).click();
     await expect(page.getByLabel("Your name", { exact: true })).toBeFocused();
+    await expectNoViolations(page);
+    await page.keyboard.press("Escape");
+    await page.getByRole("button", { name: "Delete your message “A text”" }).focus();
+    await expectNoViolations(page);
+    await page.keyboard.press("Enter");
+    await expect(page.getByRole("alertdialog")).toBeVisible();
+    await expectNoViolations(page);
+  });
+
+  test(`axe finds nothing to object to in the files in ${colorScheme} mode`, async ({ visit }) => {
+    const page = await visit({ colorScheme, url: "/files" });
+    await expectNoViolations(page);
+    await upload(page, picture("photo.png"), text("notes.txt"));
+    await page.getByRole("checkbox", { name: "Select photo.png" }).check();
+    await page.route("**/api/storage/upload*", () => undefined);
+    await page.locator("input[type=file]").setInputFiles(text("waiting.txt"));
+    await expect(page.getByRole("progressbar")).toBeVisible();
+    await expectNoViolations(page);
+    await page.getByRole("button", { name: "More for notes.txt" }).click();
+    await expect(page.getByRole("menu")).toBeVisible();
+    await expectNoViolations(page);
+    await page.getByRole("menuitem", { name: "Rename" }).click();
+    await expect(page.getByRole("textbox", { name: "New name of notes.txt" })).toBeFocused();
+    await expectNoViolations(page);
+    await page.keyboard.press("Escape");
+    await chooseAction(page, "notes.txt", "Copy link…");
+    await expect(page.getByRole("textbox", { name: "Link" })).toHaveValue(/^http/);
+    await expectNoViolations(page);
+    await page.keyboard.press("Escape");
+    await page.getByRole("button", { name: "Delete", exact: true }).click();
+    await expect(page.getByRole("alertdialog")).toBeVisible();
+    await expectNoViolations(page);
+  });
+
+  test(`axe finds nothing to object to in gallery, HTTP demo and account in ${colorScheme} mode`, async ({ visit }) => {
+    const page = await visit({ colorScheme, url: "/gallery" });
+    await expectNoViolations(page);
+    await page.locator("input[type=file]").setInputFiles([picture("photo.png"), text("notes.txt")]);
+    await expectNoViolations(page);
+    await page.getByRole("button", { name: "Add 2 images" }).click();
+    await expect(page.getByRole("button", { name: "Open photo" })).toBeVisible();
+    await expectNoViolations(page);
+    await page.getByRole("button", { name: "Add from the web" }).click();
+    await expectNoViolations(page);
+    await page.goto("/http-demo");
+    await page.locator("input[type=file]").setInputFiles(picture("photo.png"));
+    await expect(page.getByRole("img", { name: /^Image from/ })).toBeVisible();
+    await expectNoViolations(page);
+    await page.goto("/sign-in");
+    await expectNoViolations(page);
+    await page.getByRole("link", { name: "Create an account" }).click();
+    await page.getByLabel("Name").fill("Ada Lovelace");
+    await page.getByLabel("Email").fill(`axe-${colorScheme}@example.com`);
+    await expectNoViolations(page);
+    await page.getByLabel("Password").fill("correct horse");
+    await page.getByRole("button", { name: "Create account" }).click();
+    await page.getByRole("button", { name: "Account of Ada Lovelace" }).click();
     await expectNoViolations(page);
   });
 }
@@ -45,12 +106,16 @@ test("everything can be done with the keyboard alone", async ({ visit }) => {
   await expect(page.getByRole("button", { name: /^Your name/ })).toBeVisible();
   const focused = page.locator(":focus");
 
-  await page.keyboard.press("Tab");
-  await expect(focused).toHaveAccessibleName("Your name: Ada. Change it");
+  for (const name of ["Chat", "Files", "Gallery", "Your name: Ada. Change it"]) {
+    await page.keyboard.press("Tab");
+    await expect(focused).toHaveAccessibleName(name);
+  }
   await page.keyboard.press("Enter");
   await page.keyboard.type("Grace");
   await page.keyboard.press("Enter");
   await expect(focused).toHaveAccessibleName("Your name: Grace. Change it");
+  await page.keyboard.press("Tab");
+  await expect(focused).toHaveAccessibleName("Sign in");
   await page.keyboard.press("Tab");
   await expect(messages(page)).toBeFocused();
   await page.keyboard.press("Tab");
@@ -92,13 +157,35 @@ test("on a phone everything fits, is large enough to touch, and nothing zooms", 
   await choose(page, picture("a.png", { width: 51 }));
   await expectWidths(page, [51]);
 
-  const scrollWidth = await page.evaluate(() => document.documentElement.scrollWidth);
-  expect(scrollWidth).toBeLessThanOrEqual(page.viewportSize()?.width ?? 0);
+  await expectToFit(page);
   await expect(messageBox(page)).toBeInViewport({ ratio: 1 });
   // Safari zooms into fields with smaller text.
   await expect(messageBox(page)).toHaveCSS("font-size", "16px");
+});
+
+test("on a phone the files fit, and everything can be done with them", async ({ visit }) => {
+  const page = await visit({ ...devices["iPhone 14"], url: "/files" });
+  await upload(page, text("a-very-long-file-name-without-any-spaces-in-it-that-goes-on-and-on.txt"), text("b.txt"));
+  await page.getByRole("checkbox", { name: "Select b.txt" }).tap();
+  await expectToFit(page);
+  await chooseAction(page, "b.txt", "Rename");
+  const field = page.getByRole("textbox", { name: "New name of b.txt" });
+  await expect(field).toHaveCSS("font-size", "16px");
+  await expectToFit(page);
+  await field.fill("c.txt");
+  await page.getByRole("button", { name: "Save" }).tap();
+  await expect(row(page, "c.txt")).toBeVisible();
+  const download = page.waitForEvent("download");
+  await chooseAction(page, "c.txt", "Download");
+  expect((await download).suggestedFilename()).toBe("c.txt");
+});
+
+/** Nothing scrolls sideways, and everything can be hit with a finger. */
+async function expectToFit(page: Page) {
+  const scrollWidth = await page.evaluate(() => document.documentElement.scrollWidth);
+  expect(scrollWidth).toBeLessThanOrEqual(page.viewportSize()?.width ?? 0);
   for (const button of await page.getByRole("button").all()) {
     const box = await button.boundingBox();
     expect(Math.min(box?.width ?? 0, box?.height ?? 0)).toBeGreaterThanOrEqual(44);
   }
-});
+}

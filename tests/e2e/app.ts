@@ -15,10 +15,25 @@ import { createDatabase } from "../database";
 /** The built app, with a database and a blob store of its own. */
 export interface App {
   origin: string;
+  /** Whose pages may call its HTTP API. */
+  clientOrigin: string;
   /** Calls its functions, as a program outside would. */
-  api: TRPCClient<AppRouter>;
+  api: Api;
   database: pg.Client;
+  /** Serves the same at another origin, whose pages take the first for the app's. */
+  serveAt(origin: string): Promise<Server>;
+  /** The settings it was started with. */
+  env: NodeJS.ProcessEnv;
   stop(): Promise<void>;
+}
+
+export type Api = TRPCClient<AppRouter>;
+
+/** @param headers of whoever calls */
+export function connect(origin: string, headers?: Record<string, string>): Api {
+  return createTRPCClient<AppRouter>({
+    links: [httpLink({ url: `${origin}/api/trpc`, transformer: superjson, headers })],
+  });
 }
 
 /** @param settings beside those of every test, or instead of them */
@@ -26,38 +41,67 @@ export async function startApp(settings: Record<string, string> = {}): Promise<A
   if (!existsSync(".next/BUILD_ID")) throw new Error("There is no build to test; run `npm run build`, or `npm test`.");
   const { url, drop } = await createDatabase();
   const folder = await mkdtemp(join(tmpdir(), "storage-e2e-"));
-  const port = await freePort();
-  const origin = `http://localhost:${port}`;
-  const server = spawn(process.execPath, ["node_modules/next/dist/bin/next", "start", "--port", `${port}`], {
-    stdio: ["ignore", "pipe", "pipe"],
-    env: {
-      ...process.env,
-      NODE_ENV: "production",
-      DATABASE_URL: url,
-      APP_SECRET: "a secret of the tests that is long enough",
-      APP_ORIGIN: origin,
-      STORAGE_DISK_PATH: folder,
-      ...settings,
-    },
-  });
-  await mkdir("test-results", { recursive: true });
-  server.stderr.pipe(createWriteStream(`test-results/app-${port}.log`));
+  const origin = `http://localhost:${await freePort()}`;
+  const clientOrigin = `http://localhost:${await freePort()}`;
+  const env: NodeJS.ProcessEnv = {
+    ...process.env,
+    NODE_ENV: "production",
+    DATABASE_URL: url,
+    APP_SECRET: "a secret of the tests that is long enough",
+    APP_ORIGIN: origin,
+    CLIENT_ORIGIN: clientOrigin,
+    STORAGE_DISK_PATH: folder,
+    ...settings,
+  };
   const database = new pg.Client({ connectionString: url });
   await database.connect();
-  for await (const line of createInterface(server.stdout)) if (line.includes("Ready")) break;
-  if (server.exitCode !== null) throw new Error(`The app did not start; test-results/app-${port}.log says why`);
-  server.stdout.resume();
-
+  const serveAt = (at: string) => {
+    const { port } = new URL(at);
+    const next = ["node_modules/next/dist/bin/next", "start", "--port", port];
+    return startServer({ name: `app-${port}`, args: next, env, ready: "Ready" });
+  };
+  const server = await serveAt(origin);
   return {
     origin,
-    api: createTRPCClient<AppRouter>({ links: [httpLink({ url: `${origin}/api/trpc`, transformer: superjson })] }),
+    clientOrigin,
+    api: connect(origin),
     database,
+    serveAt,
+    env,
+    async stop() {
+      await Promise.all([server.stop(), database.end()]);
+      await drop();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+export interface Server {
+  stop(): Promise<void>;
+}
+
+interface ServerProgram {
+  /** Of its log in test-results. */
+  name: string;
+  /** Of Node. */
+  args: string[];
+  env: NodeJS.ProcessEnv;
+  /** What is in the line that it prints when it listens. */
+  ready: string;
+}
+
+export async function startServer({ name, args, env, ready }: ServerProgram): Promise<Server> {
+  const server = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"], env });
+  await mkdir("test-results", { recursive: true });
+  server.stderr.pipe(createWriteStream(`test-results/${name}.log`));
+  for await (const line of createInterface(server.stdout)) if (line.includes(ready)) break;
+  if (server.exitCode !== null) throw new Error(`The server did not start; test-results/${name}.log says why`);
+  server.stdout.resume();
+  return {
     async stop() {
       const exit = once(server, "exit");
       server.kill();
-      await Promise.all([exit, database.end()]);
-      await drop();
-      await rm(folder, { recursive: true, force: true });
+      await exit;
     },
   };
 }

@@ -1,7 +1,7 @@
 import type { Page, Route } from "@playwright/test";
 import { choose, expectWidths, messageBox, messages, pictures, say } from "./chat";
 import { largePicture, picture } from "./pictures";
-import { expect, test } from "./test";
+import { apiOf, expect, test } from "./test";
 
 /** What moved on the page without the visitor's doing, as Chromium reports it; all of it together is CLS. */
 function layoutShifts(page: Page): Promise<unknown[]> {
@@ -122,14 +122,15 @@ test("an upload shows how far it is, and can be cancelled", async ({ visit }) =>
   await expect(pictures(page)).toHaveCount(0);
 });
 
-test("a deleted picture leaves a quiet placeholder, and so does one that is none", async ({ app, visit }) => {
+test("a deleted picture leaves a quiet placeholder, and so does one that is none", async ({ visit }) => {
   const page = await visit();
   await choose(page, picture("gone.png"));
   await expect(pictures(page)).toHaveCount(1);
-  const [message] = (await app.api.messages.list.query({})).page;
+  const api = await apiOf(page);
+  const [message] = (await api.messages.list.query({})).page;
   const storageId = message?.storageId ?? "";
-  await app.api.files.saveFile.mutate({ storageId, name: "gone.png" });
-  await app.api.files.delete.mutate({ storageId });
+  await api.files.saveFile.mutate({ storageId, name: "gone.png" });
+  await api.files.delete.mutate({ storageId });
   await choose(page, { name: "fake.png", mimeType: "image/png", buffer: Buffer.from("not a picture") });
   await expect(messages(page).getByText("This picture was deleted")).toBeVisible();
   await expect(messages(page).getByText("This picture cannot be shown")).toBeVisible();

@@ -1,13 +1,15 @@
 import { type BrowserContext, type BrowserContextOptions, test as base, expect, type Page } from "@playwright/test";
-import { type App, startApp } from "./app";
+import { type Api, type App, connect, startApp } from "./app";
 
 interface Visitor extends BrowserContextOptions {
   /** Under which they write; otherwise the page makes one up. */
   name?: string;
+  /** The page they open, by default the chat. */
+  url?: string;
 }
 
 interface TestFixtures {
-  /** Opens the chat as a visitor with a browser window, cookies and storage of their own. */
+  /** Opens a page as a visitor with a browser window, cookies and storage of their own. */
   visit: (visitor?: Visitor) => Promise<Page>;
   /** What the tests of a file provoke in the browser's console. Anything else that is reported there fails a test. */
   expectedInConsole: RegExp;
@@ -30,9 +32,10 @@ export const test = base.extend<TestFixtures, { app: App }>({
     await app.database.query("TRUNCATE messages");
     const complaints: string[] = [];
     const contexts: BrowserContext[] = [];
-    await use(async ({ name, ...options } = {}) => {
+    await use(async ({ name, url = "/", ...options } = {}) => {
       const localStorage = name ? [{ name: "author", value: name }] : [];
-      const storageState = { cookies: [], origins: [{ origin: app.origin, localStorage }] };
+      const { origin } = new URL(url, app.origin);
+      const storageState = { cookies: [], origins: [{ origin, localStorage }] };
       const context = await browser.newContext({ baseURL: app.origin, storageState, ...options });
       contexts.push(context);
       context.on("weberror", (error) => complaints.push(String(error.error())));
@@ -40,12 +43,19 @@ export const test = base.extend<TestFixtures, { app: App }>({
         if (message.type() === "error") complaints.push(`${message.text()} (${message.location().url})`);
       });
       const page = await context.newPage();
-      await page.goto("/");
+      await page.goto(url);
       return page;
     });
     for (const context of contexts) await context.close();
     expect(complaints.filter((complaint) => !expectedInConsole.test(complaint))).toEqual([]);
   },
 });
+
+/** Calls functions as the visitor of a page does. */
+export async function apiOf(page: Page): Promise<Api> {
+  const cookies = await page.context().cookies();
+  const cookie = cookies.map(({ name, value }) => `${name}=${value}`).join("; ");
+  return connect(new URL(page.url()).origin, { cookie });
+}
 
 export { expect };

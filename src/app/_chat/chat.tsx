@@ -3,6 +3,7 @@
 import { ImageDown } from "lucide-react";
 import { useRef } from "react";
 import { useDropzone } from "react-dropzone";
+import { useIsReconnecting } from "~/client/live";
 import { useTRPCClient } from "~/client/trpc";
 import { useUploads } from "~/client/use-uploads";
 import { DropHint } from "../_site/drop-hint";
@@ -12,21 +13,31 @@ import { MessageList } from "./message-list";
 import { authorName, useAuthorName } from "./use-author-name";
 import { useMessages } from "./use-messages";
 import { usePastedFiles } from "./use-pasted-files";
+import { useSendMessage } from "./use-send-message";
 
 /** Everyone's messages and pictures, and what is on its way to them. */
 export function Chat() {
   const client = useTRPCClient();
   const [author, setAuthor] = useAuthorName();
-  const { messages, query, refresh } = useMessages();
+  const { messages, query } = useMessages();
   const scroller = useRef<HTMLElement>(null);
+  const field = useRef<HTMLTextAreaElement>(null);
+  const isReconnecting = useIsReconnecting();
 
   const { uploads, add, retry, remove } = useUploads({
     generateUploadUrl: () => client.messages.generateUploadUrl.mutate({}),
     onUploaded: async ({ storageId }) => {
       await client.messages.sendImage.mutate({ storageId, author: authorName() });
-      await refresh();
     },
     refuse: ({ type }) => (type.startsWith("image/") ? null : "This is not a picture. Only pictures can be sent."),
+  });
+
+  const { texts, send, error, isPending } = useSendMessage({
+    messages,
+    // Back into the field.
+    onFailed: (body) => {
+      if (field.current) field.current.value = [body, field.current.value].filter(Boolean).join("\n");
+    },
   });
 
   // The newest message is at the scroller's origin, so what comes next stays in view from here on.
@@ -40,21 +51,26 @@ export function Chat() {
 
   return (
     <div {...dropzone.getRootProps()} className="flex h-dvh flex-col">
-      <ChatHeader author={author} onAuthorChange={setAuthor} isReconnecting={query.failureCount > 0} />
+      <ChatHeader author={author} onAuthorChange={setAuthor} isReconnecting={isReconnecting} />
       <main className="flex min-h-0 flex-1 flex-col">
         <MessageList
           ref={scroller}
           author={author}
           messages={messages}
           query={query}
+          texts={texts}
           uploads={uploads}
           onRetry={retry}
           onRemove={remove}
-          onChange={refresh}
         />
         <Composer
-          onSend={showLatest}
-          onSent={refresh}
+          field={field}
+          onSend={(body) => {
+            showLatest();
+            send(body);
+          }}
+          isSending={isPending}
+          error={error}
           onAttach={dropzone.open}
           fileInput={<input {...dropzone.getInputProps({ accept: "image/*", "aria-hidden": true })} />}
         />

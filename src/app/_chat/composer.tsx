@@ -1,39 +1,23 @@
-import { useMutation } from "@tanstack/react-query";
 import { ArrowUp, ImagePlus, LoaderCircle } from "lucide-react";
-import { type KeyboardEvent, type ReactNode, useRef } from "react";
+import type { KeyboardEvent, ReactNode, RefObject } from "react";
 import { explainError } from "~/client/explain-error";
-import { useTRPC } from "~/client/trpc";
-import { authorName } from "./use-author-name";
 
 interface ComposerProps {
-  onSend: () => void;
-  onSent: () => Promise<void>;
+  field: RefObject<HTMLTextAreaElement | null>;
+  onSend: (body: string) => void;
+  isSending: boolean;
+  /** Why the last message was not sent. */
+  error: unknown;
   onAttach: () => void;
   fileInput: ReactNode;
 }
 
-/** Where messages are written. A text that could not be sent comes back into the field. */
-export function Composer({ onSend, onSent, onAttach, fileInput }: ComposerProps) {
-  const trpc = useTRPC();
-  const field = useRef<HTMLTextAreaElement>(null);
-  const sendMessage = useMutation(
-    trpc.messages.sendMessage.mutationOptions({
-      // One after the other, so that quick messages keep their order.
-      scope: { id: "sendMessage" },
-      onError: (_error, { body }) => {
-        if (field.current) field.current.value = [body, field.current.value].filter(Boolean).join("\n");
-      },
-      onSuccess: onSent,
-    }),
-  );
-
+/** Where messages are written. */
+export function Composer({ field, onSend, isSending, error, onAttach, fileInput }: ComposerProps) {
   function send(form: FormData) {
     const body = form.get("body")?.toString().trim();
     field.current?.focus();
-    if (!body) return;
-    onSend();
-    // Read here, because what is replayed runs before the page knows the name.
-    sendMessage.mutate({ body, author: authorName() });
+    if (body) onSend(body);
   }
 
   function sendOnEnter(event: KeyboardEvent<HTMLTextAreaElement>) {
@@ -49,9 +33,9 @@ export function Composer({ onSend, onSent, onAttach, fileInput }: ComposerProps)
       className="border-line border-t bg-surface px-page pt-3 pb-[max(0.75rem,env(safe-area-inset-bottom))]"
     >
       <div className="column">
-        {sendMessage.error && (
+        {error !== null && (
           <p role="alert" className="mb-2 text-danger text-sm">
-            Your message was not sent. {explainError(sendMessage.error)}
+            Your message was not sent. {explainError(error)}
           </p>
         )}
         <div className="flex items-end gap-1 rounded-3xl border border-line-strong bg-canvas p-1 focus-within:border-accent focus-within:outline focus-within:outline-accent">
@@ -83,7 +67,7 @@ export function Composer({ onSend, onSent, onAttach, fileInput }: ComposerProps)
             title="Send message"
             className="grid size-11 shrink-0 place-items-center rounded-full bg-accent text-on-accent hover:bg-accent-hover"
           >
-            {sendMessage.isPending ? (
+            {isSending ? (
               <LoaderCircle aria-hidden="true" className="size-5 motion-safe:animate-spin" />
             ) : (
               <ArrowUp aria-hidden="true" className="size-5" />

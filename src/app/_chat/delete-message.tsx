@@ -6,14 +6,12 @@ import type { Message } from "./message-list-query";
 
 interface DeleteMessageProps {
   message: Message;
-  /** Resolves when the message is off the screen. */
-  onDeleted: () => Promise<void>;
   /** Puts the focus somewhere, since the message that had it is gone. */
   onClosed: () => void;
 }
 
 /** Takes back what the visitor has sent. Shown when the mouse or the focus is there, on touch screens always. */
-export function DeleteMessage({ message: { _id, format, body }, onDeleted, onClosed }: DeleteMessageProps) {
+export function DeleteMessage({ message: { _id, format, body }, onClosed }: DeleteMessageProps) {
   const client = useTRPCClient();
   const [isOpen, setOpen] = useState(false);
   const button = useRef<HTMLButtonElement>(null);
@@ -36,10 +34,7 @@ export function DeleteMessage({ message: { _id, format, body }, onDeleted, onClo
         title={isText ? "Delete this message?" : "Delete this picture?"}
         description="It goes away for everyone, and cannot be brought back."
         action="Delete"
-        onConfirm={async () => {
-          await client.messages.deleteMessage.mutate({ messageId: _id });
-          await onDeleted();
-        }}
+        onConfirm={() => client.messages.deleteMessage.mutate({ messageId: _id })}
         onClosed={(isDone) => (isDone ? onClosed() : button.current?.focus())}
       />
     </>

@@ -1,35 +1,49 @@
 import { ArrowDown } from "lucide-react";
 import { type RefObject, useRef, useState } from "react";
 import type { Upload } from "~/client/upload-queue";
+import { useOutgoing } from "~/client/use-outgoing";
 import { ImageUpload } from "../_site/image-upload";
 import { DeleteMessage } from "./delete-message";
 import { EntryItem } from "./entry-item";
 import { ImageMessage } from "./image-message";
+import type { Message } from "./message-list-query";
 import { MessageListState } from "./message-list-state";
 import { OlderMessages } from "./older-messages";
 import { startsRun } from "./runs";
 import { awayFromLatest, useKeptPlace } from "./use-kept-place";
 import type { Messages } from "./use-messages";
+import type { OutgoingText } from "./use-send-message";
 
 interface MessageListProps extends Messages {
   ref: RefObject<HTMLElement | null>;
   author: string;
+  texts: readonly OutgoingText[];
   uploads: readonly Upload[];
   onRetry: (id: number) => void;
   onRemove: (id: number) => void;
-  onChange: () => Promise<void>;
+}
+
+/** A message, or a text or picture that is to become one. */
+interface Entry {
+  key: string;
+  author: string;
+  /** Milliseconds since the epoch. */
+  at: number;
+  message?: Message;
+  body?: string;
+  upload?: Upload;
 }
 
 // Whoever has no mouse scrolls by focusing the list.
 const scrollableByKeyboard = { tabIndex: 0 };
 
 /**
- * The conversation, oldest first, then the visitor's uploads in the place where they will appear.
+ * The conversation, oldest first, then what the visitor is sending in the place where it will appear.
  *
  * `flex-col-reverse` puts the scroller's origin at the bottom: the newest message is in view from the first paint, stays
  * there when others arrive, and older ones are added above without moving anything.
  */
-export function MessageList({ ref, author, messages, query, uploads, onRetry, onRemove, onChange }: MessageListProps) {
+export function MessageList({ ref, author, messages, query, texts, uploads, onRetry, onRemove }: MessageListProps) {
   const list = useRef<HTMLOListElement>(null);
   useKeptPlace(ref, list);
   // The button that is pressed goes away, and the focus would go with it.
@@ -41,14 +55,15 @@ export function MessageList({ ref, author, messages, query, uploads, onRetry, on
   const newestId = messages.at(-1)?._id ?? "";
   const [newestWhenLeft, setNewestWhenLeft] = useState<string | null>(null);
 
-  const shown = new Set(messages.map(({ storageId }) => storageId));
-  const outgoing = uploads.filter(({ state, storageId }) => state !== "done" && !(storageId && shown.has(storageId)));
+  const outgoing = useOutgoing(uploads, messages);
   const previewOf = (storageId: string | null) =>
     uploads.find((upload) => storageId && upload.storageId === storageId)?.previewUrl ?? null;
 
-  const entries = [
-    ...messages.map((message) => ({ author: message.author, at: message._creationTime, message, upload: null })),
-    ...outgoing.map((upload) => ({ author, at: upload.addedAt, message: null, upload })),
+  const entries: Entry[] = [
+    ...messages.map((message) => ({ key: message._id, author: message.author, at: message._creationTime, message })),
+    ...[...texts, ...outgoing.map((upload) => ({ key: `${upload.id}`, author, at: upload.addedAt, upload }))].sort(
+      (one, other) => one.at - other.at,
+    ),
   ];
 
   return (
@@ -74,20 +89,16 @@ export function MessageList({ ref, author, messages, query, uploads, onRetry, on
             <ol ref={list} className="grid grid-cols-[repeat(auto-fill,min(16rem,100%))] items-end gap-x-2 pl-12">
               {entries.map((entry, index) => (
                 <EntryItem
-                  key={entry.message?._id ?? entry.upload?.id}
+                  key={entry.key}
                   author={entry.author}
                   at={entry.at}
                   isFirstOfRun={startsRun(entry, entries[index - 1])}
-                  isText={entry.message?.format === "text"}
-                  action={
-                    entry.message?.isMine && (
-                      <DeleteMessage message={entry.message} onDeleted={onChange} onClosed={focusList} />
-                    )
-                  }
+                  isText={entry.body !== undefined || entry.message?.format === "text"}
+                  action={entry.message?.isMine && <DeleteMessage message={entry.message} onClosed={focusList} />}
                 >
                   {entry.upload ? (
                     <ImageUpload upload={entry.upload} onRetry={keepFocus(onRetry)} onRemove={keepFocus(onRemove)} />
-                  ) : entry.message.format === "image" ? (
+                  ) : entry.message?.format === "image" ? (
                     <ImageMessage
                       key={entry.message.url}
                       message={entry.message}
@@ -95,7 +106,7 @@ export function MessageList({ ref, author, messages, query, uploads, onRetry, on
                       preview={previewOf(entry.message.storageId)}
                     />
                   ) : (
-                    entry.message.body
+                    (entry.message?.body ?? entry.body)
                   )}
                 </EntryItem>
               ))}

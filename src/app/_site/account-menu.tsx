@@ -35,38 +35,36 @@ export function AccountMenu() {
     );
   }
   return (
-    <DropdownMenu.Root>
+    <DropdownMenu.Root modal={false}>
       <DropdownMenu.Trigger
         aria-label={`Account of ${viewer.name}`}
         className="-mr-1.5 grid size-11 flex-none place-items-center rounded-full hover:bg-sunken"
       >
         <Avatar name={viewer.name} className="size-8" />
       </DropdownMenu.Trigger>
-      <DropdownMenu.Portal>
-        <DropdownMenu.Content align="end" sideOffset={4} collisionPadding={12} className="menu w-64">
-          <DropdownMenu.Label className="px-3 py-2">
-            <span className="block truncate font-medium text-sm">{viewer.name}</span>
-            <span className="block truncate text-muted text-xs">{viewer.email}</span>
-          </DropdownMenu.Label>
-          <DropdownMenu.Item
-            disabled={signOut.isPending}
-            onSelect={(event) => {
-              // Open until the page goes, or there is something to say.
-              event.preventDefault();
-              signOut.mutate();
-            }}
-            className="menu-item"
-          >
-            <LogOut aria-hidden="true" className="size-4 text-muted" />
-            {signOut.isPending ? "Signing out…" : "Sign out"}
-          </DropdownMenu.Item>
-          {signOut.isError && (
-            <p role="alert" className="px-3 py-2 text-danger text-sm">
-              You are still signed in. Check your network, then try again.
-            </p>
-          )}
-        </DropdownMenu.Content>
-      </DropdownMenu.Portal>
+      <DropdownMenu.Content align="end" sideOffset={4} collisionPadding={12} className="menu w-64">
+        <DropdownMenu.Label className="px-3 py-2">
+          <span className="block truncate font-medium text-sm">{viewer.name}</span>
+          <span className="block truncate text-muted text-xs">{viewer.email}</span>
+        </DropdownMenu.Label>
+        <DropdownMenu.Item
+          disabled={signOut.isPending}
+          onSelect={(event) => {
+            // Open until the page goes, or there is something to say.
+            event.preventDefault();
+            signOut.mutate();
+          }}
+          className="menu-item"
+        >
+          <LogOut aria-hidden="true" className="size-4 text-muted" />
+          {signOut.isPending ? "Signing out…" : "Sign out"}
+        </DropdownMenu.Item>
+        {signOut.isError && (
+          <p role="alert" className="px-3 py-2 text-danger text-sm">
+            You are still signed in. Check your network, then try again.
+          </p>
+        )}
+      </DropdownMenu.Content>
     </DropdownMenu.Root>
   );
 }

@@ -12,11 +12,10 @@ import { useSelection } from "./use-selection";
 interface FileListProps {
   files: readonly SavedFile[];
   query: ReturnType<typeof useFiles>["query"];
-  onChange: () => Promise<void>;
   focusAbove: () => void;
 }
 
-export function FileList({ files, query, onChange, focusAbove }: FileListProps) {
+export function FileList({ files, query, focusAbove }: FileListProps) {
   const client = useTRPCClient();
   const selection = useSelection(files.map(({ storageId }) => storageId));
   const [isDeleting, setDeleting] = useState(false);
@@ -30,12 +29,8 @@ export function FileList({ files, query, onChange, focusAbove }: FileListProps) 
   const these = count === 1 ? "this file" : `these ${count} files`;
 
   async function deleteSelected() {
-    try {
-      // One at a time: deletions side by side would only wait for one another in the database.
-      for (const storageId of selection.selected) await client.files.delete.mutate({ storageId });
-    } finally {
-      await onChange();
-    }
+    // One at a time: deletions side by side would only wait for one another in the database.
+    for (const storageId of selection.selected) await client.files.delete.mutate({ storageId });
   }
 
   return (
@@ -68,7 +63,6 @@ export function FileList({ files, query, onChange, focusAbove }: FileListProps) 
               file={file}
               isSelected={selection.has(file.storageId)}
               onSelect={(isSelected) => selection.set(file.storageId, isSelected)}
-              onChange={onChange}
               focusAbove={focusAbove}
             />
           ))}

@@ -21,45 +21,43 @@ const choices = [
 export function FileMenu({ ref, file: { name, downloadUrl }, onChoose }: FileMenuProps) {
   const chosen = useRef<Choice | null>(null);
   return (
-    <DropdownMenu.Root>
+    <DropdownMenu.Root modal={false}>
       <DropdownMenu.Trigger ref={ref} aria-label={`More for ${name}`} title="More" className="icon-button">
         <Ellipsis aria-hidden="true" className="size-5" />
       </DropdownMenu.Trigger>
-      <DropdownMenu.Portal>
-        <DropdownMenu.Content
-          align="end"
-          collisionPadding={12}
-          className="menu"
-          // What was chosen opens when the menu has gone, and takes the focus that would return to the button.
-          onCloseAutoFocus={(event) => {
-            if (!chosen.current) return;
-            event.preventDefault();
-            onChoose(chosen.current);
-            chosen.current = null;
-          }}
-        >
-          {downloadUrl && (
-            <DropdownMenu.Item asChild className="menu-item sm:hidden">
-              <a href={downloadUrl} download>
-                <Download aria-hidden="true" className="size-4 text-muted" />
-                Download
-              </a>
-            </DropdownMenu.Item>
-          )}
-          {choices.map(({ choice, label, icon: Icon }) => (
-            <DropdownMenu.Item
-              key={choice}
-              onSelect={() => {
-                chosen.current = choice;
-              }}
-              className={`menu-item ${choice === "deletion" ? "text-danger" : ""}`}
-            >
-              <Icon aria-hidden="true" className={`size-4 ${choice === "deletion" ? "" : "text-muted"}`} />
-              {label}
-            </DropdownMenu.Item>
-          ))}
-        </DropdownMenu.Content>
-      </DropdownMenu.Portal>
+      <DropdownMenu.Content
+        align="end"
+        collisionPadding={12}
+        className="menu"
+        // What was chosen opens when the menu has gone, and takes the focus that would return to the button.
+        onCloseAutoFocus={(event) => {
+          if (!chosen.current) return;
+          event.preventDefault();
+          onChoose(chosen.current);
+          chosen.current = null;
+        }}
+      >
+        {downloadUrl && (
+          <DropdownMenu.Item asChild className="menu-item sm:hidden">
+            <a href={downloadUrl} download>
+              <Download aria-hidden="true" className="size-4 text-muted" />
+              Download
+            </a>
+          </DropdownMenu.Item>
+        )}
+        {choices.map(({ choice, label, icon: Icon }) => (
+          <DropdownMenu.Item
+            key={choice}
+            onSelect={() => {
+              chosen.current = choice;
+            }}
+            className={`menu-item ${choice === "deletion" ? "text-danger" : ""}`}
+          >
+            <Icon aria-hidden="true" className={`size-4 ${choice === "deletion" ? "" : "text-muted"}`} />
+            {label}
+          </DropdownMenu.Item>
+        ))}
+      </DropdownMenu.Content>
     </DropdownMenu.Root>
   );
 }

@@ -14,6 +14,8 @@ interface FileNameProps {
 /** A file's name, which opens the file, or the field to change it. */
 export function FileName({ name, url, isEditing, onRename, onDone }: FileNameProps) {
   const renaming = useMutation({ mutationFn: onRename, onSuccess: onDone });
+  // The new name is shown as soon as the server has taken it, a moment before it comes from there.
+  const shown = renaming.isSuccess ? renaming.variables : name;
 
   function leave() {
     renaming.reset();
@@ -27,12 +29,12 @@ export function FileName({ name, url, isEditing, onRename, onDone }: FileNamePro
     else leave();
   }
 
-  if (!isEditing && !url) return <p className="truncate font-medium text-sm">{name}</p>;
+  if (!isEditing && !url) return <p className="truncate font-medium text-sm">{shown}</p>;
   if (!isEditing && url) {
     return (
       <p className="truncate font-medium text-sm">
-        <a href={url} target="_blank" rel="noreferrer" title={name} className="hover:underline">
-          {name}
+        <a href={url} target="_blank" rel="noreferrer" title={shown} className="hover:underline">
+          {shown}
         </a>
       </p>
     );

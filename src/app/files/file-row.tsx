@@ -15,14 +15,13 @@ interface FileRowProps {
   file: SavedFile;
   isSelected: boolean;
   onSelect: (isSelected: boolean) => void;
-  onChange: () => Promise<void>;
   focusAbove: () => void;
 }
 
 /** Bytes of the largest picture that is worth loading for a thumbnail. */
 const previewLimit = 3_000_000;
 
-export function FileRow({ file, isSelected, onSelect, onChange, focusAbove }: FileRowProps) {
+export function FileRow({ file, isSelected, onSelect, focusAbove }: FileRowProps) {
   const { storageId, name, size, url, downloadUrl } = file;
   const type = file.contentType?.split(";")[0] ?? "";
   const client = useTRPCClient();
@@ -38,12 +37,12 @@ export function FileRow({ file, isSelected, onSelect, onChange, focusAbove }: Fi
         <FileIcon type={type} imageUrl={hasPreview ? url : null} />
         <div className="min-w-0 flex-1">
           <FileName
+            key={name}
             name={name}
             url={url}
             isEditing={open === "name"}
             onRename={async (next) => {
               await client.files.rename.mutate({ storageId, name: next });
-              await onChange();
             }}
             onDone={() => {
               close();
@@ -88,7 +87,6 @@ export function FileRow({ file, isSelected, onSelect, onChange, focusAbove }: Fi
         action="Delete"
         onConfirm={async () => {
           await client.files.delete.mutate({ storageId });
-          await onChange();
         }}
         onClosed={(isDone) => (isDone ? focusAbove() : menu.current?.focus())}
       />

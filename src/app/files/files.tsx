@@ -4,6 +4,7 @@ import { FileUp, FolderOpen, Upload as UploadIcon } from "lucide-react";
 import { useRef } from "react";
 import { useDropzone } from "react-dropzone";
 import { useTRPCClient } from "~/client/trpc";
+import { useOutgoing } from "~/client/use-outgoing";
 import { useUploads } from "~/client/use-uploads";
 import { DropHint } from "../_site/drop-hint";
 import { Empty, Failed, Loading } from "../_site/list-state";
@@ -16,18 +17,17 @@ import { useFiles } from "./use-files";
 /** The viewer's own files: what they keep, and what is on its way. */
 export function Files() {
   const client = useTRPCClient();
-  const { viewer, files, query, refresh } = useFiles();
+  const { viewer, files, query } = useFiles();
   const heading = useRef<HTMLHeadingElement>(null);
 
   const { uploads, add, retry, remove } = useUploads({
     generateUploadUrl: () => client.files.generateUploadUrl.mutate({}),
     onUploaded: async ({ storageId, file }) => {
       await client.files.saveFile.mutate({ storageId, name: file.name.slice(0, 255) || "Untitled" });
-      await refresh();
     },
   });
   const dropzone = useDropzone({ onDrop: (accepted) => add(accepted), noClick: true, noKeyboard: true });
-  const outgoing = uploads.filter(({ state }) => state !== "done");
+  const outgoing = useOutgoing(uploads, files);
 
   return (
     <div {...dropzone.getRootProps()} className="flex min-h-dvh flex-col">
@@ -47,7 +47,7 @@ export function Files() {
           {files.length > 0 && <VisitorHint things="files" />}
           <UploadList uploads={outgoing} onRetry={retry} onRemove={remove} />
           {files.length > 0 ? (
-            <FileList files={files} query={query} onChange={refresh} focusAbove={() => heading.current?.focus()} />
+            <FileList files={files} query={query} focusAbove={() => heading.current?.focus()} />
           ) : viewer && query.isPending ? (
             <Loading>Loading files…</Loading>
           ) : viewer && query.isError ? (

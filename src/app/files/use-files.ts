@@ -1,4 +1,4 @@
-import { useInfiniteQuery, useQueryClient } from "@tanstack/react-query";
+import { useInfiniteQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
 import { useTRPC } from "~/client/trpc";
 import { useViewer } from "~/client/viewer";
@@ -7,7 +7,6 @@ import { fileList } from "./file-list-query";
 /** The viewer's files loaded so far, newest first. */
 export function useFiles() {
   const trpc = useTRPC();
-  const queryClient = useQueryClient();
   const viewer = useViewer();
   const query = useInfiniteQuery({
     ...trpc.files.list.infiniteQueryOptions(fileList.input, fileList.options),
@@ -18,11 +17,5 @@ export function useFiles() {
     () => (viewer ? (query.data?.pages.flatMap(({ page }) => page) ?? []) : []),
     [viewer, query.data],
   );
-  return {
-    viewer,
-    files,
-    query,
-    /** Resolves when what has changed is on screen. */
-    refresh: () => queryClient.invalidateQueries(trpc.files.list.infiniteQueryFilter()),
-  };
+  return { viewer, files, query };
 }

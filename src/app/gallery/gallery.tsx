@@ -4,6 +4,7 @@ import { ImageDown, ImagePlus, Images, Link2 } from "lucide-react";
 import { useRef, useState } from "react";
 import { useDropzone } from "react-dropzone";
 import { useTRPCClient } from "~/client/trpc";
+import { useOutgoing } from "~/client/use-outgoing";
 import { useUploads } from "~/client/use-uploads";
 import { DropHint } from "../_site/drop-hint";
 import { ImageUpload } from "../_site/image-upload";
@@ -23,7 +24,7 @@ const maxSize = 20 * 1024 * 1024;
 /** The viewer's own images: what they keep, and what is on its way. */
 export function Gallery() {
   const client = useTRPCClient();
-  const { viewer, images, query, refresh } = useImages();
+  const { viewer, images, query } = useImages();
   const [chosen, setChosen] = useState<readonly File[]>([]);
   const titles = useRef(new WeakMap<File, string>());
   const heading = useRef<HTMLHeadingElement>(null);
@@ -33,7 +34,6 @@ export function Gallery() {
     generateUploadUrl: () => client.images.generateUploadUrl.mutate(),
     onUploaded: async ({ storageId, file }) => {
       await client.images.saveImage.mutate({ storageId, title: titles.current.get(file) ?? file.name });
-      await refresh();
     },
     refuse: ({ type, size }) => {
       if (!types.includes(type)) return "Only JPEG, PNG, GIF, WebP and AVIF images can be shown here.";
@@ -41,7 +41,7 @@ export function Gallery() {
     },
   });
   const dropzone = useDropzone({ onDrop: (files) => setChosen(files), noClick: true, noKeyboard: true });
-  const outgoing = uploads.filter(({ state }) => state !== "done");
+  const outgoing = useOutgoing(uploads, images);
 
   return (
     <div {...dropzone.getRootProps()} className="flex min-h-dvh flex-col">
@@ -52,7 +52,7 @@ export function Gallery() {
             <h1 ref={heading} tabIndex={-1} className="flex-1 font-semibold text-2xl tracking-tight outline-none">
               Gallery
             </h1>
-            <UrlDialog onAdded={refresh}>
+            <UrlDialog>
               <button type="button" aria-label="Add from the web" className="button button-quiet max-sm:px-3.5">
                 <Link2 aria-hidden="true" className="size-4" />
                 <span className="max-sm:hidden">From the web</span>
@@ -66,7 +66,7 @@ export function Gallery() {
           </div>
           {images.length > 0 && <VisitorHint things="images" />}
           {images.length > 0 || outgoing.length > 0 ? (
-            <ImageGrid images={images} query={query} onChange={refresh} focusAbove={focusAbove}>
+            <ImageGrid images={images} query={query} focusAbove={focusAbove}>
               {outgoing.map((upload) => (
                 <li key={upload.id}>
                   <ImageUpload upload={upload} onRetry={retry} onRemove={remove} />

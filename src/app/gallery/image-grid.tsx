@@ -8,13 +8,12 @@ import type { useImages } from "./use-images";
 interface ImageGridProps {
   images: readonly GalleryImage[];
   query: ReturnType<typeof useImages>["query"];
-  onChange: () => Promise<void>;
   focusAbove: () => void;
   /** What comes before the images. */
   children: ReactNode;
 }
 
-export function ImageGrid({ images, query, onChange, focusAbove, children }: ImageGridProps) {
+export function ImageGrid({ images, query, focusAbove, children }: ImageGridProps) {
   const end = useRef<HTMLDivElement>(null);
   const isReady = query.hasNextPage && !query.isFetching && !query.isFetchNextPageError;
   useNearView(end, { isReady, onNear: () => void query.fetchNextPage() });
@@ -26,7 +25,7 @@ export function ImageGrid({ images, query, onChange, focusAbove, children }: Ima
       >
         {children}
         {images.map((image) => (
-          <ImageTile key={image._id} image={image} onChange={onChange} focusAbove={focusAbove} />
+          <ImageTile key={image._id} image={image} focusAbove={focusAbove} />
         ))}
       </ul>
       <div ref={end} className="flex min-h-14 items-center justify-center gap-2 text-muted text-sm">

@@ -10,12 +10,11 @@ import type { GalleryImage } from "./image-list-query";
 
 interface ImageTileProps {
   image: GalleryImage;
-  onChange: () => Promise<void>;
   focusAbove: () => void;
 }
 
 /** An image's thumbnail, which opens it large. */
-export function ImageTile({ image, onChange, focusAbove }: ImageTileProps) {
+export function ImageTile({ image, focusAbove }: ImageTileProps) {
   const { _id, title, url, thumbnailUrl } = image;
   const client = useTRPCClient();
   const [isDeleting, setDeleting] = useState(false);
@@ -60,7 +59,6 @@ export function ImageTile({ image, onChange, focusAbove }: ImageTileProps) {
         action="Delete"
         onConfirm={async () => {
           await client.images.deleteImage.mutate({ imageId: _id });
-          await onChange();
         }}
         onClosed={(isDone) => (isDone ? focusAbove() : deletion.current?.focus())}
       />

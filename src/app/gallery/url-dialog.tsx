@@ -6,18 +6,11 @@ import { explainError } from "~/client/explain-error";
 import { useTRPC } from "~/client/trpc";
 
 /** Has the server fetch an image from the web. `children` is the button that opens it. */
-export function UrlDialog({ onAdded, children }: { onAdded: () => Promise<void>; children: ReactNode }) {
+export function UrlDialog({ children }: { children: ReactNode }) {
   const trpc = useTRPC();
   const id = useId();
   const [isOpen, setOpen] = useState(false);
-  const download = useMutation(
-    trpc.images.downloadAndStore.mutationOptions({
-      onSuccess: async () => {
-        await onAdded();
-        setOpen(false);
-      },
-    }),
-  );
+  const download = useMutation(trpc.images.downloadAndStore.mutationOptions({ onSuccess: () => setOpen(false) }));
 
   function submit(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();

@@ -1,6 +1,6 @@
 "use client";
 
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useMutation, useQuery } from "@tanstack/react-query";
 import { ArrowUp, ImagePlus } from "lucide-react";
 import { type FormEvent, useId } from "react";
 import { useAuthorName } from "../_chat/use-author-name";
@@ -12,13 +12,13 @@ export function HttpDemo({ api }: { api: string }) {
   const http = httpApi(api);
   const id = useId();
   const [author] = useAuthorName();
-  const queryClient = useQueryClient();
-  const queryKey = ["http", api, author];
-  const messages = useQuery({ queryKey, queryFn: () => http.messagesBy(author), enabled: author !== "" });
-  const send = useMutation({
-    mutationFn: (call: (http: HttpApi) => Promise<void>) => call(http),
-    onSuccess: () => queryClient.invalidateQueries({ queryKey }),
+  const messages = useQuery({
+    queryKey: ["http", api, author],
+    queryFn: () => http.messagesBy(author),
+    enabled: author !== "",
+    meta: { isLive: true },
   });
+  const send = useMutation({ mutationFn: (call: (http: HttpApi) => Promise<void>) => call(http) });
   const error = send.error ?? messages.error;
 
   function sendText(event: FormEvent<HTMLFormElement>) {

@@ -1,0 +1,56 @@
+import { useMutation } from "@tanstack/react-query";
+import { useRef, useState } from "react";
+import { useTRPC } from "~/client/trpc";
+import { useArrivals } from "~/client/use-outgoing";
+import type { Message } from "./message-list-query";
+import { authorName } from "./use-author-name";
+
+/** A text on its way to the others. */
+export interface OutgoingText {
+  key: string;
+  author: string;
+  body: string;
+  /** Milliseconds since the epoch. */
+  at: number;
+  /** `null` until the server has taken it. */
+  messageId: string | null;
+}
+
+interface SendMessageOptions {
+  messages: readonly Message[];
+  /** Called with what could not be sent. */
+  onFailed: (body: string) => void;
+}
+
+/** Sends texts. They are shown with the messages at once, and no more when they cannot be sent. */
+export function useSendMessage({ messages, onFailed }: SendMessageOptions) {
+  const trpc = useTRPC();
+  const [texts, setTexts] = useState<readonly OutgoingText[]>([]);
+  const arrived = useArrivals(messages.map(({ _id }) => _id));
+  const count = useRef(0);
+  const { mutate, error, isPending } = useMutation(
+    trpc.messages.sendMessage.mutationOptions({
+      // One after the other, so that quick messages keep their order.
+      scope: { id: "sendMessage" },
+      onMutate({ author, body }) {
+        count.current += 1;
+        const key = `text ${count.current}`;
+        setTexts((current) => [...current, { key, author, body, at: Date.now(), messageId: null }]);
+        return key;
+      },
+      onSuccess: (messageId, _sent, key) =>
+        setTexts((current) => current.map((text) => (text.key === key ? { ...text, messageId } : text))),
+      onError(_error, { body }, key) {
+        setTexts((current) => current.filter((text) => text.key !== key));
+        onFailed(body);
+      },
+    }),
+  );
+  return {
+    texts: texts.filter(({ messageId }) => !(messageId && arrived.has(messageId))),
+    // The name is read here, because what is replayed runs before the page knows it.
+    send: (body: string) => mutate({ body, author: authorName() }),
+    error,
+    isPending,
+  };
+}
