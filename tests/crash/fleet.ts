@@ -1,0 +1,122 @@
+import { once } from "node:events";
+import type { Random } from "./random";
+import type { Launch, ServerProcess } from "./server-process";
+
+/** Before or after a step that `interceptSteps` names, as `after sql COMMIT`. */
+export type CrashPoint = `${"before" | "after"} ${string}`;
+
+interface Options {
+  launch: Launch;
+  size: number;
+  random: Random;
+  /** Where servers die, one after the other. */
+  points?: readonly CrashPoint[];
+  /** When there are no more points: the most requests that a server lives for. By default it stays. */
+  lifetime?: number;
+  settings?: Record<string, string>;
+}
+
+/** Servers on one database and one folder. Whichever dies is started anew. */
+export interface Fleet {
+  /** The origin of one that is up; waits when none is. */
+  origin(): Promise<string>;
+  /** How many were killed so far. */
+  kills(): number;
+  /** Points that no server came to, and servers that died by themselves. */
+  readonly failures: string[];
+  /** From now on nobody is killed. */
+  spare(): void;
+  /** Kills them all. */
+  stop(): Promise<void>;
+}
+
+/** Requests in which a server comes to the point where it dies. */
+const patience = 500;
+
+interface Life {
+  server: ServerProcess;
+  isArmed: boolean;
+  requestsLeft: number;
+  shoot(): void;
+}
+
+export function startFleet({
+  launch,
+  size,
+  random,
+  points = [],
+  lifetime = Number.POSITIVE_INFINITY,
+  settings = {},
+}: Options): Fleet {
+  let aims = points.map((point) => ({ point, attempts: 0 }));
+  const up = new Set<Life>();
+  const failures: string[] = [];
+  const awaiting: (() => void)[] = [];
+  let kills = 0;
+  let killing = true;
+  let stopping = false;
+
+  async function liveOnce(): Promise<void> {
+    const aim = aims.shift();
+    // Not always the first time, so that it dies in the middle of things.
+    const skip = aim?.attempts === 0 ? random.below(4) : 0;
+    const server = await launch({ ...settings, ...(aim && { CRASH_AT: aim.point, CRASH_SKIP: `${skip}` }) });
+    const exit = once(server.child, "exit");
+    let isShot = false;
+    const life: Life = {
+      server,
+      isArmed: aim !== undefined,
+      requestsLeft: aim ? patience : 1 + random.below(lifetime),
+      shoot() {
+        up.delete(life);
+        isShot = server.child.kill("SIGKILL");
+      },
+    };
+    up.add(life);
+    if (stopping || (life.isArmed && !killing)) life.shoot();
+    else for (const resume of awaiting.splice(0)) resume();
+
+    const [code, signal] = await exit;
+    up.delete(life);
+    if (signal !== "SIGKILL") failures.push(`A server exited with ${code ?? signal}: ${server.errors()}`);
+    if (!killing) return;
+    kills++;
+    if (!aim || !isShot) return;
+    if (++aim.attempts < 3) aims.push(aim);
+    else failures.push(`No server came to the point ${JSON.stringify(aim.point)}`);
+  }
+
+  async function keepUp(): Promise<void> {
+    while (!stopping) await liveOnce();
+  }
+  const slots = Array.from({ length: size }, () => keepUp().catch((error) => failures.push(`${error}`)));
+
+  return {
+    failures,
+    kills: () => kills,
+    async origin() {
+      for (;;) {
+        const [first, ...rest] = up;
+        if (first) return requestFrom(random.pick([first, ...rest]));
+        await new Promise<void>((resolve) => awaiting.push(resolve));
+      }
+    },
+    spare() {
+      killing = false;
+      aims = [];
+      for (const life of up) if (life.isArmed) life.shoot();
+    },
+    async stop() {
+      killing = false;
+      stopping = true;
+      for (const life of up) life.shoot();
+      await Promise.all(slots);
+    },
+  };
+
+  function requestFrom(life: Life): string {
+    // A moment later, in the middle of that request or of another.
+    if (--life.requestsLeft === 0) setTimeout(() => killing && life.shoot(), random.below(20));
+    return life.server.origin;
+  }
+}

@@ -1,0 +1,39 @@
+import type { CrashPoint } from "./fleet";
+
+/** What an upload, the row that refers to it, its deletion and a sweep change, in that order. See steps.ts. */
+export const storageSteps = [
+  "sql INSERT _unowned_blobs",
+  "disk create",
+  "disk write",
+  "disk sync file",
+  "disk rename",
+  "disk sync folder",
+  "sql DELETE _unowned_blobs, INSERT _spent_uploads, INSERT _storage",
+  "sql UPDATE _storage",
+  "sql INSERT files",
+  "sql DELETE files",
+  "sql DELETE _storage, INSERT _unowned_blobs",
+  "sql COMMIT",
+  "sql UPDATE _unowned_blobs",
+  "disk rm partial",
+  "disk rm blob",
+  "sql DELETE _unowned_blobs",
+];
+
+/** What scheduling, running and settling jobs changes. */
+export const jobSteps = [
+  "sql INSERT _scheduled_functions",
+  "sql INSERT _ended_jobs",
+  "sql COMMIT",
+  "sql UPDATE _scheduled_functions 'inProgress'",
+  "sql INSERT messages",
+  "sql UPDATE _scheduled_functions 'success'",
+  "sql UPDATE _scheduled_functions 'failed'",
+];
+
+/** So many points before and after the steps, from the first on, and again. */
+export function pointsAround(steps: readonly string[], count: number): CrashPoint[] {
+  const round = steps.flatMap((step): CrashPoint[] => [`before ${step}`, `after ${step}`]);
+  const rounds = Array.from({ length: Math.ceil(count / round.length) }, () => round);
+  return rounds.flat().slice(0, count);
+}

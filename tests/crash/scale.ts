@@ -1,0 +1,47 @@
+const isSoak = process.env.SOAK === "1";
+
+/** A sample in `npm test`, all of it in `npm run test:soak`, where a variable may change it. */
+const amount = (variable: string, sample: number, whole: number) =>
+  isSoak ? Number(process.env[variable] ?? whole) : sample;
+
+/** How much the tests do, at least. */
+export const scale = {
+  /** The same seed makes the same choices, though not at the same moments. */
+  seed: amount("SOAK_SEED", 1, Date.now() % 1_000_000),
+  /** Servers killed, and files answered meanwhile. */
+  kills: amount("SOAK_KILLS", 14, 500),
+  files: amount("SOAK_FILES", 0, 50_000),
+  /** Bytes; the largest of those files. */
+  fileSize: amount("SOAK_FILE_SIZE", 2 * 1024 * 1024, 256 * 1024),
+  /** Files answered while several sweep a disk that fails. */
+  sweptFiles: amount("SOAK_SWEPT_FILES", 80, 3000),
+  /** Mutations scheduled, and servers killed meanwhile. */
+  jobs: amount("SOAK_JOBS", 60, 1000),
+  jobKills: amount("SOAK_JOB_KILLS", 9, 100),
+  /** Kills of PostgreSQL, and files answered meanwhile. */
+  databaseKills: amount("SOAK_DATABASE_KILLS", 2, 20),
+  databaseFiles: amount("SOAK_DATABASE_FILES", 60, 2000),
+  /** Kills of the built app. */
+  appKills: amount("SOAK_APP_KILLS", 0, 20),
+  /** Milliseconds that a test may take on a busy machine; free, it takes a fraction. */
+  limit: amount("SOAK_LIMIT", 300_000, 60 * 60 * 1000),
+};
+
+const started = performance.now();
+
+/** Prints where the work is, in the soak. */
+export function report(text: string): void {
+  const seconds = Math.round((performance.now() - started) / 1000);
+  if (isSoak) console.log(`${String(seconds).padStart(5)} s  ${text}`);
+}
+
+/** Reports every ten seconds until the work is done, and then. */
+export async function reporting<T>(status: () => string, work: Promise<T>): Promise<T> {
+  const timer = setInterval(() => report(status()), 10_000);
+  try {
+    return await work;
+  } finally {
+    clearInterval(timer);
+    report(status());
+  }
+}

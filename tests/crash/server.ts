@@ -1,0 +1,42 @@
+import { once } from "node:events";
+import { createServer } from "node:http";
+import crons from "~/functions/crons";
+import * as files from "~/functions/files";
+import { toNodeHandler } from "~/server/http/node-adapter";
+import { createRouter } from "~/server/router";
+import { serveRouter } from "~/server/serve-router";
+import { start } from "~/server/start";
+import { serve } from "~/server/storage/serve/serve";
+import { upload } from "~/server/storage/upload/upload";
+import * as crash from "./functions";
+import { createRandom } from "./random";
+import { interceptSteps } from "./steps";
+
+// A server to be killed: the app's handlers on a loopback port, with its scheduler. Its parent learns the port by a
+// message, and says by environment variables at which step it dies, or how often its disk fails.
+
+const { CRASH_AT, CRASH_SKIP = "0", DISK_FAILURES = "0", SEED = "0" } = process.env;
+
+let skip = Number(CRASH_SKIP);
+const random = createRandom(Number(SEED));
+
+await interceptSteps((step, moment) => {
+  if (`${moment} ${step}` === CRASH_AT && skip-- === 0) process.kill(process.pid, "SIGKILL");
+  if (moment === "before" && step.startsWith("disk") && random.chance(Number(DISK_FAILURES))) {
+    throw Object.assign(new Error(`No ${step}, for the test`), { code: random.pick(["EIO", "ENOSPC"]) });
+  }
+});
+
+await start(crons);
+
+const functions = toNodeHandler(serveRouter(createRouter({ files, crash })));
+const uploads = toNodeHandler(upload);
+const downloads = toNodeHandler(serve);
+const server = createServer((req, res) => {
+  if (req.url?.startsWith("/api/trpc/")) return functions(req, res);
+  return req.url?.startsWith("/api/storage/upload?") ? uploads(req, res) : downloads(req, res);
+});
+server.listen(0, "127.0.0.1");
+await once(server, "listening");
+process.send?.(server.address());
+process.once("disconnect", () => process.exit());

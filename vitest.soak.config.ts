@@ -1,0 +1,15 @@
+import { defineConfig } from "vitest/config";
+import config from "./vitest.config";
+
+/** The crash tests with more of everything (tests/crash/scale.ts), one file after the other. */
+export default defineConfig({
+  ...config,
+  test: {
+    ...config.test,
+    include: ["tests/crash/**/*.test.ts", "tests/soak/**/*.test.ts"],
+    exclude: [],
+    env: { SOAK: "1" },
+    fileParallelism: false,
+    disableConsoleIntercept: true,
+  },
+});
