@@ -5,6 +5,7 @@ import { openBench } from "./bench.mjs";
 import { download, ranges, upload } from "./parts/large.mjs";
 import { memory } from "./parts/memory.mjs";
 import { rows } from "./parts/rows.mjs";
+import { scheduler } from "./parts/scheduler.mjs";
 import { gets, uploads } from "./parts/small.mjs";
 import { print } from "./report.mjs";
 import { build } from "./servers.mjs";
@@ -14,7 +15,7 @@ import { build } from "./servers.mjs";
 // Measures the app, started as `npm start` starts it, against bare handlers and nginx in turns; prints the figures and
 // writes bench/results.json. Takes about 4 GiB of disk while it runs.
 
-const parts = { download, ranges, upload, gets, uploads, rows, memory };
+const parts = { download, ranges, upload, gets, uploads, rows, memory, scheduler };
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { "no-build": { type: "boolean" } } });
 const unknown = positionals.filter((name) => !(name in parts));

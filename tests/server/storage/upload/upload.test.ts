@@ -9,7 +9,11 @@ const text = "the bytes of a file";
 const hash = createHash("sha256").update(text);
 const base64 = hash.copy().digest("base64");
 const emptyBase64 = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
-const answers = { "access-control-allow-origin": "*", "cache-control": "no-store, no-transform", "content-type": "application/json" };
+const answers = {
+  "access-control-allow-origin": "*",
+  "cache-control": "no-store, no-transform",
+  "content-type": "application/json",
+};
 
 /** The answer, after a check that its headers are those of every answer. */
 async function read(response: Response, headers: Record<string, string> = {}) {
