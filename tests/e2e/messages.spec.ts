@@ -114,9 +114,7 @@ test.describe("without the database", () => {
   test.use({ expectedInConsole: /status of 500/ });
 
   test("the page says so and loads the messages when asked again", async ({ app, visit }) => {
-    const writer = await visit();
-    await say(writer, "Still here");
-    await writer.close();
+    await app.api.messages.sendMessage.mutate({ author: "Ann", body: "Still here" });
     await app.database.query("ALTER TABLE messages RENAME TO hidden");
     const page = await visit();
     await expect(page.getByText("The messages could not be loaded")).toBeVisible({ timeout: 20_000 });
