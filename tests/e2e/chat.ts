@@ -7,11 +7,12 @@ export const messageBox = (page: Page) => page.getByRole("textbox", { name: "Mes
 /** The pictures that are sent, of everyone or of one author. */
 export const pictures = (page: Page, author = "") => messages(page).getByRole("img", { name: `Image from ${author}` });
 
-/** Writes a message and waits for it to appear among the others. */
+/** Writes a message and waits until it is sent. */
 export async function say(page: Page, text: string) {
   await messageBox(page).fill(text);
   await messageBox(page).press("Enter");
-  await expect(messages(page).getByText(text, { exact: true })).toBeVisible();
+  const sent = messages(page).locator("li:not([aria-busy=true])");
+  await expect(sent.getByText(text, { exact: true })).toBeVisible();
 }
 
 /** Chooses files as a person does, in the dialog that the button opens. */

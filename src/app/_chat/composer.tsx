@@ -1,5 +1,5 @@
 import { ArrowUp, ImagePlus, LoaderCircle } from "lucide-react";
-import type { KeyboardEvent, ReactNode, RefObject } from "react";
+import { type KeyboardEvent, type ReactNode, type RefObject, useRef } from "react";
 import { explainError } from "~/client/explain-error";
 
 interface ComposerProps {
@@ -14,10 +14,16 @@ interface ComposerProps {
 
 /** Where messages are written. */
 export function Composer({ field, onSend, isSending, error, onAttach, fileInput }: ComposerProps) {
-  function send(form: FormData) {
-    const body = form.get("body")?.toString().trim();
+  const written = useRef("");
+
+  function take(form: FormData) {
+    written.current = form.get("body")?.toString().trim() ?? "";
     field.current?.focus();
-    if (body) onSend(body);
+  }
+
+  function send() {
+    if (written.current) onSend(written.current);
+    written.current = "";
   }
 
   function sendOnEnter(event: KeyboardEvent<HTMLTextAreaElement>) {
@@ -27,9 +33,11 @@ export function Composer({ field, onSend, isSending, error, onAttach, fileInput 
   }
 
   return (
-    // React empties the field when the action returns, and replays what was submitted before the page was hydrated.
+    // React replays what was submitted before the page was hydrated, and empties the field when the action has returned.
+    // Only then is it sent, or the text could be back before the field is emptied.
     <form
-      action={send}
+      action={take}
+      onReset={send}
       className="border-line border-t bg-surface px-page pt-3 pb-[max(0.75rem,env(safe-area-inset-bottom))]"
     >
       <div className="column">

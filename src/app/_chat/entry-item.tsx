@@ -9,17 +9,19 @@ interface EntryItemProps {
   /** Only the first of a run shows its author and time; screen readers get them for each. */
   isFirstOfRun: boolean;
   isText: boolean;
+  /** Not known to the others yet. */
+  isPending: boolean;
   children: ReactNode;
   /** What can be done with it. */
   action?: ReactNode;
 }
 
 /** One entry of the list. Texts have a row for themselves; the pictures of a run stand side by side. */
-export function EntryItem({ author, at, isFirstOfRun, isText, children, action }: EntryItemProps) {
+export function EntryItem({ author, at, isFirstOfRun, isText, isPending, children, action }: EntryItemProps) {
   const column = isText ? "col-span-full" : isFirstOfRun ? "col-start-1" : "";
   const distance = isFirstOfRun ? "mt-5" : isText ? "mt-1" : "mt-2";
   return (
-    <li className={`group/entry relative min-w-0 ${column} ${distance}`}>
+    <li aria-busy={isPending} className={`group/entry relative min-w-0 ${column} ${distance}`}>
       {isFirstOfRun && <Avatar name={author} className="absolute top-0.5 -left-12 size-9" />}
       <p className={isFirstOfRun ? `flex items-baseline gap-2 ${isText ? "mb-0.5" : "mb-1.5"}` : "sr-only"}>
         <span className="truncate font-semibold text-sm">{author}</span>
@@ -27,7 +29,10 @@ export function EntryItem({ author, at, isFirstOfRun, isText, children, action }
       </p>
       {isText ? (
         <div className="flex items-start gap-1 has-[button]:pointer-coarse:min-h-11">
-          <p dir="auto" className="wrap-anywhere min-w-0 max-w-prose whitespace-pre-wrap text-[0.9375rem] leading-6">
+          <p
+            dir="auto"
+            className="wrap-anywhere min-w-0 max-w-prose whitespace-pre-wrap text-[0.9375rem] leading-6 in-aria-busy:text-muted"
+          >
             {children}
           </p>
           {action}

@@ -31,6 +31,7 @@ interface Entry {
   at: number;
   message?: Message;
   body?: string;
+  isPending?: boolean;
   upload?: Upload;
 }
 
@@ -94,6 +95,7 @@ export function MessageList({ ref, author, messages, query, texts, uploads, onRe
                   at={entry.at}
                   isFirstOfRun={startsRun(entry, entries[index - 1])}
                   isText={entry.body !== undefined || entry.message?.format === "text"}
+                  isPending={entry.isPending ?? false}
                   action={entry.message?.isMine && <DeleteMessage message={entry.message} onClosed={focusList} />}
                 >
                   {entry.upload ? (

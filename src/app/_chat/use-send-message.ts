@@ -12,7 +12,8 @@ export interface OutgoingText {
   body: string;
   /** Milliseconds since the epoch. */
   at: number;
-  /** `null` until the server has taken it. */
+  /** Whether the server has yet to take it. */
+  isPending: boolean;
   messageId: string | null;
 }
 
@@ -35,11 +36,13 @@ export function useSendMessage({ messages, onFailed }: SendMessageOptions) {
       onMutate({ author, body }) {
         count.current += 1;
         const key = `text ${count.current}`;
-        setTexts((current) => [...current, { key, author, body, at: Date.now(), messageId: null }]);
+        setTexts((current) => [...current, { key, author, body, at: Date.now(), isPending: true, messageId: null }]);
         return key;
       },
       onSuccess: (messageId, _sent, key) =>
-        setTexts((current) => current.map((text) => (text.key === key ? { ...text, messageId } : text))),
+        setTexts((current) =>
+          current.map((text) => (text.key === key ? { ...text, isPending: false, messageId } : text)),
+        ),
       onError(_error, { body }, key) {
         setTexts((current) => current.filter((text) => text.key !== key));
         onFailed(body);

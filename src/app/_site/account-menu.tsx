@@ -25,6 +25,7 @@ export function AccountMenu() {
     if (pathname === "/sign-in") return null;
     return (
       <Link
+        prefetch={false}
         href={`/sign-in?from=${encodeURIComponent(pathname)}`}
         onNavigate={(event) => confirmLeaving() || event.preventDefault()}
         className="-mr-2 flex h-11 min-w-11 flex-none items-center justify-center gap-2 rounded-full font-medium text-sm hover:bg-sunken sm:px-3"

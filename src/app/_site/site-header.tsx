@@ -25,6 +25,8 @@ export function SiteHeader({ children }: { children?: ReactNode }) {
             <Link
               key={href}
               href={href}
+              // Nothing of these pages is the same for everyone, that could be had in advance.
+              prefetch={false}
               aria-current={href === pathname ? "page" : undefined}
               onNavigate={(event) => confirmLeaving() || event.preventDefault()}
               className="grid h-11 min-w-11 place-items-center rounded-full px-3 font-medium text-muted text-sm hover:text-ink aria-[current=page]:text-accent"

@@ -10,7 +10,11 @@ export function VisitorHint({ things }: { things: string }) {
   return (
     <p className="mb-4 text-pretty rounded-xl bg-sunken px-4 py-3 text-muted text-sm">
       Only this browser knows that these {things} are yours.{" "}
-      <Link href={{ pathname: "/sign-in", query: { new: "", from } }} className="text-accent underline">
+      <Link
+        prefetch={false}
+        href={{ pathname: "/sign-in", query: { new: "", from } }}
+        className="text-accent underline"
+      >
         Create an account
       </Link>{" "}
       to have them everywhere.

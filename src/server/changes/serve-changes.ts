@@ -1,5 +1,6 @@
 import superjson from "superjson";
 import { processWide } from "../process-wide";
+import { stopping } from "../stopping";
 import { changesSince } from "./change-log";
 
 /** Streams that one process keeps open: each is a connection, and some 50 KB of memory. */
@@ -26,11 +27,16 @@ export function serveChanges(request: Request): Response {
   if (streams.open >= maxStreams) return new Response("Too many streams are open; try again later", { status: 503 });
   streams.open += 1;
   const end = new AbortController();
+  const stop = () => end.abort();
+  stopping.addEventListener("abort", stop);
   const changes = changesSince(lastEventId(request), end.signal);
   const opened = Date.now();
+  let isFinished = false;
   const finish = () => {
+    isFinished = true;
     streams.open -= 1;
-    end.abort();
+    stopping.removeEventListener("abort", stop);
+    stop();
   };
   const body = new ReadableStream<Uint8Array>({
     start(controller) {
@@ -41,10 +47,10 @@ export function serveChanges(request: Request): Response {
     // Called when the client has taken the event before.
     async pull(controller) {
       const { value } = await changes.next();
-      if (end.signal.aborted) return;
+      if (isFinished) return;
       if (value) controller.enqueue(event({ data: superjson.stringify(value.tables), id: value.position }));
       else controller.enqueue(event({ event: "ping", data: "" }));
-      if (Date.now() - opened < lifetime) return;
+      if (!end.signal.aborted && Date.now() - opened < lifetime) return;
       controller.enqueue(event({ event: "return", data: "" }));
       controller.close();
       finish();
