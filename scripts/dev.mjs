@@ -31,6 +31,7 @@ async function dev() {
 
     /** @type {NodeJS.ProcessEnv} */
     const environment = { ...process.env, NODE_ENV: "development" };
+    const { hasAdministrator } = await import("./administrators.mjs");
     const { configuredDatabase } = await import("./development-database.mjs");
     const { generateClient } = await import("./generate.mjs");
     const { applyMigrations } = await import("./migrations.mjs");
@@ -54,18 +55,24 @@ async function dev() {
     await seed(database);
     stopping.signal.throwIfAborted();
 
-    return await runNext(environment, lock.setApp);
+    const open = `Open ${address} — Ctrl-C stops everything`;
+    const lines = (await hasAdministrator(database)) ? [open] : [open, firstAdministrator];
+    return await runNext(environment, lines, lock.setApp);
   } finally {
     await stopDatabase?.();
     lock.release();
   }
 }
 
+const firstAdministrator = `The dashboard is at ${address}/dashboard, for administrators: create an account at ${address}/sign-in?new, then
+run npm run admin -- <its email address>`;
+
 /**
  * @param {NodeJS.ProcessEnv} env
+ * @param {string[]} lines to print once the app answers
  * @param {(pid: number) => Promise<void>} started
  */
-async function runNext(env, started) {
+async function runNext(env, lines, started) {
   // A process group of its own: Ctrl-C in the terminal reaches us alone, and we stop it before the database.
   const child = spawn(process.execPath, [commandOf("next"), "dev", "--port", String(port)], {
     cwd: ROOT,
@@ -82,18 +89,22 @@ async function runNext(env, started) {
   };
   stopping.signal.addEventListener("abort", stop);
   await started(pid);
-  void announce();
+  void announce(lines);
   const [code] = await exited;
   await killGroup(pid);
   return code ?? 1;
 }
 
-/** Says where the app is once it answers. */
-async function announce() {
+/**
+ * Says where the app is once it answers.
+ *
+ * @param {string[]} lines
+ */
+async function announce(lines) {
   for (;;) {
     const response = await fetch(address, { signal: stopping.signal }).catch(() => null);
     if (stopping.signal.aborted) return;
-    if (response) return console.log(`\nOpen ${address} — Ctrl-C stops everything\n`);
+    if (response) return console.log(`\n${lines.join("\n")}\n`);
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
 }

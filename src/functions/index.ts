@@ -1,13 +1,14 @@
 import "./auth.config";
 import { createRouter } from "~/server/router";
+import crons from "./crons";
 import * as files from "./files";
+import http from "./http";
 import * as images from "./images";
 import * as messages from "./messages";
 
 /** Every file of functions. What a file exports is served as `<file>.<export>`. */
-export const router = createRouter({ messages, files, images });
+export const router = createRouter({ messages, files, images }, { http, crons });
 
-export { default as crons } from "./crons";
-export { default as http } from "./http";
+export { crons, http };
 
 export type AppRouter = typeof router;

@@ -18,6 +18,7 @@ const rawReads = ["$queryRaw", "$queryRawUnsafe"] as const;
 const hidden = [
   "unownedBlob",
   "spentUpload",
+  "storageTotal",
   "scheduledFunction",
   "endedJob",
   "systemState",

@@ -37,8 +37,19 @@ export async function identify(credentials: Credentials): Promise<UserIdentity |
   refuseForeign(credentials);
   // Prolonged only where the answer can carry the prolonged cookie too: by Better Auth's own endpoint.
   const session = await auth().api.getSession({ headers: credentials.headers, query: { disableRefresh: true } });
-  if (!session) return null;
-  const { id, name, email, emailVerified, isAnonymous } = session.user;
+  return session && identityOf(session.user);
+}
+
+interface User {
+  id: string;
+  name: string;
+  email: string;
+  emailVerified: boolean;
+  isAnonymous?: boolean | null;
+}
+
+/** Who a user of this app is. */
+export function identityOf({ id, name, email, emailVerified, isAnonymous }: User): UserIdentity {
   return {
     tokenIdentifier: tokenIdentifier(id),
     subject: id,

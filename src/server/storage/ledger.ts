@@ -86,6 +86,14 @@ export async function condemnFile(client: Client, storageId: string): Promise<bo
   return condemned === 1;
 }
 
+/** The same for many, of which some may not exist. Returns how many it deleted; all, or when it throws none. */
+export async function condemnFiles(client: Client, storageIds: string[]): Promise<number> {
+  return client.$executeRaw`
+    WITH ${permitRow("*")},
+    gone AS (DELETE FROM "_storage" USING permit WHERE "_id" = ANY(${storageIds}::uuid[]) RETURNING "blobKey")
+    INSERT INTO "_unowned_blobs" ("blobKey", "deleteAfter", "condemned") SELECT "blobKey", now(), true FROM gone`;
+}
+
 /** Takes blobs whose time has come; other sweepers leave them alone for ten minutes, uploads for good. */
 export async function takeCondemned(client: Client, limit: number): Promise<string[]> {
   const rows = await client.$queryRaw<{ blobKey: string }[]>`

@@ -1,0 +1,88 @@
+import { TRPCError } from "@trpc/server";
+import { z } from "zod";
+import { noting } from "../changes/reads";
+import { prisma } from "../database";
+import { env } from "../env";
+import { scheduler } from "../scheduler/scheduler";
+import { sqlState } from "../sql-state";
+import { createFileUrl, type FileUrlOptions } from "../storage/file-url";
+import { condemnFiles } from "../storage/ledger";
+import { storageId } from "../storage/storage-id";
+import { sweepSoon } from "../storage/sweep";
+import { readSweepPreview } from "../storage/sweep-preview";
+import { readTotals } from "../storage/totals";
+import { createUploadUrl } from "../storage/upload-url";
+import { alone } from "../transaction";
+import { t } from "../trpc";
+import { preview } from "../upkeep";
+import { adminProcedure, liveProcedure } from "./admin-procedure";
+import { type FileReference, referencesOf, referringTables } from "./file-references";
+import { findFile, listArgs, listFiles, type StoredFile } from "./list-files";
+
+const hour = 60 * 60 * 1000;
+
+/** What restricts a deletion. */
+const foreignKeyViolations = ["23001", "23503"];
+
+/** Live by the files, and by all that may refer to them. */
+const fileProcedure = adminProcedure.use(async ({ ctx, path, next }) => {
+  noting(ctx, path).noteReads?.(["_storage", ...(await referringTables())]);
+  return next();
+});
+
+export const files = t.router({
+  total: liveProcedure("_storage").query(readTotals),
+
+  /** A page of files, with what refers to each. */
+  list: fileProcedure.input(z.object(listArgs)).query(async ({ ctx, input }) => {
+    const { page, nextCursor } = await listFiles(input);
+    return { page: await described(ctx.origin, page), nextCursor };
+  }),
+
+  /** One file, or `null`. */
+  get: fileProcedure.input(z.object({ storageId: storageId() })).query(async ({ ctx, input }) => {
+    const file = await findFile(input.storageId);
+    return file && ((await described(ctx.origin, [file]))[0] ?? null);
+  }),
+
+  generateUploadUrl: adminProcedure.mutation(async ({ ctx }) => {
+    const identity = await ctx.identity();
+    return createUploadUrl(ctx.origin, {}, identity?.tokenIdentifier);
+  }),
+
+  /** Deletes files, all or none. Returns how many there were. */
+  delete: adminProcedure
+    .input(z.object({ storageIds: z.array(storageId()).min(1).max(100) }))
+    .mutation(async ({ input }) => {
+      try {
+        return await condemnFiles(prisma, input.storageIds);
+      } catch (cause) {
+        if (!foreignKeyViolations.includes(sqlState(cause) ?? "")) throw cause;
+        const message = "Nothing was deleted: the database does not let go of a file that a row must refer to";
+        throw new TRPCError({ code: "CONFLICT", message, cause });
+      } finally {
+        sweepSoon();
+      }
+    }),
+
+  /** What the next sweep would remove, as found out last, and the age in hours from which it does. */
+  sweepPreview: liveProcedure("_scheduled_functions").query(async () => ({
+    preview: await readSweepPreview(),
+    graceHours: env.UNREFERENCED_GRACE_HOURS,
+  })),
+
+  /** Finds it out anew, in a moment. */
+  refreshSweepPreview: adminProcedure.mutation(({ ctx }) => scheduler(ctx, alone).runAfter(0, preview)),
+});
+
+/** Files as the dashboard shows them: with what refers to them, and URLs that work for an hour. */
+async function described(origin: string, found: StoredFile[]) {
+  const referring = await referencesOf(found.map(({ _id }) => _id));
+  return found.map((file) => {
+    const references: FileReference[] = referring.get(file._id) ?? [];
+    // Stored files have no name; one that a row gives it is as good as any.
+    const downloadAs = references.find(({ label }) => label)?.label?.slice(0, 255) ?? file._id;
+    const url = (options: FileUrlOptions) => createFileUrl(origin, file._id, { expiresIn: hour, ...options });
+    return { ...file, references, url: url({}), downloadUrl: url({ downloadAs }) };
+  });
+}

@@ -1,0 +1,101 @@
+import { describe, expect, test } from "vitest";
+import { router } from "~/functions";
+import { auth } from "~/server/auth/better-auth";
+import { createSystemCaller } from "~/server/caller";
+import { prisma } from "~/server/database";
+import { serveRouter } from "~/server/serve-router";
+import { t } from "~/server/trpc";
+import { hasAdministrator, setAdministrator } from "../../../scripts/administrators.mjs";
+import { account } from "./administrator";
+
+const calls = Object.keys(router._def.procedures).filter((name) => name.startsWith("dashboard."));
+const url = process.env.DATABASE_URL ?? "";
+
+/** Calls by path, whatever the type of the arguments. */
+async function call(caller: Parameters<ReturnType<typeof t.createCallerFactory>>[0], path: string): Promise<unknown> {
+  const api = t.createCallerFactory(router)(caller);
+  const procedure = path.split(".").reduce<unknown>((at, name) => Reflect.get(at as object, name), api);
+  return (procedure as (args: unknown) => Promise<unknown>)({});
+}
+
+describe("dashboard calls", () => {
+  test("there are some", () => expect(calls.length).toBeGreaterThan(10));
+
+  test.each(calls)("%s, NOT_FOUND for a visitor, an account and another issuer's subject", async (name) => {
+    const nobody = createSystemCaller();
+    const { caller: ordinary } = await account({ isAdmin: false });
+    const { user } = await account({ isAdmin: true });
+    const other = { tokenIdentifier: `https://other|${user.id}`, subject: user.id, issuer: "https://other" };
+    for (const caller of [nobody, ordinary, { ...nobody, identity: async () => other }]) {
+      await expect(call(caller, name)).rejects.toMatchObject({
+        code: "NOT_FOUND",
+        message: `No procedure found on path "${name}"`,
+      });
+    }
+  });
+
+  test("are answered like those that do not exist", async () => {
+    const serve = serveRouter(router);
+    const ask = async (name: string) => {
+      const response = await serve(new Request(`http://app.test/api/trpc/${name}`));
+      const { error }: { error: { json: { message: string; data: object } } } = await response.json();
+      return [response.status, error.json.message.replace(name, "…"), { ...error.json.data, path: "…", stack: "…" }];
+    };
+    expect(await ask("dashboard.files.total")).toEqual(await ask("dashboard.files.nothing"));
+  });
+
+  test("an administrator's right ends at once", async () => {
+    const { api, user } = await account({ isAdmin: true });
+    await api.dashboard.files.total();
+    await setAdministrator(url, user.email, false);
+    await expect(api.dashboard.files.total()).rejects.toMatchObject({ code: "NOT_FOUND" });
+  });
+});
+
+describe("the admin role", () => {
+  const post = (path: string, body: object, headers = {}) =>
+    auth().handler(
+      new Request(`http://app.test/api/auth${path}`, {
+        method: "POST",
+        headers: { "Content-Type": "application/json", Origin: "http://app.test", ...headers },
+        body: JSON.stringify(body),
+      }),
+    );
+
+  test("cannot be had by signing up or by updating oneself", async () => {
+    const email = "eve@example.com";
+    const signedUp = await post("/sign-up/email", {
+      name: "Eve",
+      email,
+      password: "correct horse",
+      isAdmin: true,
+      role: "admin",
+    });
+    const cookie = signedUp.headers
+      .getSetCookie()
+      .map((set) => set.split(";")[0])
+      .join("; ");
+    await post("/update-user", { name: "Eve", isAdmin: true, role: "admin" }, { cookie });
+    expect(await prisma.user.findUnique({ where: { email } })).toMatchObject({ name: "Eve", isAdmin: false });
+    await post("/update-user", { name: "Eva" }, { cookie });
+    expect(await prisma.user.findUnique({ where: { email } })).toMatchObject({ name: "Eva", isAdmin: false });
+  });
+
+  test("is given and taken by the script's functions, which say whether anything changed", async () => {
+    await prisma.user.updateMany({ data: { isAdmin: false } });
+    expect(await hasAdministrator(url)).toBe(false);
+    const { user } = await account({ isAdmin: false });
+    expect(await setAdministrator(url, user.email.toUpperCase(), true)).toEqual({ name: "Ada", changed: true });
+    expect(await setAdministrator(url, user.email, true)).toEqual({ name: "Ada", changed: false });
+    expect(await hasAdministrator(url)).toBe(true);
+    await expect(setAdministrator(url, "nobody@example.com", true)).rejects.toThrow(
+      'There is no account with the email address "nobody@example.com"',
+    );
+  });
+
+  test("of visitors there is none", async () => {
+    const email = "visitor@visitors.invalid";
+    await prisma.user.create({ data: { id: "v", name: "Visitor", email, isAnonymous: true, updatedAt: new Date() } });
+    await expect(setAdministrator(url, email, true)).rejects.toThrow("There is no account");
+  });
+});
