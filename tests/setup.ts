@@ -16,7 +16,11 @@ Object.assign(process.env, {
 
 afterAll(async () => {
   const { pool } = await import("~/server/database");
-  if (!pool.ended) await pool.end();
+  const { flush } = await import("~/server/calls/call-log");
+  if (!pool.ended) {
+    await flush();
+    await pool.end();
+  }
   await database.drop();
   await rm(folder, { recursive: true, force: true });
 });

@@ -1,9 +1,11 @@
 import type { Auth } from "./auth/require-identity";
 import { type Caller, deeper } from "./caller";
+import { observe } from "./calls/observe";
 import { retryOnConflict } from "./conflict";
 import { type ReadDb, readDb, type WriteDb, writeDb } from "./db";
+import { nameOf } from "./registry";
 import { type Scheduler, scheduler } from "./scheduler/scheduler";
-import { definition, type RunAction, type RunMutation, type RunQuery } from "./server-function";
+import { definition, type Kind, type RunAction, type RunMutation, type RunQuery } from "./server-function";
 import {
   type StorageActionWriter,
   type StorageReader,
@@ -62,7 +64,9 @@ export function mutationCtx(caller: Caller, transaction: Transaction): MutationC
     scheduler: scheduler(caller, transaction),
     runQuery: runQuery(caller, transaction),
     runMutation: (fn, ...[args]) =>
-      transaction.nest((savepoint) => fn[definition].handle(mutationCtx(deeper(caller), savepoint), args)),
+      observe(callOf(caller, fn), () =>
+        transaction.nest((savepoint) => fn[definition].handle(mutationCtx(deeper(caller), savepoint), args)),
+      ),
   };
 }
 
@@ -81,15 +85,27 @@ export function actionCtx(caller: Caller): ActionCtx {
 const authOf = (caller: Caller): Auth => ({ getUserIdentity: caller.identity });
 
 export function runQuery(caller: Caller, within?: Transaction): RunQuery {
-  return (fn, ...[args]) => fn[definition].handle(queryCtx(deeper(caller), within), args);
+  return (fn, ...[args]) =>
+    observe(callOf(caller, fn), () => fn[definition].handle(queryCtx(deeper(caller), within), args));
 }
 
 /** A mutation runs again from its start when it loses a conflict. */
 export function runMutation(caller: Caller): RunMutation {
   return (fn, ...[args]) =>
-    retryOnConflict(() => transaction((current) => fn[definition].handle(mutationCtx(deeper(caller), current), args)));
+    observe(callOf(caller, fn), () =>
+      retryOnConflict(() =>
+        transaction((current) => fn[definition].handle(mutationCtx(deeper(caller), current), args)),
+      ),
+    );
 }
 
 export function runAction(caller: Caller): RunAction {
-  return (fn, ...[args]) => fn[definition].handle(actionCtx(deeper(caller)), args);
+  return (fn, ...[args]) => observe(callOf(caller, fn), () => fn[definition].handle(actionCtx(deeper(caller)), args));
 }
+
+/** How the log of calls has it. */
+const callOf = ({ requestId }: Caller, fn: { [definition]: { kind: Kind } }) => ({
+  requestId,
+  name: nameOf(fn) ?? "(unnamed)",
+  kind: fn[definition].kind,
+});

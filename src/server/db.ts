@@ -23,6 +23,8 @@ const hidden = [
   "endedJob",
   "systemState",
   "change",
+  "call",
+  "callCount",
   "session",
   "account",
   "verification",

@@ -1,6 +1,7 @@
 import { TRPCError } from "@trpc/server";
 import { getHTTPStatusCodeFromError } from "@trpc/server/http";
 import { type Caller, createCaller } from "../caller";
+import { observe } from "../calls/observe";
 import { actionCtx } from "../context";
 import { RateLimited } from "../rate-limit";
 import { passivePolicy } from "../storage/serve/file-headers";
@@ -37,7 +38,11 @@ async function runRoute(route: Route, request: Request, caller: Caller): Promise
       const message = `The request's body is larger than ${maxRequestSize} bytes; files of any size go to upload URLs`;
       throw new TRPCError({ code: "PAYLOAD_TOO_LARGE", message });
     }
-    const response = await route.handler.answer(actionCtx(caller), limitBody(request, maxRequestSize));
+    const response = await observe(
+      { requestId: caller.requestId, name: nameOf(route), kind: "httpAction" },
+      () => route.handler.answer(actionCtx(caller), limitBody(request, maxRequestSize)),
+      ({ status }) => (status < 400 ? "ok" : `HTTP ${status}`),
+    );
     return limitResponse(response, route.maxResponseSize ?? defaultLimit);
   } catch (error) {
     return errorAnswer(error, caller.requestId);
@@ -113,8 +118,11 @@ function withCors(response: Response, route: Route, request: Request): Response 
 }
 
 /** Browsers do not tell a developer why they refuse; the server's log does, in development. */
-function explainRefusal(origin: string, { method, path, pathPrefix }: Route): void {
+function explainRefusal(origin: string, route: Route): void {
   if (process.env.NODE_ENV === "production") return;
-  const name = `${method} ${path ?? `${pathPrefix}*`}`;
-  console.warn(`CORS: origin ${JSON.stringify(origin)} may not call ${name}; add it to the route's cors({ origins }).`);
+  console.warn(
+    `CORS: origin ${JSON.stringify(origin)} may not call ${nameOf(route)}; add it to the route's cors({ origins }).`,
+  );
 }
+
+const nameOf = ({ method, path, pathPrefix }: Route) => `${method} ${path ?? `${pathPrefix}*`}`;

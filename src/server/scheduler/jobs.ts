@@ -1,5 +1,6 @@
 import superjson, { type SuperJSONResult } from "superjson";
 import { type Caller, createSystemCaller } from "../caller";
+import { observe } from "../calls/observe";
 import { isConflict, retryOnConflict } from "../conflict";
 import { actionCtx, mutationCtx } from "../context";
 import { prisma } from "../database";
@@ -44,10 +45,14 @@ export async function runJob(job: Job): Promise<boolean> {
     await fail(job, new Error(`There is no function ${job.name}; was it renamed or removed?`));
     return true;
   }
-  const caller: Caller = { ...createSystemCaller(), jobId: job.id };
+  const caller: Caller = { ...createSystemCaller(), requestId: job.id, jobId: job.id };
   const args = superjson.deserialize(job.args as SuperJSONResult);
   try {
-    return await (isMutation(fn) ? runMutationJob(job, fn, caller, args) : runActionJob(job, fn, caller, args));
+    return await observe(
+      { requestId: job.id, name: job.name, kind: fn[definition].kind },
+      () => (isMutation(fn) ? runMutationJob(job, fn, caller, args) : runActionJob(job, fn, caller, args)),
+      (ran) => (ran ? "ok" : null),
+    );
   } catch (error) {
     // The database went away, or others were always faster: the job is still pending, and comes again.
     if (isMutation(fn) && (isConnectionLost(error) || isConflict(error))) throw error;

@@ -1,0 +1,6 @@
+/** An error with its stack and those of its causes; without other fields, which may hold anything. */
+export function describeError(error: unknown, depth = 0): string {
+  if (!(error instanceof Error)) return String(error);
+  const cause = error.cause && depth < 5 ? `\nCaused by: ${describeError(error.cause, depth + 1)}` : "";
+  return `${error.stack ?? error}${cause}`;
+}

@@ -1,0 +1,34 @@
+import { pool } from "../database";
+import { env } from "../env";
+import { idAt } from "./id-at";
+
+const batch = 10_000;
+
+/** Forgets calls that are too old or too many for the log, some at a time. Returns how many. */
+export async function pruneCalls(): Promise<number> {
+  const oldest = Date.now() - env.CALL_LOG_DAYS * 86_400_000;
+  // The newest of those that are too many, if there are so many.
+  const { rows } = await pool.query<{ _id: string }>(
+    'SELECT "_id" FROM "_calls" ORDER BY "_id" DESC OFFSET $1 LIMIT 1',
+    [env.CALL_LOG_ROWS],
+  );
+  const pruned = await deleteBatches(
+    `DELETE FROM "_calls" WHERE "_id" IN (
+       SELECT "_id" FROM "_calls" WHERE "_id" < $1 OR "_id" <= $2 ORDER BY "_id" LIMIT ${batch})`,
+    [idAt(oldest), rows[0]?._id ?? null],
+  );
+  await deleteBatches(
+    `DELETE FROM "_call_counts" WHERE ("function", "minute", "duration") IN (
+       SELECT "function", "minute", "duration" FROM "_call_counts" WHERE "minute" < $1 LIMIT ${batch})`,
+    [new Date(oldest)],
+  );
+  return pruned;
+}
+
+async function deleteBatches(sql: string, bounds: unknown[]): Promise<number> {
+  for (let deleted = 0; ; ) {
+    const { rowCount } = await pool.query(sql, bounds);
+    deleted += rowCount ?? 0;
+    if ((rowCount ?? 0) < batch) return deleted;
+  }
+}
