@@ -1,6 +1,7 @@
 import { defineConfig } from "@playwright/test";
 
-const sandbox = process.getuid?.() === 0 ? ["--no-sandbox"] : [];
+const { CHROMIUM_PATH, HEADLESS_SHELL_PATH = CHROMIUM_PATH } = process.env;
+const args = ["--disable-background-networking", ...(process.getuid?.() === 0 ? ["--no-sandbox"] : [])];
 
 /** The tests in a real browser, against what `next build` has built. */
 export default defineConfig({
@@ -13,13 +14,18 @@ export default defineConfig({
   timeout: 30_000,
   expect: { timeout: 10_000 },
   reporter: "list",
-  use: {
-    browserName: "chromium",
-    trace: "retain-on-failure",
-    screenshot: "only-on-failure",
-    launchOptions: {
-      executablePath: process.env.CHROMIUM_PATH,
-      args: ["--disable-background-networking", ...sandbox],
+  use: { browserName: "chromium", trace: "retain-on-failure", screenshot: "only-on-failure" },
+  projects: [
+    {
+      name: "pages",
+      testIgnore: "served-content.spec.ts",
+      use: { launchOptions: { executablePath: HEADLESS_SHELL_PATH, args } },
     },
-  },
+    {
+      // Files are shown by the whole browser, with its PDF viewer.
+      name: "served content",
+      testMatch: "served-content.spec.ts",
+      use: { launchOptions: { executablePath: CHROMIUM_PATH, args } },
+    },
+  ],
 });

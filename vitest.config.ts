@@ -10,5 +10,6 @@ export default defineConfig({
     setupFiles: "tests/setup.ts",
     // A busy machine is no failure.
     testTimeout: 20_000,
+    maxWorkers: "100%",
   },
 });

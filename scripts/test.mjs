@@ -20,7 +20,7 @@ const total = { passed: 0, failed: 0 };
 async function test() {
   await install({ signal });
   const { isBuilt, rememberBuild } = await import("./build-stamp.mjs");
-  const { findBrowser } = await import("./browser.mjs");
+  const { findBrowsers } = await import("./browser.mjs");
   const { generateClient } = await import("./generate.mjs");
   const { startTestPostgres } = await import("./test-postgres.mjs");
   await generateClient();
@@ -28,8 +28,8 @@ async function test() {
   const reports = await mkdtemp(join(tmpdir(), "test-reports-"));
   const server = await startTestPostgres();
   try {
-    const [browser, built] = await Promise.all([
-      findBrowser().catch((error) => fail(error.message)),
+    const [browsers, built] = await Promise.all([
+      findBrowsers().catch((error) => fail(error.message)),
       isBuilt().then(
         (done) => done || step("build", [process.execPath, commandOf("next"), "build"], { NODE_ENV: "production" }),
       ),
@@ -45,9 +45,9 @@ async function test() {
       return { passed: numPassedTests, failed: numFailedTests };
     });
 
-    if (!browser || !built) return console.log("The browser tests need a build and a browser: not run.");
+    if (!browsers || !built) return console.log("The browser tests need a build and a browser: not run.");
     const command = [commandOf("@playwright/test", "playwright"), "test", "--reporter=list,json"];
-    await step("browser tests", [process.execPath, ...command], { ...env, CHROMIUM_PATH: browser }, async () => {
+    await step("browser tests", [process.execPath, ...command], { ...env, ...browsers }, async () => {
       const { stats } = JSON.parse(await readFile(env.PLAYWRIGHT_JSON_OUTPUT_FILE, "utf8"));
       return { passed: stats.expected, failed: stats.unexpected + stats.flaky };
     });

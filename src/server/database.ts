@@ -7,8 +7,12 @@ import { processWide } from "./process-wide";
 /** The process's one pool of PostgreSQL connections. */
 export const pool = processWide("pool", () => {
   const pool = new pg.Pool({ connectionString: env.DATABASE_URL });
-  // An idle connection that dies is replaced by the pool; unheard, its error would end the process.
-  pool.on("error", (error) => console.error("Lost an idle database connection:", error.message));
+  // A connection that dies is replaced by the pool. Unheard, its error would end the process, and the pool hears only
+  // the idle ones.
+  pool.on("connect", (client) => {
+    client.on("error", (error) => console.error("Lost a database connection:", error.message));
+  });
+  pool.on("error", () => undefined);
   return pool;
 });
 

@@ -1,6 +1,6 @@
 import AxeBuilder from "@axe-core/playwright";
 import { devices, type Page } from "@playwright/test";
-import { choose, expectWidths, messageBox, messages, pictures, say } from "./chat";
+import { choose, expectWidths, messageBox, messages, pictures, say, sent } from "./chat";
 import { chooseAction, row, text, upload } from "./files";
 import { picture } from "./pictures";
 import { expect, test } from "./test";
@@ -29,10 +29,12 @@ for (const colorScheme of ["light", "dark"] as const) {
     await expect(page.getByRole("dialog")).toBeVisible();
     await expectNoViolations(page);
     await page.keyboard.press("Escape");
-    await page.getByRole("button", { name: /^Your name/ }).click();
+    const name = page.getByRole("button", { name: /^Your name/ });
+    await name.click();
     await expect(page.getByLabel("Your name", { exact: true })).toBeFocused();
     await expectNoViolations(page);
     await page.keyboard.press("Escape");
+    await expect(name).toBeFocused();
     await page.getByRole("button", { name: "Delete your message “A text”" }).focus();
     await expectNoViolations(page);
     await page.keyboard.press("Enter");
@@ -127,7 +129,7 @@ test("everything can be done with the keyboard alone", async ({ visit }) => {
   await page.keyboard.press("Tab");
   await page.keyboard.type("Typed");
   await page.keyboard.press("Enter");
-  await expect(messages(page).getByText("Typed")).toBeVisible();
+  await expect(sent(page).getByText("Typed")).toBeVisible();
   await page.keyboard.press("Tab");
   await expect(focused).toHaveAccessibleName("Send message");
 

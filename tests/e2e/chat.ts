@@ -4,6 +4,8 @@ import { expect } from "./test";
 
 export const messages = (page: Page) => page.getByRole("log", { name: "Messages" });
 export const messageBox = (page: Page) => page.getByRole("textbox", { name: "Message" });
+/** What has arrived: a message shows before it is sent. */
+export const sent = (page: Page) => messages(page).locator("li:not([aria-busy=true])");
 /** The pictures that are sent, of everyone or of one author. */
 export const pictures = (page: Page, author = "") => messages(page).getByRole("img", { name: `Image from ${author}` });
 
@@ -11,8 +13,7 @@ export const pictures = (page: Page, author = "") => messages(page).getByRole("i
 export async function say(page: Page, text: string) {
   await messageBox(page).fill(text);
   await messageBox(page).press("Enter");
-  const sent = messages(page).locator("li:not([aria-busy=true])");
-  await expect(sent.getByText(text, { exact: true })).toBeVisible();
+  await expect(sent(page).getByText(text, { exact: true })).toBeVisible();
 }
 
 /** Chooses files as a person does, in the dialog that the button opens. */

@@ -1,5 +1,5 @@
 import type { Route } from "@playwright/test";
-import { messageBox, messages, say } from "./chat";
+import { messageBox, messages, say, sent } from "./chat";
 import { expect, test } from "./test";
 
 test("a message that is sent appears with its author, and is there after a reload", async ({ visit }) => {
@@ -26,7 +26,7 @@ test("messages sent in quick succession keep their order", async ({ visit }) => 
     await messageBox(page).fill(text);
     await messageBox(page).press("Enter");
   }
-  await expect(messages(page).getByRole("listitem")).toHaveText([/one$/, /two$/, /three$/]);
+  await expect(sent(page)).toHaveText([/one$/, /two$/, /three$/]);
 });
 
 test("Shift+Enter starts a new line, and what looks like HTML stays text", async ({ visit }) => {
@@ -35,9 +35,8 @@ test("Shift+Enter starts a new line, and what looks like HTML stays text", async
   await messageBox(page).press("Shift+Enter");
   await messageBox(page).pressSequentially("second line");
   await messageBox(page).press("Enter");
-  await expect(messages(page).getByText("<b>bold</b>\nsecond line")).toHaveText("<b>bold</b>\nsecond line", {
-    useInnerText: true,
-  });
+  const message = sent(page).getByText("<b>bold</b>\nsecond line");
+  await expect(message).toHaveText("<b>bold</b>\nsecond line", { useInnerText: true });
 });
 
 test("an empty message is not sent", async ({ visit }) => {
@@ -105,7 +104,7 @@ test.describe("without a network", () => {
     await page.context().setOffline(false);
     await expect(page.getByText("Reconnecting…")).toBeHidden();
     await messageBox(page).press("Enter");
-    await expect(messages(page).getByText("From the train")).toBeVisible();
+    await expect(sent(page).getByText("From the train")).toBeVisible();
     await expect(page.getByText("Your message was not sent")).toBeHidden();
   });
 });
