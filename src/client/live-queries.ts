@@ -3,9 +3,11 @@ import type { TRPCClient } from "@trpc/client";
 import type { AppRouter } from "~/functions";
 import { hasRead } from "./reads";
 
-/** Milliseconds before a stream that is down is worth a word, and before the last of many attempts to open it. */
+/** Milliseconds before a stream that is down is worth a word. */
 const patience = 1_000;
-const longestPause = 5_000;
+/** Milliseconds that an attempt to open it may take, and that pass before the next: doubled each time, up to the last. */
+const attempt = { first: 2_000, last: 30_000 };
+const pause = { first: 500, last: 5_000 };
 /** Milliseconds between two looks at the clock, and by how much it jumps when the machine has slept. */
 const tick = 1_000;
 const sleep = 3_000;
@@ -19,8 +21,11 @@ export function createLiveQueries(queryClient: QueryClient, client: TRPCClient<A
   let position: string | null = null;
   let stream: { unsubscribe(): void } | null = null;
   let isDown = false;
-  let attempts = 0;
-  let retry: ReturnType<typeof setTimeout> | undefined;
+  /** Whether the connection may have broken since the stream was up. */
+  let wasLost = false;
+  let failures = 0;
+  /** Until the attempt under way has failed, or until the next. */
+  let timer: ReturnType<typeof setTimeout> | undefined;
   let complaint: ReturnType<typeof setTimeout> | undefined;
   const subscribers = new Set<() => void>();
 
@@ -40,26 +45,44 @@ export function createLiveQueries(queryClient: QueryClient, client: TRPCClient<A
       // As the server does before its host would.
       onStopped: down,
     });
+    // It may wait for ever, where the browser takes a connection that is dead.
+    timer = setTimeout(down, Math.min(attempt.last, attempt.first * 2 ** failures));
   }
 
   function close() {
-    clearTimeout(retry);
+    clearTimeout(timer);
     stream?.unsubscribe();
     stream = null;
   }
 
   function up() {
-    attempts = 0;
+    clearTimeout(timer);
+    failures = 0;
     say(false);
-    // What failed meanwhile is worth another attempt, though nothing changed.
-    refresh(queryClient, (_path, { state }) => state.status === "error" || state.isInvalidated);
+    // Though nothing changed, what failed meanwhile is worth another attempt; and so is what has no answer yet, which may
+    // have been lost with the connection.
+    const isLost = ({ state }: Query) => wasLost && state.fetchStatus === "fetching";
+    refresh(
+      queryClient,
+      (_path, query) => isLost(query) || query.state.status === "error" || query.state.isInvalidated,
+      isLost,
+    );
+    wasLost = false;
   }
 
   function down() {
     close();
+    wasLost = true;
     complaint ??= setTimeout(say, patience, true);
     // By chance, so that not all tabs come at once to a server that has just started.
-    retry = setTimeout(open, Math.random() * Math.min(longestPause, 500 * 2 ** attempts++));
+    timer = setTimeout(open, Math.random() * Math.min(pause.last, pause.first * 2 ** failures));
+    failures += 1;
+  }
+
+  /** After a sleep, in which the connection may have died without either end knowing. */
+  function wake() {
+    wasLost = true;
+    open();
   }
 
   function say(next: boolean) {
@@ -91,8 +114,7 @@ export function createLiveQueries(queryClient: QueryClient, client: TRPCClient<A
       const clock = setInterval(() => {
         const before = now;
         now = Date.now();
-        // The machine has slept, and the connection may be dead without either end knowing.
-        if (now - before > tick + sleep) open();
+        if (now - before > tick + sleep) wake();
       }, tick);
       document.addEventListener("visibilitychange", open);
       window.addEventListener("online", open);
@@ -111,20 +133,24 @@ export function createLiveQueries(queryClient: QueryClient, client: TRPCClient<A
 }
 
 /** Marks what it applies to as out of date, and asks again for what of it is on screen. */
-function refresh(queryClient: QueryClient, applies: (path: string, query: Query) => boolean) {
+function refresh(
+  queryClient: QueryClient,
+  applies: (path: string, query: Query) => boolean,
+  isLost: (query: Query) => boolean = () => false,
+) {
   for (const query of queryClient.getQueryCache().getAll()) {
     const path = pathOf(query);
-    if (path !== null && applies(path, query)) void refetch(queryClient, query);
+    if (path !== null && applies(path, query)) void refetch(queryClient, query, isLost(query));
   }
 }
 
-async function refetch(queryClient: QueryClient, query: Query) {
+async function refetch(queryClient: QueryClient, query: Query, isLost: boolean) {
   // An answer under way may be from before the change. It is awaited rather than given up, or a steady stream of changes
-  // would let none come through; those that come meanwhile lead to one request together. One that failed already, and
-  // is going to be asked for again some time, is.
-  const isTryingAgain = query.state.fetchFailureCount > 0;
-  if (!isTryingAgain) await query.promise?.catch(() => undefined);
-  await queryClient.invalidateQueries({ queryKey: query.queryKey, exact: true }, { cancelRefetch: isTryingAgain });
+  // would let none come through; those that come meanwhile lead to one request together. One that is lost, or that failed
+  // and is going to be asked for again some time, is given up.
+  const cancelRefetch = isLost || query.state.fetchFailureCount > 0;
+  if (!cancelRefetch) await query.promise?.catch(() => undefined);
+  await queryClient.invalidateQueries({ queryKey: query.queryKey, exact: true }, { cancelRefetch });
 }
 
 /** `messages.list` of a server function; `null` of what is not live. What reads elsewhere is when its `meta` says so. */

@@ -14,6 +14,11 @@ import { TRPCProvider } from "./trpc";
 
 const url = "/api/trpc";
 const transformer = superjson;
+/** Milliseconds for the answer to a query; over a connection that is dead it never comes. */
+const patience = 30_000;
+
+const withTimeout = (signal?: AbortSignal | null) =>
+  AbortSignal.any([AbortSignal.timeout(patience), ...(signal ? [signal] : [])]);
 
 /** Lets every component below call the server functions. What queries show is up to date without asking again. */
 export function ApiProvider({ children }: { children: ReactNode }) {
@@ -31,8 +36,9 @@ export function ApiProvider({ children }: { children: ReactNode }) {
             maxItems: 10,
             maxURLLength: 2_000,
             async fetch(url, init) {
-              // Mutations are POSTed.
-              if (init?.method === "POST") await ensureVisitor(queryClient);
+              // Mutations are POSTed. A query is asked again when its answer does not come.
+              if (init?.method !== "POST") return fetch(url, { ...init, signal: withTimeout(init?.signal) });
+              await ensureVisitor(queryClient);
               return fetch(url, init);
             },
           }),

@@ -99,6 +99,7 @@ export async function startServer({ name, args, env, ready }: ServerProgram): Pr
   server.stdout.resume();
   return {
     async stop() {
+      if (server.exitCode !== null || server.signalCode !== null) return;
       const exit = once(server, "exit");
       server.kill();
       await exit;

@@ -17,6 +17,9 @@ export async function startSilentProxy(at: string, target: string) {
   }).listen(Number(new URL(at).port));
   await once(server, "listening");
   return {
+    /** How many are open. */
+    connections: () => sockets.size / 2,
+
     fallSilent() {
       for (const socket of sockets) socket.unpipe().pause();
     },

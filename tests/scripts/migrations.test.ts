@@ -75,6 +75,19 @@ test("what changed in the schema becomes a migration, applied once", async () =>
   expect(rows).toEqual([{ migration_name: init }, { migration_name: pages }]);
 });
 
+test("a new table announces its changes once its migration is applied", async () => {
+  await migrate("init");
+  const path = "prisma/migrations/20261121091000_announce_changes/migration.sql";
+  await migrate("announce_changes", await readFile(path, "utf8"));
+  await apply();
+  await changeSchema("model Book", "model Shelf {\n  id Int @id\n}\n\nmodel Book");
+  await migrate("shelves");
+  await apply();
+  const { rows } = await client.query(`SELECT tgname FROM pg_trigger WHERE tgrelid = '"Shelf"'::regclass ORDER BY 1`);
+  const names = rows.map(({ tgname }) => tgname);
+  expect(names).toEqual(["announce_delete", "announce_insert", "announce_truncate", "announce_update"]);
+});
+
 test("a comment in the schema is nothing to migrate", async () => {
   await migrate("init");
   await changeSchema("model Book", "/// To read.\nmodel Book");

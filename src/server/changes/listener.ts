@@ -1,13 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { processWide } from "../process-wide";
+import { backoff } from "./backoff";
 import { listen } from "./listen";
 import { poll } from "./poll";
 
 /** Called with the table that committed changes; with `null` when some may have been missed. */
 export type Tell = (table: string | null) => void;
 
-/** Milliseconds before connecting again. */
-const pause = 500;
+/** Milliseconds after which what breaks has worked, and the count of failures starts anew. */
+const steady = 60_000;
 
 const listeners = processWide("change listeners", () => new Set<Tell>());
 const hearing = processWide("change hearing", () => ({ wanted: false, works: false }));
@@ -30,7 +31,8 @@ export function onChange(listener: Tell): () => void {
 
 /** For all listeners of the process, by whichever way works here, again whenever it breaks. */
 async function hear(): Promise<void> {
-  while (listeners.size > 0) {
+  for (let failures = 0; listeners.size > 0; failures += 1) {
+    const started = Date.now();
     try {
       if ((await listen(tell)) === "deaf") {
         console.warn(
@@ -44,7 +46,8 @@ async function hear(): Promise<void> {
       console.error("Lost the connection that hears of changes, will connect again:", reason);
     }
     hearing.works = false;
-    await sleep(pause, undefined, { ref: false });
+    if (Date.now() - started > steady) failures = 0;
+    await sleep(backoff(failures), undefined, { ref: false });
   }
   hearing.wanted = false;
 }

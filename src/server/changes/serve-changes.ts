@@ -15,6 +15,8 @@ const headers = {
   "Cache-Control": "no-cache, no-transform",
   // Or nginx would collect events before it sends them.
   "X-Accel-Buffering": "no",
+  // Not worth keeping when the stream has ended; a server that stops would wait for it.
+  Connection: "close",
 };
 
 const streams = processWide("change streams", () => ({ open: 0 }));
@@ -24,7 +26,9 @@ const streams = processWide("change streams", () => ({ open: 0 }));
  * them through a chain of five streams, which takes three times the memory, for what every tab keeps open.
  */
 export function serveChanges(request: Request): Response {
-  if (streams.open >= maxStreams) return new Response("Too many streams are open; try again later", { status: 503 });
+  // Over a connection that was open already, requests still come.
+  if (stopping.aborted) return refuse("The server is stopping; try again at once");
+  if (streams.open >= maxStreams) return refuse("Too many streams are open; try again later");
   streams.open += 1;
   const end = new AbortController();
   const stop = () => end.abort();
@@ -59,6 +63,8 @@ export function serveChanges(request: Request): Response {
   });
   return new Response(body, { headers });
 }
+
+const refuse = (reason: string) => new Response(reason, { status: 503, headers: { Connection: "close" } });
 
 const encoder = new TextEncoder();
 

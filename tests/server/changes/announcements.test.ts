@@ -1,9 +1,13 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { http } from "~/functions";
+import * as messages from "~/functions/messages";
 import { mutation } from "~/server/builders";
 import { createSystemCaller } from "~/server/caller";
 import { onChange } from "~/server/changes/listener";
 import { runMutation } from "~/server/context";
 import { pool, prisma } from "~/server/database";
+import { serveHttp } from "~/server/http/serve-http";
+import { runDueJobs } from "~/server/scheduler/runner";
 import { uploadFile } from "../../caller";
 
 const run = runMutation(createSystemCaller());
@@ -69,6 +73,17 @@ describe("a change is announced", () => {
 
   test("of an upload", async () => {
     expect(await announced(() => uploadFile("bytes"))).toEqual(["_storage"]);
+  });
+
+  test("of an HTTP action", async () => {
+    const body = JSON.stringify({ author: "a", body: "b" });
+    const post = () => serveHttp(http)(new Request("http://localhost/http/postMessage", { method: "POST", body }));
+    expect(new Set(await announced(post))).toEqual(new Set(["messages"]));
+  });
+
+  test("of a scheduled function", async () => {
+    await run(mutation({ handler: (ctx) => ctx.scheduler.runAfter(0, messages.sendOne, text) }));
+    expect(await announced(() => runDueJobs(1_000))).toContain("messages");
   });
 
   test("of SQL that bypasses Prisma", async () => {
