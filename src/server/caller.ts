@@ -1,8 +1,8 @@
-import { randomUUID } from "node:crypto";
 import { type Credentials, identify, type UserIdentity } from "./auth/identity";
 import type { NoteReads } from "./db";
 import { publicOrigin } from "./origin";
 import { limitRate, type RateLimitName } from "./rate-limit";
+import { currentRequestId } from "./request-id";
 
 /** Who calls a function, and through what: made once per request. */
 export interface Caller {
@@ -40,7 +40,7 @@ export function createCaller(request: Credentials): Caller {
     return identity;
   };
   return {
-    requestId: randomUUID(),
+    requestId: currentRequestId(),
     origin: publicOrigin(request.headers),
     depth: 0,
     reads: new Map(),

@@ -39,7 +39,7 @@ export const env = createEnv({
     STORAGE_DISK_PATH: z.string().min(1).default(".data/storage"),
     /** Who may keep files that were served: the browser, or with `public` also a CDN in front. */
     STORAGE_CACHE: z.enum(["private", "public"], { error: 'put "private" or "public" there' }).default("private"),
-    /** Proxies in front that may name the client's address. */
+    /** Proxies in front that may name the client's address, and the request's id. */
     TRUST_PROXY: z.coerce.number().int().nonnegative().default(0),
     /** Upload URLs, sign-ins and calls of open HTTP actions a minute, of one identity or address. */
     RATE_LIMIT_UPLOADS: z.coerce.number().int().positive().default(600),

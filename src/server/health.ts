@@ -1,4 +1,5 @@
 import { prisma } from "./database";
+import { withRequestId } from "./request-id";
 import { blobs } from "./storage/driver";
 
 /** Milliseconds in which each part has to answer. */
@@ -10,13 +11,13 @@ const parts = {
 };
 
 /** `GET /api/health`: 200 when database and blob store answer, 503 naming what does not (SPEC §9). */
-export async function serveHealth(): Promise<Response> {
+export const serveHealth = withRequestId(async () => {
   const states = await Promise.all(
     Object.entries(parts).map(async ([name, check]) => [name, await stateOf(name, check)]),
   );
   const status = states.every(([, state]) => state === "ok") ? 200 : 503;
   return Response.json(Object.fromEntries(states), { status, headers: { "Cache-Control": "no-store" } });
-}
+});
 
 /** Anyone may ask, so that why it fails is only logged. */
 async function stateOf(name: string, check: () => Promise<void>): Promise<"ok" | "unavailable"> {

@@ -2,10 +2,12 @@ import type { AnyTRPCRouter } from "@trpc/server";
 import { fetchRequestHandler } from "@trpc/server/adapters/fetch";
 import { refuseForeign } from "./auth/identity";
 import { createCaller } from "./caller";
+import { reportFailure } from "./calls/report-failure";
 import { formatReads, readsHeader } from "./changes/reads";
 import { serveChanges } from "./changes/serve-changes";
 import { limitBody } from "./http/limit-body";
 import { RateLimited } from "./rate-limit";
+import { withRequestId } from "./request-id";
 
 /** Bytes of one request: arguments are JSON, files go to upload URLs. */
 const maxBody = 1024 * 1024;
@@ -13,7 +15,7 @@ const changesPath = "/api/trpc/_kit.changes";
 
 /** Serves the functions of `router` at `/api/trpc`. */
 export function serveRouter(router: AnyTRPCRouter) {
-  return async (request: Request): Promise<Response> => {
+  return withRequestId(async (request) => {
     if (request.method === "GET" && new URL(request.url).pathname === changesPath) return serveChanges(request);
     const caller = createCaller(request);
     return fetchRequestHandler({
@@ -37,11 +39,10 @@ export function serveRouter(router: AnyTRPCRouter) {
         };
       },
       onError({ error, path }) {
-        if (error.code === "INTERNAL_SERVER_ERROR")
-          console.error(`Request ${caller.requestId} to ${path} failed:`, error);
+        if (error.code === "INTERNAL_SERVER_ERROR") reportFailure(caller.requestId, path, error.cause ?? error);
       },
     });
-  };
+  });
 }
 
 /** `curl -X POST` of a mutation without arguments sends no body; tRPC wants one, and its type. */

@@ -6,7 +6,7 @@ import { serveHealth } from "~/server/health";
 const folder = process.env.STORAGE_DISK_PATH ?? "";
 
 const answer = async () => {
-  const response = await serveHealth();
+  const response = await serveHealth(new Request("http://app.test/api/health"));
   return [response.status, await response.json()];
 };
 

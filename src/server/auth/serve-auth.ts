@@ -1,8 +1,9 @@
 import { limitRate, RateLimited } from "../rate-limit";
+import { withRequestId } from "../request-id";
 import { auth } from "./better-auth";
 
 /** Signing in and out, and tokens, at `/api/auth` (Better Auth's own endpoints). */
-export async function serveAuth(request: Request): Promise<Response> {
+export const serveAuth = withRequestId(async (request) => {
   if (request.method === "POST" && /\/sign-(in|up)\b/.test(new URL(request.url).pathname)) {
     try {
       await limitRate("signIn", { identity: null, headers: request.headers });
@@ -13,4 +14,4 @@ export async function serveAuth(request: Request): Promise<Response> {
     }
   }
   return auth().handler(request);
-}
+});

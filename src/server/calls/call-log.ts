@@ -4,7 +4,7 @@ import { pool } from "../database";
 import { env } from "../env";
 import { processWide } from "../process-wide";
 import { stopping } from "../stopping";
-import type { Line } from "./scope";
+import { type Line, scope } from "./scope";
 
 /** A row of `_calls`. */
 export interface CallRow {
@@ -61,7 +61,8 @@ export function flush(): Promise<void> {
 stopping.addEventListener("abort", () => void flush());
 
 function schedule(delay: number): void {
-  log.timer ??= setTimeout(flush, delay).unref();
+  // Outside of the call, which has no part in what is printed then.
+  log.timer ??= scope.exit(() => setTimeout(flush, delay).unref());
 }
 
 /** On a host that stops the process with the answer. */

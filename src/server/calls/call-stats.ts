@@ -19,7 +19,7 @@ interface Options {
   /** Milliseconds since the epoch. */
   from: number;
   to: number;
-  /** Spans to divide that into. Minutes are counted: a shorter span than that has all calls of a minute, or none. */
+  /** Spans to divide that into. What is counted are minutes, and hours of what is older than a day: none is shorter. */
   buckets: number;
 }
 
@@ -28,7 +28,7 @@ export async function callStats({ function: name = "", from, to, buckets }: Opti
   const width = (to - from) / buckets;
   const { rows } = await pool.query<Omit<CallStats, "time"> & { span: number }>(
     `WITH counts AS (
-       SELECT floor((extract(epoch FROM "minute") * 1000 - $2::float8) / $3::float8)::int AS "span", "duration",
+       SELECT floor((date_part('epoch', "minute") * 1000 - $2::float8) / $3::float8)::int AS "span", "duration",
          sum("calls") AS "calls", sum("errors") AS "errors"
        FROM "_call_counts"
        WHERE "function" = $1 AND "minute" >= to_timestamp($2::float8 / 1000) AND "minute" < to_timestamp($4::float8 / 1000)

@@ -4,7 +4,7 @@ import { idAt } from "./id-at";
 
 const batch = 10_000;
 
-/** Forgets calls that are too old or too many for the log, some at a time. Returns how many. */
+/** Forgets calls that are too old or too many for the log, some at a time, and thins out the counts. Returns how many. */
 export async function pruneCalls(): Promise<number> {
   const oldest = Date.now() - env.CALL_LOG_DAYS * 86_400_000;
   // The newest of those that are too many, if there are so many.
@@ -22,8 +22,21 @@ export async function pruneCalls(): Promise<number> {
        SELECT "function", "minute", "duration" FROM "_call_counts" WHERE "minute" < $1 LIMIT ${batch})`,
     [new Date(oldest)],
   );
+  await pool.query(foldHours);
   return pruned;
 }
+
+/** Counts by the hour what is older than a day: the hour's first minute takes the others in. */
+const foldHours = `
+  WITH folded AS (
+    DELETE FROM "_call_counts"
+    WHERE "minute" < date_trunc('hour', now() - interval '1 day') AND "minute" <> date_trunc('hour', "minute")
+    RETURNING *
+  )
+  INSERT INTO "_call_counts" AS count
+  SELECT "function", date_trunc('hour', "minute"), "duration", sum("calls"), sum("errors") FROM folded GROUP BY 1, 2, 3
+  ON CONFLICT ("function", "minute", "duration")
+  DO UPDATE SET "calls" = count."calls" + excluded."calls", "errors" = count."errors" + excluded."errors"`;
 
 async function deleteBatches(sql: string, bounds: unknown[]): Promise<number> {
   for (let deleted = 0; ; ) {

@@ -38,7 +38,7 @@ export interface CallFilter {
 }
 
 /** Calls that one page looks at for those that match, so that a page costs the same however rare they are. */
-const maxExamined = 20_000;
+const maxExamined = 5_000;
 
 /**
  * A page of calls, the newest first, and what the next page is `before`: `null` after the last. A page with few calls, or

@@ -3,9 +3,10 @@ import { TRPCError } from "@trpc/server";
 import { getHTTPStatusCodeFromError } from "@trpc/server/http";
 import { identityOf } from "../auth/identity";
 import type { Caller } from "../caller";
-import { actionCtx, runAction, runMutation, runQuery } from "../context";
+import { runAction, runMutation, runQuery } from "../context";
 import { prisma } from "../database";
 import type { HttpRouter } from "../http/http-router";
+import { answerRoute } from "../http/serve-http";
 import { functionNamed } from "../registry";
 import { type AnyFunction, definition, type ServerFunction } from "../server-function";
 
@@ -54,7 +55,7 @@ export async function runHttpAction(admin: Caller, http: HttpRouter, given: Http
   const headers = new Headers(contentType ? { "Content-Type": contentType } : {});
   const request = new Request(url, { method, headers, body: method === "GET" || !body ? null : body });
   return timed(caller, async () => {
-    const response = await found.route.handler.answer(actionCtx(caller), request);
+    const response = await answerRoute(found.route, request, caller);
     const headers = Object.fromEntries(response.headers);
     return { status: response.status, headers, body: await startOf(response) };
   });

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { withRequestId } from "../request-id";
 import { nodeRequestBody } from "./node-request-body";
 import { sendBody } from "./node-response-body";
 
@@ -10,11 +11,12 @@ const lingering = 30_000;
  * since App Router handlers cannot send `Content-Length` (docs/decisions/003).
  */
 export function toNodeHandler(handle: (request: Request) => Promise<Response>) {
+  const handled = withRequestId(handle);
   return async (req: IncomingMessage, res: ServerResponse): Promise<void> => {
     // Uploads last as long as bytes come; the handler has its own limit for when none do.
     const server = (req.socket as { server?: { requestTimeout: number } }).server;
     if (server) server.requestTimeout = 0;
-    const response = await handle(toRequest(req));
+    const response = await handled(toRequest(req));
     const rest = req.readableEnded ? undefined : discardRest(req);
     // A connection that closes with its answer would be reset by what the client still sends, and the answer lost.
     if (!res.shouldKeepAlive && response.status !== 408) await rest;

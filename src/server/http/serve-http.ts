@@ -2,8 +2,10 @@ import { TRPCError } from "@trpc/server";
 import { getHTTPStatusCodeFromError } from "@trpc/server/http";
 import { type Caller, createCaller } from "../caller";
 import { observe } from "../calls/observe";
+import { reportFailure } from "../calls/report-failure";
 import { actionCtx } from "../context";
 import { RateLimited } from "../rate-limit";
+import { withRequestId } from "../request-id";
 import { passivePolicy } from "../storage/serve/file-headers";
 import { UploadError } from "../storage/upload/upload-error";
 import type { HttpRouter, Lookup, Route } from "./http-router";
@@ -13,7 +15,7 @@ const defaultLimit = 20 * 1024 * 1024;
 
 /** Serves an app's HTTP actions below `mount` (SPEC §5). */
 export function serveHttp(router: HttpRouter, mount = "/http") {
-  return async (request: Request): Promise<Response> => {
+  return withRequestId(async (request) => {
     const url = new URL(request.url);
     const path = url.pathname.slice(mount.length) || "/";
     const found = router.lookup(path, request.method);
@@ -28,7 +30,7 @@ export function serveHttp(router: HttpRouter, mount = "/http") {
     if (request.method !== "HEAD") return answer;
     await answer.body?.cancel();
     return new Response(null, answer);
-  };
+  });
 }
 
 async function runRoute(route: Route, request: Request, caller: Caller): Promise<Response> {
@@ -38,25 +40,29 @@ async function runRoute(route: Route, request: Request, caller: Caller): Promise
       const message = `The request's body is larger than ${maxRequestSize} bytes; files of any size go to upload URLs`;
       throw new TRPCError({ code: "PAYLOAD_TOO_LARGE", message });
     }
-    const response = await observe(
-      { requestId: caller.requestId, name: nameOf(route), kind: "httpAction" },
-      () => route.handler.answer(actionCtx(caller), limitBody(request, maxRequestSize)),
-      ({ status }) => (status < 400 ? "ok" : `HTTP ${status}`),
-    );
+    const response = await answerRoute(route, limitBody(request, maxRequestSize), caller);
     return limitResponse(response, route.maxResponseSize ?? defaultLimit);
   } catch (error) {
-    return errorAnswer(error, caller.requestId);
+    return errorAnswer(error, route, caller.requestId);
   }
 }
 
+/** Runs a route's action, for whoever calls, and has it in the log of calls. Throws what it throws. */
+export const answerRoute = (route: Route, request: Request, caller: Caller): Promise<Response> =>
+  observe(
+    { requestId: caller.requestId, name: nameOf(route), kind: "httpAction" },
+    () => route.handler.answer(actionCtx(caller), request),
+    ({ status }) => (status < 400 ? "ok" : `HTTP ${status}`),
+  );
+
 /** Expected errors (`TRPCError`) have their status and message; of others the caller learns only where to look. */
-function errorAnswer(error: unknown, requestId: string): Response {
+function errorAnswer(error: unknown, route: Route, requestId: string): Response {
   // Of a digest that cannot be parsed, say: an action that stores what it is sent says the same as the upload endpoint.
   if (error instanceof UploadError && error.status < 500) {
     return Response.json({ code: error.code, message: error.message, requestId }, { status: error.status });
   }
   const expected = error instanceof TRPCError && error.code !== "INTERNAL_SERVER_ERROR" ? error : null;
-  if (!expected) console.error(`Request ${requestId} failed:`, error);
+  if (!expected) reportFailure(requestId, nameOf(route), error);
   const detail = process.env.NODE_ENV === "production" ? "" : `: ${error}`;
   const code = expected?.code ?? "INTERNAL_SERVER_ERROR";
   const message = expected?.message ?? `The server failed; quote request ${requestId} to its operator${detail}`;

@@ -1,6 +1,7 @@
 import superjson, { type SuperJSONResult } from "superjson";
 import { type Caller, createSystemCaller } from "../caller";
 import { observe } from "../calls/observe";
+import { reportFailure } from "../calls/report-failure";
 import { isConflict, retryOnConflict } from "../conflict";
 import { actionCtx, mutationCtx } from "../context";
 import { prisma } from "../database";
@@ -122,7 +123,7 @@ function extendLease(job: Job): void {
 }
 
 async function fail(job: Job, error: unknown): Promise<void> {
-  console.error(`Scheduled function ${job.name} (job ${job.id}) failed:`, error);
+  reportFailure(job.id, job.name, error);
   await prisma.$executeRaw`
     UPDATE "_scheduled_functions" SET "state" = 'failed', "completedTime" = now(), "error" = ${String(error)}
     WHERE "_id" = ${job.id}::uuid AND "state" IN ('pending', 'inProgress')`;

@@ -1,6 +1,7 @@
 import { createHash, randomUUID, timingSafeEqual } from "node:crypto";
 import { env } from "../env";
 import { processWide } from "../process-wide";
+import { withRequestId } from "../request-id";
 import { type CronJobs, setCrons } from "./crons";
 import { runDueJobs } from "./runner";
 
@@ -9,7 +10,7 @@ const budget = 45_000;
 
 /** `GET /api/cron` with `Authorization: Bearer $CRON_SECRET`: runs what is due, and answers how many jobs that were. */
 export function serveCron(crons: CronJobs) {
-  return async (request: Request): Promise<Response> => {
+  return withRequestId(async (request) => {
     if (!isAuthorized(request.headers.get("authorization"))) {
       return Response.json(
         { code: "UNAUTHORIZED", message: "Send the CRON_SECRET as a Bearer token" },
@@ -18,7 +19,7 @@ export function serveCron(crons: CronJobs) {
     }
     setCrons(crons);
     return Response.json({ ran: await runDueJobs(budget) });
-  };
+  });
 }
 
 /** In development the route runs the jobs: it is reloaded when a function changes, what runs from the start is not. */

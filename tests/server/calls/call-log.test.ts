@@ -165,6 +165,24 @@ describe("pruning", () => {
   });
 });
 
+describe("counts older than a day", () => {
+  test("are counted by the hour", async () => {
+    const old = hour - 48 * 60 * minute;
+    await pool.query(
+      `INSERT INTO "_call_counts" SELECT 'f', to_timestamp($1 / 1000.0) + make_interval(mins => n), 4, n, 1 FROM generate_series(0, 119) AS n
+       UNION ALL SELECT 'f', to_timestamp($2 / 1000.0) + make_interval(mins => n), 4, n, 1 FROM generate_series(0, 59) AS n`,
+      [old, hour],
+    );
+    const total = () => callStats({ function: "f", from: old, to: old + 120 * minute, buckets: 2 });
+    const before = await total();
+    await pruneCalls();
+    expect(await total()).toEqual(before);
+    await pruneCalls();
+    expect(await total()).toEqual(before);
+    expect((await pool.query('SELECT FROM "_call_counts"')).rowCount).toBe(2 + 60);
+  });
+});
+
 describe("listCalls", () => {
   const rows: Row[] = [
     { at: hour, function: "a" },
@@ -219,7 +237,7 @@ describe("listCalls", () => {
   test("looks at so many calls a page, and says where to go on", async () => {
     await pool.query(
       `INSERT INTO "_calls" SELECT uuid, now(), 'r', 'f', 'query', 0, 'ok', 1, '[{"text":"noise"}]'
-       FROM (SELECT ('ffffffff-ffff-7fff-8000-' || lpad(to_hex(n), 12, '0'))::uuid AS uuid FROM generate_series(1, 20000) AS n) AS ids`,
+       FROM (SELECT ('ffffffff-ffff-7fff-8000-' || lpad(to_hex(n), 12, '0'))::uuid AS uuid FROM generate_series(1, 5000) AS n) AS ids`,
     );
     const { calls, nextCursor } = await listCalls({ text: "hello", limit: 1 });
     expect(calls).toEqual([]);

@@ -131,7 +131,7 @@ describe("action", () => {
     expect([response.status, body.code]).toEqual([500, "INTERNAL_SERVER_ERROR"]);
     expect(JSON.stringify(body)).not.toContain("SELECT");
     expect(log).toHaveBeenCalledWith(
-      `Request ${body.requestId} failed:`,
+      `Request ${body.requestId} to GET /a failed:`,
       expect.objectContaining({ message: "SELECT secret" }),
     );
     log.mockRestore();
@@ -235,6 +235,7 @@ describe("cors", () => {
       "access-control-expose-headers": "ETag",
       "access-control-max-age": "60",
       vary: "Origin",
+      "x-request-id": expect.any(String),
     });
   });
 
@@ -253,7 +254,10 @@ describe("cors", () => {
   test("preflight of a refused origin, without CORS headers, explained in the log", async () => {
     const warn = vi.spyOn(console, "warn").mockImplementation(() => undefined);
     const response = await ask(open(), "OPTIONS", "/a", { headers: { ...preflight, origin: "https://x.test" } });
-    expect([response.status, Object.fromEntries(response.headers)]).toEqual([204, { vary: "Origin" }]);
+    expect([response.status, Object.fromEntries(response.headers)]).toEqual([
+      204,
+      { vary: "Origin", "x-request-id": expect.any(String) },
+    ]);
     expect(warn).toHaveBeenCalledWith(expect.stringMatching(/"https:\/\/x\.test" may not call POST \/a/));
     warn.mockRestore();
   });
