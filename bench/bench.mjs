@@ -27,15 +27,19 @@ export async function openBench() {
 
   const load = owned(startLoad());
   const postgres = once(async () => owned(await startTestPostgres({})));
-  const baseline = once(async () => owned(await startBaseline(shared)));
+  const newBaseline = async () => owned(await startBaseline(shared));
+  const baseline = once(newBaseline);
   const rawNode = once(async () => owned(await startRawNode(shared)));
   const nginx = once(async () => owned(await startNginx(shared, join(folder, "nginx"))));
-  const app = once(newApp);
+  const app = once(() => newApp());
 
   let apps = 0;
-  /** @returns {Promise<App>} an app with a database and a blob store of its own */
-  async function newApp() {
-    const { url: databaseUrl } = await createDatabase((await postgres()).url);
+  /**
+   * @param {string} [beside] the database of another app, to be one more process of it
+   * @returns {Promise<App>} an app with a blob store of its own, and a database
+   */
+  async function newApp(beside) {
+    const databaseUrl = beside ?? (await createDatabase((await postgres()).url)).url;
     return { ...owned(await startApp(databaseUrl, join(folder, `storage-${++apps}`))), databaseUrl };
   }
 
@@ -64,7 +68,7 @@ export async function openBench() {
     for (const stop of stops.reverse()) await stop();
   }
 
-  return { load, app, newApp, baseline, rawNode, nginx, storeFile, clear, close };
+  return { load, app, newApp, baseline, newBaseline, rawNode, nginx, storeFile, clear, close };
 }
 
 /** @type {<T>(make: () => Promise<T>) => () => Promise<T>} */

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { Agent, request } from "node:http";
 import { connect } from "node:net";
+import { announce, closeStreams, openStreams } from "./streams.mjs";
 
 // The load generator, a process of its own: what it costs is not the server's. Large transfers use bare sockets and one
 // buffer, since a client that is slower than the server would measure itself.
@@ -128,7 +129,7 @@ function ask(agent, port, { method = "GET", path, headers, body }) {
 }
 
 /** @type {Record<string, (options: any) => Promise<unknown>>} */
-const commands = { transfer, repeat, uploadFlow };
+const commands = { transfer, repeat, uploadFlow, openStreams, closeStreams, announce };
 
 process.on("message", async (/** @type {{ id: number, name: string, options: object }} */ { id, name, options }) => {
   try {

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 /** @typedef {{ seconds: number, status: number, received: number, text: string }} Transfer */
 
 /**
- * Starts the load generator. Its methods are the functions of load-process.mjs, which says what they do.
+ * Starts the load generator. Its methods are the functions of load-process.mjs and streams.mjs, which say what they do.
  */
 export function startLoad() {
   const child = fork(fileURLToPath(new URL("load-process.mjs", import.meta.url)), { serialization: "advanced" });
@@ -44,6 +44,12 @@ export function startLoad() {
     repeat: command("repeat"),
     /** @type {(options: { port: number, concurrency: number, count: number, size: number }) => Promise<number>} */
     uploadFlow: command("uploadFlow"),
+    /** @type {typeof import("./streams.mjs").openStreams} */
+    openStreams: command("openStreams"),
+    /** @type {typeof import("./streams.mjs").closeStreams} */
+    closeStreams: command("closeStreams"),
+    /** @type {typeof import("./streams.mjs").announce} */
+    announce: command("announce"),
     stop: () => void child.disconnect(),
   };
 }

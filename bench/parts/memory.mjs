@@ -1,5 +1,6 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { filePath, uploadFile } from "../app.mjs";
+import { memoryOf, usageIsKnown } from "../usage.mjs";
 
 const MiB = 2 ** 20;
 
@@ -9,7 +10,7 @@ const MiB = 2 ** 20;
  * @param {import("../bench.mjs").Bench} bench
  */
 export async function memory({ load, newApp }) {
-  if (process.platform !== "linux") {
+  if (!usageIsKnown) {
     console.log("Peak memory is read from /proc, which only Linux has: left out.");
     return [];
   }
@@ -40,10 +41,4 @@ export async function memory({ load, newApp }) {
     }),
   ];
   return [{ title: "Peak memory of the server, over that after ten uploads", unit: "MiB", rows }];
-}
-
-/** @param {number} pid @param {"VmRSS" | "VmHWM"} field @returns {Promise<number>} MiB */
-async function memoryOf(pid, field) {
-  const status = await readFile(`/proc/${pid}/status`, "utf8");
-  return Number(new RegExp(`^${field}:\\s*(\\d+) kB`, "m").exec(status)?.[1]) / 1024;
 }
