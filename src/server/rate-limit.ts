@@ -6,6 +6,8 @@ import { env } from "./env";
 /** Calls per minute of one identity or address. */
 const perMinute = {
   uploads: () => env.RATE_LIMIT_UPLOADS,
+  /** Each begins one at the store; one URL can begin many. */
+  directUploads: () => env.RATE_LIMIT_UPLOADS,
   signIn: () => env.RATE_LIMIT_SIGN_IN,
   http: () => env.RATE_LIMIT_HTTP,
 };

@@ -1,6 +1,7 @@
 import { v7 } from "uuid";
 import { z } from "zod";
 import { prisma } from "../../database";
+import { limitRate } from "../../rate-limit";
 import { isMediaType } from "../content-type";
 import { blobs } from "../driver";
 import { listUpload, uploadHours } from "../ledger";
@@ -36,6 +37,7 @@ export const startDirect = uploadEndpoint(async (request) => {
   const remaining = await remainingQuota(permit.owner);
   if (file.size > remaining) throw UploadError.tooLarge(remaining);
   if (!blobs.direct || file.size === 0) return { direct: null };
+  await limitRate("directUploads", { identity: permit.owner ?? null, headers: request.headers });
 
   // A key of this kind says when it was made, and so how long its URLs write: see writableUntil.
   const blobKey = v7();

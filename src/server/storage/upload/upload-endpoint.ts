@@ -1,3 +1,4 @@
+import { RateLimited } from "../../rate-limit";
 import { UploadError } from "./upload-error";
 
 /** The token is the authority: any site may upload with it, none with the user's cookies. */
@@ -24,14 +25,19 @@ export function uploadEndpoint(handle: (request: Request) => Promise<object>) {
     } catch (error) {
       const { code, message, details, status } = toUploadError(error);
       if (status >= 500) console.error("Upload failed:", error);
-      // A client that is stuck may not be at the start of a request when it goes on.
-      return answer({ code, message, ...details }, status, status === 408 ? { Connection: "close" } : {});
+      const headers = {
+        // A client that is stuck may not be at the start of a request when it goes on.
+        ...(status === 408 && { Connection: "close" }),
+        ...(error instanceof RateLimited && { "Retry-After": String(error.retryAfter) }),
+      };
+      return answer({ code, message, ...details }, status, headers);
     }
   };
 }
 
 function toUploadError(error: unknown): UploadError {
   if (error instanceof UploadError) return error;
+  if (error instanceof RateLimited) return new UploadError("TooManyRequests", error.message);
   return new UploadError("InternalServerError", "The upload failed on the server; try again");
 }
 

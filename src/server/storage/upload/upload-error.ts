@@ -12,6 +12,7 @@ const statuses = {
   ContentTypeNotAllowed: 415,
   IncompleteBody: 400,
   RequestTimeout: 408,
+  TooManyRequests: 429,
   StorageFull: 507,
   StorageUnavailable: 503,
   InternalServerError: 500,

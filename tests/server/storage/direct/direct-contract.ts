@@ -76,6 +76,22 @@ export function describeDirect(name: string, open: () => Promise<Store>): void {
     const sha256 = (bytes: Buffer) => createHash("sha256").update(bytes).digest("hex");
     const nothing = { blobs: 0, uploads: 0 };
 
+    test("too many begun in a minute, 429 with when to try again, and nothing is begun", async () => {
+      const url = await kit.storage.generateUploadUrl();
+      const file = { size: 100_000_000, contentType: "video/mp4" };
+      // Where no address is known all callers count as one, which may do a hundred times as much.
+      const limit = vi.spyOn(kit.env, "RATE_LIMIT_UPLOADS", "get").mockReturnValue(0.01);
+      await start(url, file);
+      const begun = store.count();
+      const response = await kit.startDirect(
+        new Request(url.replace("?", "/direct?"), { method: "POST", body: JSON.stringify(file) }),
+      );
+      limit.mockRestore();
+      expect([response.status, Number(response.headers.get("retry-after"))]).toEqual([429, expect.any(Number)]);
+      expect((await response.json()).code).toBe("TooManyRequests");
+      expect(store.count()).toEqual(begun);
+    });
+
     test.each([
       ["one byte", 1, {}, 1],
       ["less than a part", 3 * mebibyte, {}, 1],
