@@ -35,12 +35,14 @@ export async function openBench() {
 
   let apps = 0;
   /**
-   * @param {string} [beside] the database of another app, to be one more process of it
+   * @param {object} [options]
+   * @param {string} [options.beside] the database of another app, to be one more process of it
+   * @param {Record<string, string>} [options.settings] further variables of its environment
    * @returns {Promise<App>} an app with a blob store of its own, and a database
    */
-  async function newApp(beside) {
+  async function newApp({ beside, settings } = {}) {
     const databaseUrl = beside ?? (await createDatabase((await postgres()).url)).url;
-    return { ...owned(await startApp(databaseUrl, join(folder, `storage-${++apps}`))), databaseUrl };
+    return { ...owned(await startApp(databaseUrl, join(folder, `storage-${++apps}`), settings)), databaseUrl };
   }
 
   /** Removes what was uploaded, everywhere: the next upload finds the same free memory and disk whoever takes it. */

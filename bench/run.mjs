@@ -4,6 +4,7 @@ import { parseArgs } from "node:util";
 import { openBench } from "./bench.mjs";
 import { download, ranges, upload } from "./parts/large.mjs";
 import { live } from "./parts/live.mjs";
+import { logging } from "./parts/logging.mjs";
 import { memory } from "./parts/memory.mjs";
 import { rows } from "./parts/rows.mjs";
 import { scheduler } from "./parts/scheduler.mjs";
@@ -16,7 +17,7 @@ import { build } from "./servers.mjs";
 // Measures the app, started as `npm start` starts it, against bare handlers and nginx in turns; prints the figures and
 // writes bench/results.json. Takes about 4 GiB of disk while it runs.
 
-const parts = { download, ranges, upload, gets, uploads, rows, memory, scheduler, live };
+const parts = { download, ranges, upload, gets, uploads, rows, memory, scheduler, live, logging };
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { "no-build": { type: "boolean" } } });
 const unknown = positionals.filter((name) => !(name in parts));

@@ -28,8 +28,9 @@ export async function build() {
  *
  * @param {string} databaseUrl
  * @param {string} folder where it stores files
+ * @param {Record<string, string>} [settings] further variables of its environment
  */
-export async function startApp(databaseUrl, folder) {
+export async function startApp(databaseUrl, folder, settings) {
   const port = await freePort();
   return ready(
     port,
@@ -38,6 +39,7 @@ export async function startApp(databaseUrl, folder) {
       APP_SECRET: "a secret of the bench that is long enough",
       APP_ORIGIN: `http://127.0.0.1:${port}`,
       STORAGE_DISK_PATH: folder,
+      ...settings,
     }),
   );
 }

@@ -24,7 +24,7 @@ export async function live(bench) {
 /** @param {import("../bench.mjs").Bench} bench */
 async function arrivals({ load, newApp }) {
   const one = await newApp();
-  const other = await newApp(one.databaseUrl);
+  const other = await newApp({ beside: one.databaseUrl });
   await load.openStreams({ port: other.port, path: changesPath, count: 1 });
   await load.announce({ port: one.port, count: 5 });
   const delays = (await load.announce({ port: one.port, count: changes })).toSorted((a, b) => a - b);
