@@ -1,6 +1,7 @@
 /** Starts what the process does beside serving. Whatever keeps it from starting ends the process. */
 export async function register(): Promise<void> {
   try {
+    if (process.env.OTEL_EXPORTER_OTLP_ENDPOINT) (await import("~/server/tracing/start-tracing")).startTracing();
     // The scheduler runs functions by their names.
     const { crons } = await import("~/functions");
     const { start } = await import("~/server/start");

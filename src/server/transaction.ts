@@ -1,4 +1,5 @@
 import { type Client, prisma } from "./database";
+import { traced } from "./tracing/traced";
 
 /** Milliseconds to wait for a connection, and for a transaction to end before it is rolled back. */
 const limits = { maxWait: 10_000, timeout: 30_000 };
@@ -29,7 +30,7 @@ export async function transaction<R>(body: (transaction: Transaction) => Promise
   const begin: Begin = (run) =>
     prisma.$transaction((client) => run(client as Client), { ...limits, isolationLevel: "Serializable" });
   const tasks = new Set<() => void>();
-  const result = await scope(begin, body, (task) => tasks.add(task));
+  const result = await traced("transaction", {}, () => scope(begin, body, (task) => tasks.add(task)));
   for (const task of tasks) task();
   return result;
 }

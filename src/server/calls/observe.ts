@@ -2,6 +2,7 @@ import { TRPCError } from "@trpc/server";
 import { v7 } from "uuid";
 import type { Kind } from "../server-function";
 import { UploadError } from "../storage/upload/upload-error";
+import { traced } from "../tracing/traced";
 import { record } from "./call-log";
 import { collectLines, storable } from "./collect-lines";
 import { describeError } from "./describe-error";
@@ -47,7 +48,9 @@ export async function observe<R>(
     });
   };
   try {
-    const result = await scope.run({ requestId, call: { function: name, depth, print } }, run);
+    const result = await scope.run({ requestId, call: { function: name, depth, print } }, () =>
+      traced(`${kind} ${name}`, { "request.id": requestId }, run),
+    );
     finish(outcomeOf(result), null);
     return result;
   } catch (error) {

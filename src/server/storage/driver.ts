@@ -4,10 +4,11 @@ import { diskDriver } from "./drivers/disk";
 import type { BlobDriver } from "./drivers/driver";
 import { readDriverEnv } from "./drivers/driver-env";
 import { s3Driver } from "./drivers/s3";
+import { tracedDriver } from "./drivers/traced-driver";
 import { vercelBlobDriver } from "./drivers/vercel-blob";
 
 /** The blob store that the environment names. */
-export const blobs = processWide("blobs", openStore);
+export const blobs = processWide("blobs", () => tracedDriver(openStore()));
 
 function openStore(): BlobDriver {
   // The build only loads the modules; settings are those of the start.
