@@ -2,12 +2,16 @@ import type { Query, QueryClient } from "@tanstack/react-query";
 import type { TRPCClient } from "@trpc/client";
 import type { AppRouter } from "~/functions";
 import { hasRead } from "./reads";
+import { refresh } from "./refresh";
+import { type Leave, takePlace } from "./stream-place";
 
 /** Milliseconds before a stream that is down is worth a word. */
 const patience = 1_000;
 /** Milliseconds that an attempt to open it may take, and that pass before the next: doubled each time, up to the last. */
 const attempt = { first: 2_000, last: 30_000 };
 const pause = { first: 500, last: 5_000 };
+/** Milliseconds between two looks at everything, by a tab that is not to have a stream. */
+const look = 5_000;
 /** Milliseconds between two looks at the clock, and by how much it jumps when the machine has slept. */
 const tick = 1_000;
 const sleep = 3_000;
@@ -20,6 +24,10 @@ export function createLiveQueries(queryClient: QueryClient, client: TRPCClient<A
   /** How far the stream has told what changed. */
   let position: string | null = null;
   let stream: { unsubscribe(): void } | null = null;
+  /** While this tab has a place. */
+  let leave: Leave | null = null;
+  /** Counts openings and closings: one that waited for a place may have been overtaken. */
+  let turn = 0;
   let isDown = false;
   /** Whether the connection may have broken since the stream was up. */
   let wasLost = false;
@@ -29,9 +37,18 @@ export function createLiveQueries(queryClient: QueryClient, client: TRPCClient<A
   let complaint: ReturnType<typeof setTimeout> | undefined;
   const subscribers = new Set<() => void>();
 
-  function open() {
+  async function open() {
     close();
-    if (document.visibilityState === "hidden") return;
+    if (document.visibilityState === "hidden") return giveWay();
+    const thisTurn = turn;
+    const place = leave ?? (await takePlace());
+    if (thisTurn !== turn) return place?.();
+    leave = place;
+    if (!leave) {
+      refresh(queryClient, () => true);
+      timer = setTimeout(open, look);
+      return;
+    }
     stream = client._kit.changes.subscribe(position === null ? {} : { lastEventId: position }, {
       onData({ id, data: tables }) {
         position = id;
@@ -50,9 +67,16 @@ export function createLiveQueries(queryClient: QueryClient, client: TRPCClient<A
   }
 
   function close() {
+    turn += 1;
     clearTimeout(timer);
     stream?.unsubscribe();
     stream = null;
+  }
+
+  /** To another tab, which may be seen. */
+  function giveWay() {
+    leave?.();
+    leave = null;
   }
 
   function up() {
@@ -82,7 +106,7 @@ export function createLiveQueries(queryClient: QueryClient, client: TRPCClient<A
   /** After a sleep, in which the connection may have died without either end knowing. */
   function wake() {
     wasLost = true;
-    open();
+    void open();
   }
 
   function say(next: boolean) {
@@ -119,7 +143,7 @@ export function createLiveQueries(queryClient: QueryClient, client: TRPCClient<A
       document.addEventListener("visibilitychange", open);
       window.addEventListener("online", open);
       window.addEventListener("offline", down);
-      open();
+      void open();
       return () => {
         clearInterval(clock);
         clearTimeout(complaint);
@@ -127,34 +151,8 @@ export function createLiveQueries(queryClient: QueryClient, client: TRPCClient<A
         window.removeEventListener("online", open);
         window.removeEventListener("offline", down);
         close();
+        giveWay();
       };
     },
   };
-}
-
-/** Marks what it applies to as out of date, and asks again for what of it is on screen. */
-function refresh(
-  queryClient: QueryClient,
-  applies: (path: string, query: Query) => boolean,
-  isLost: (query: Query) => boolean = () => false,
-) {
-  for (const query of queryClient.getQueryCache().getAll()) {
-    const path = pathOf(query);
-    if (path !== null && applies(path, query)) void refetch(queryClient, query, isLost(query));
-  }
-}
-
-async function refetch(queryClient: QueryClient, query: Query, isLost: boolean) {
-  // An answer under way may be from before the change. It is awaited rather than given up, or a steady stream of changes
-  // would let none come through; those that come meanwhile lead to one request together. One that is lost, or that failed
-  // and is going to be asked for again some time, is given up.
-  const cancelRefetch = isLost || query.state.fetchFailureCount > 0;
-  if (!cancelRefetch) await query.promise?.catch(() => undefined);
-  await queryClient.invalidateQueries({ queryKey: query.queryKey, exact: true }, { cancelRefetch });
-}
-
-/** `messages.list` of a server function; `null` of what is not live. What reads elsewhere is when its `meta` says so. */
-function pathOf({ queryKey: [path], queryHash, meta }: Query): string | null {
-  if (Array.isArray(path)) return path.join(".");
-  return meta?.isLive ? queryHash : null;
 }

@@ -164,6 +164,18 @@ test("a tab that is not seen has no stream, and is right when it is", async ({ a
   await expect(message(page, "Unseen")).toBeVisible();
 });
 
+test("more windows than a browser has connections: all of them open, and are right", async ({ app, visit }) => {
+  const first = await visit();
+  const pages = [first];
+  while (pages.length < 8) {
+    const page = await first.context().newPage();
+    await page.goto(app.origin);
+    pages.push(page);
+  }
+  await app.database.query(insert("To all"));
+  for (const page of pages) await expect(message(page, "To all")).toBeVisible();
+});
+
 test.describe("sending", () => {
   test.use({ expectedInConsole: /ERR_FAILED/ });
 
