@@ -24,6 +24,26 @@ export function queryPath(name, args = {}) {
   return `/api/trpc/${name}?input=${encodeURIComponent(JSON.stringify({ json: args }))}`;
 }
 
+/**
+ * Makes a visitor.
+ *
+ * @param {number} port
+ * @returns {Promise<{ headers: { Cookie: string }, id: string }>} `headers` of their calls
+ */
+export async function signIn(port) {
+  const response = await fetch(`http://127.0.0.1:${port}/api/auth/sign-in/anonymous`, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: "{}",
+  });
+  if (!response.ok) throw new Error(`Signing in answered ${response.status}: ${await response.text()}`);
+  const Cookie = response.headers
+    .getSetCookie()
+    .map((cookie) => cookie.split(";", 1)[0])
+    .join("; ");
+  return { headers: { Cookie }, id: (await response.json()).user.id };
+}
+
 /** @param {number} port */
 export async function uploadPath(port) {
   const url = new URL(await mutate(port, "files.generateUploadUrl"));

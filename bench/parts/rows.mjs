@@ -1,5 +1,5 @@
 import pg from "pg";
-import { queryPath } from "../app.mjs";
+import { queryPath, signIn } from "../app.mjs";
 import { compare } from "../report.mjs";
 
 const few = 1_000;
@@ -31,7 +31,7 @@ export async function rows({ load, newApp }) {
   }
 }
 
-/** @typedef {{ port: number, database: pg.Client }} Filled */
+/** @typedef {{ port: number, database: pg.Client, headers: { Cookie: string } }} Filled `headers` are the owner's */
 /** @typedef {import("../load.mjs").Load} Load */
 
 /**
@@ -44,18 +44,21 @@ export async function rows({ load, newApp }) {
 async function fill({ port, databaseUrl }, count) {
   const database = new pg.Client({ connectionString: databaseUrl });
   await database.connect();
+  const { headers, id } = await signIn(port);
+  const owner = `next-trpc-storage|${id}`;
   await database.query(`
     SET storage.row = '*';
-    INSERT INTO "_storage" ("_id", "sha256", "size", "contentType", "blobKey")
-      SELECT uuidv7(), repeat('0', 64), 20000, 'image/png', gen_random_uuid() FROM generate_series(1, ${count});
+    INSERT INTO "_storage" ("_id", "sha256", "size", "contentType", "blobKey", "owner", "claimed")
+      SELECT uuidv7(), repeat('0', 64), 20000, 'image/png', gen_random_uuid(), '${owner}', true
+      FROM generate_series(1, ${count});
     INSERT INTO "messages" ("_id", "author", "body", "format", "storageId")
       SELECT uuidv7(), 'bench', "_id"::text, 'image', "_id" FROM "_storage";
-    INSERT INTO "files" ("_id", "name", "size", "contentType", "storageId")
-      SELECT uuidv7(), 'bench.png', "size", "contentType", "_id" FROM "_storage"`);
+    INSERT INTO "files" ("_id", "name", "size", "contentType", "storageId", "owner")
+      SELECT uuidv7(), 'bench.png', "size", "contentType", "_id", "owner" FROM "_storage"`);
   await database.query("VACUUM ANALYZE");
   // What else the inserts left to do is not the calls'.
   await database.query("CHECKPOINT");
-  return { port, database };
+  return { port, database, headers };
 }
 
 /** @param {Load} load @param {Filled} filled */
@@ -66,13 +69,17 @@ async function list(load, { port }) {
 
 /** @param {Load} load @param {Filled} filled */
 async function getUrl(load, filled) {
-  const calls = (await pick(filled, 300)).map((storageId) => ({ path: queryPath("files.getUrl", { storageId }) }));
+  const { headers } = filled;
+  const calls = (await pick(filled, 300)).map((storageId) => ({
+    path: queryPath("files.getUrl", { storageId }),
+    headers,
+  }));
   return (1000 * (await load.repeat({ port: filled.port, concurrency: 1, calls }))) / calls.length;
 }
 
 /** @param {Load} load @param {Filled} filled */
 async function remove(load, filled) {
-  const headers = { "Content-Type": "application/json" };
+  const headers = { "Content-Type": "application/json", ...filled.headers };
   const calls = (await pick(filled, 50)).map((storageId) => {
     return { method: "POST", path: "/api/trpc/files.delete", headers, body: JSON.stringify({ json: { storageId } }) };
   });

@@ -3,12 +3,15 @@ import { dirname, join } from "node:path";
 import { readPieces } from "./disk-read";
 import { writePieces } from "./disk-write";
 import { type BlobDriver, calling, checkedKey, StorageFullError, StorageUnavailableError } from "./driver";
+import { durableFolders, syncFolder } from "./durable-folders";
 
 /**
  * Blobs as files below `folder`, on one volume. A blob is written aside in `partial/` and renamed to its place, so what
  * stands at its place is whole.
  */
 export function diskDriver(folder: string): BlobDriver {
+  const folders = durableFolders(folder);
+
   async function remove(key: string): Promise<void> {
     await calling("delete a blob", async () => {
       await rm(asideOf(folder, key), { force: true });
@@ -21,14 +24,15 @@ export function diskDriver(folder: string): BlobDriver {
       const aside = asideOf(folder, key);
       const place = placeOf(folder, key);
       try {
-        const file = await openNew(aside);
+        const file = await within(folders, dirname(aside), () => open(aside, "wx", 0o600));
         try {
           await writePieces(file, body);
           await file.sync();
         } finally {
           await file.close();
         }
-        await moveDurably(aside, place);
+        await within(folders, dirname(place), () => rename(aside, place));
+        await syncFolder(dirname(place));
       } catch (error) {
         // Why this failed says less; what it leaves is listed, and the sweeper's.
         await Promise.allSettled([aside, place].map((path) => rm(path, { force: true })));
@@ -49,7 +53,7 @@ export function diskDriver(folder: string): BlobDriver {
 
     async check() {
       await calling(`write to ${folder}`, async () => {
-        await makeFolder(folder);
+        await mkdir(folder, { recursive: true, mode: 0o700 });
         await access(folder, constants.W_OK);
       });
     },
@@ -61,40 +65,17 @@ const asideOf = (folder: string, key: string) => join(folder, "partial", checked
 /** 256 folders by the key's last two digits, which are random. */
 const placeOf = (folder: string, key: string) => join(folder, "blobs", checkedKey(key).slice(-2), key);
 
-async function openNew(path: string) {
-  const create = () => open(path, "wx", 0o600);
-  return create().catch(async (error) => {
+type Folders = ReturnType<typeof durableFolders>;
+
+/** Runs `use`, which needs `folder`; once more when someone removed the folder meanwhile. */
+async function within<R>(folders: Folders, folder: string, use: () => Promise<R>): Promise<R> {
+  await folders.make(folder);
+  return use().catch(async (error) => {
     if (!isCode(error, "ENOENT")) throw error;
-    await makeFolder(dirname(path));
-    return create();
+    folders.forget(folder);
+    await folders.make(folder);
+    return use();
   });
-}
-
-/** Renames, and makes the new name survive a power cut. */
-async function moveDurably(from: string, to: string): Promise<void> {
-  await rename(from, to).catch(async (error) => {
-    if (!isCode(error, "ENOENT")) throw error;
-    await makeFolder(dirname(to));
-    await rename(from, to);
-  });
-  await syncFolder(dirname(to));
-}
-
-/** A new folder is an entry in its parent, which has to reach the disk too. */
-async function makeFolder(path: string): Promise<void> {
-  const first = await mkdir(path, { recursive: true, mode: 0o700 });
-  if (first === undefined) return;
-  const top = dirname(first);
-  for (let made = path; made !== top; made = dirname(made)) await syncFolder(dirname(made));
-}
-
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path);
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
 }
 
 /** What the body threw stays as it is. */

@@ -2,7 +2,7 @@ import { env } from "../../env";
 import { uploadHours } from "../ledger";
 import { receiveFile } from "../receive";
 import { checkPermit, readPermit } from "./permit";
-import { withStallTimeout } from "./stall";
+import { withTimeouts } from "./timeouts";
 import { uploadEndpoint } from "./upload-endpoint";
 import { parseContentLength, parseContentType, parseDigests } from "./upload-headers";
 
@@ -14,7 +14,8 @@ export const upload = uploadEndpoint(async (request) => {
   const sha256 = parseDigests(request.headers);
   checkPermit(permit, { contentType, size });
   const { storageId, maxSize, owner } = permit;
-  const body = withStallTimeout(request.body ?? new Blob().stream(), env.UPLOAD_STALL_TIMEOUT);
+  const timeouts = { stall: env.UPLOAD_STALL_TIMEOUT, whole: uploadHours * 3_600_000 };
+  const body = withTimeouts(request.body ?? new Blob().stream(), timeouts);
   // Uploads that began in time may end this much later.
   const spentUntil = permit.expiresAt + 2 * uploadHours * 3_600_000;
   await receiveFile({ storageId, body, contentType, sha256, size, maxSize, owner, spentUntil });
