@@ -32,6 +32,8 @@ const createAuth = () =>
     // Its version names the secret that encrypted a key, so that a replaced secret still decrypts.
     secrets: env.APP_SECRET.map((value) => ({ version: versionOf(value), value })),
     database: prismaAdapter(prisma, { provider: "postgresql", transaction: true }),
+    // Seconds. A visitor has nothing but the session to come back with; each day of use renews it.
+    session: { expiresIn: 90 * 24 * 60 * 60, updateAge: 24 * 60 * 60 },
     emailAndPassword: { enabled: true, minPasswordLength: 8 },
     telemetry: { enabled: false },
     // Ours count in PostgreSQL, for all processes together.
