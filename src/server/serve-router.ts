@@ -47,10 +47,22 @@ export function serveRouter(router: AnyTRPCRouter) {
 
 /** `curl -X POST` of a mutation without arguments sends no body; tRPC wants one, and its type. */
 function withBody(request: Request): Request {
-  const { method, headers } = request;
-  const isEmpty = (headers.get("content-length") ?? "0") === "0" && !headers.has("transfer-encoding");
-  if (method !== "POST" || !isEmpty) return request;
-  const typed = new Headers(headers);
-  typed.set("content-type", "application/json");
-  return new Request(request.url, { method, headers: typed, body: "{}", signal: request.signal });
+  if (request.method !== "POST") return request;
+  const headers = new Headers(request.headers);
+  if (!headers.has("content-type")) headers.set("content-type", "application/json");
+  const { url, method, signal } = request;
+  const body = request.body?.pipeThrough(orEmptyObject()) ?? "{}";
+  const init: RequestInit & { duplex: "half" } = { method, headers, body, signal, duplex: "half" };
+  return new Request(url, init);
+}
+
+function orEmptyObject(): TransformStream<Uint8Array, Uint8Array> {
+  let isEmpty = true;
+  return new TransformStream({
+    transform(chunk, controller) {
+      isEmpty &&= chunk.byteLength === 0;
+      controller.enqueue(chunk);
+    },
+    flush: (controller) => (isEmpty ? controller.enqueue(new TextEncoder().encode("{}")) : undefined),
+  });
 }

@@ -167,6 +167,20 @@ describe("the app's own sessions and tokens", () => {
     return createCaller({ method, headers: new Headers(headers) }).identity();
   }
 
+  /** Calls functions with a session's cookie. */
+  async function as(cookie: string) {
+    const { serveRouter } = await import("~/server/serve-router");
+    const { router } = await import("~/functions");
+    const call = async (name: string, args?: object) => {
+      const init = args && { method: "POST", body: JSON.stringify({ json: args }) };
+      const headers = { cookie, "content-type": "application/json" };
+      const request = new Request(`http://app.test/api/trpc/${name}`, { ...init, headers });
+      const answer = await (await serveRouter(router)(request)).json();
+      return answer.result?.data.json ?? expect.unreachable(JSON.stringify(answer));
+    };
+    return { call, identity: await identityOf({ cookie }) };
+  }
+
   test("a visitor has an identity, and a token of it says the same", async () => {
     const { send, visitor } = await signInAsVisitor();
     const identity = await identityOf({ cookie: visitor });
@@ -196,6 +210,34 @@ describe("the app's own sessions and tokens", () => {
     expect((await as(signedUp).files.list()).page).toMatchObject([{ name: "mine", storageId }]);
     expect((await as(signedUp).messages.list()).page).toMatchObject([{ body: "mine", isMine: true }]);
     await as(signedUp).files.delete({ storageId });
+  });
+
+  test("an account, after the app's host changed, is the same owner and keeps its files", async () => {
+    const account = { email: "grace@example.com", password: "correct horse", name: "Grace" };
+    const { post, cookieOf, visitor } = await signInAsVisitor();
+    const before = await as(cookieOf(await post("/sign-up/email", account, visitor)));
+    const { post: upload } = await import("../../caller");
+    const { storageId } = await (await upload(await before.call("files.generateUploadUrl", {}), "abc")).json();
+    await before.call("files.saveFile", { storageId, name: "mine" });
+
+    vi.resetModules();
+    const origin = "https://moved.example.com";
+    vi.stubEnv("APP_ORIGIN", origin);
+    try {
+      const { serveAuth } = await import("~/server/auth/serve-auth");
+      const signIn = new Request(`${origin}/api/auth/sign-in/email`, {
+        method: "POST",
+        headers: { "content-type": "application/json", origin },
+        body: JSON.stringify(account),
+      });
+      const after = await as(cookieOf(await serveAuth(signIn)));
+      expect(after.identity?.tokenIdentifier).toBe(before.identity?.tokenIdentifier);
+      const { page } = await after.call("files.list");
+      expect(page).toMatchObject([{ name: "mine", storageId, url: expect.stringMatching(`^${origin}/`) }]);
+    } finally {
+      vi.unstubAllEnvs();
+      vi.resetModules();
+    }
   });
 
   test("a cookie sent by another site's page, FORBIDDEN", async () => {
