@@ -3,7 +3,7 @@ import { processWide } from "../process-wide";
 import { stopping } from "../stopping";
 import { changesSince } from "./change-log";
 
-/** Streams that one process keeps open: each is a connection, and some 50 KB of memory. */
+/** Streams that one process keeps open: each is a connection, and some 70 KB of memory. */
 const maxStreams = 10_000;
 /** Milliseconds a stream lasts where functions have a time limit; the browser then opens the next. */
 const lifetime = process.env.VERCEL === "1" ? 240_000 : Number.POSITIVE_INFINITY;
