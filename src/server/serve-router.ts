@@ -39,7 +39,7 @@ export function serveRouter(router: AnyTRPCRouter) {
         };
       },
       onError({ error, path }) {
-        if (error.code === "INTERNAL_SERVER_ERROR") reportFailure(caller.requestId, path, error.cause ?? error);
+        if (error.code === "INTERNAL_SERVER_ERROR") reportFailure(caller.requestId, path, error);
       },
     });
   });

@@ -70,7 +70,8 @@ function flushAfterRequest(): void {
   try {
     after(flush);
   } catch {
-    // Nothing asked for this call: what is asked for next writes it.
+    // No request asked for this call.
+    schedule(pause);
   }
 }
 
