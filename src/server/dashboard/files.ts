@@ -71,8 +71,12 @@ export const files = t.router({
     graceHours: env.UNREFERENCED_GRACE_HOURS,
   })),
 
-  /** Finds it out anew, in a moment. */
-  refreshSweepPreview: adminProcedure.mutation(({ ctx }) => scheduler(ctx, alone).runAfter(0, preview)),
+  /** Has it found out anew, in a moment. Returns the time from which a preview is new. */
+  refreshSweepPreview: adminProcedure.mutation(async ({ ctx }) => {
+    const now = Date.now();
+    await scheduler(ctx, alone).runAfter(0, preview);
+    return now;
+  }),
 });
 
 /** Files as the dashboard shows them: with what refers to them, and URLs that work for an hour. */

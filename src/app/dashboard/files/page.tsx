@@ -1,0 +1,8 @@
+import type { Metadata } from "next";
+import { Files } from "./files";
+
+export const metadata: Metadata = { title: "Files · Dashboard" };
+
+export default function FilesPage() {
+  return <Files />;
+}
