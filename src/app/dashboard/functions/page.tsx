@@ -1,0 +1,13 @@
+import type { Metadata } from "next";
+import { Functions } from "./functions";
+
+export const metadata: Metadata = { title: "Functions · Dashboard" };
+
+interface FunctionsPageProps {
+  searchParams: Promise<{ name?: string }>;
+}
+
+export default async function FunctionsPage({ searchParams }: FunctionsPageProps) {
+  const { name } = await searchParams;
+  return <Functions name={name ?? null} />;
+}

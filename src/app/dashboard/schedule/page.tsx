@@ -1,0 +1,8 @@
+import type { Metadata } from "next";
+import { Schedule } from "./schedule";
+
+export const metadata: Metadata = { title: "Schedule · Dashboard" };
+
+export default function SchedulePage() {
+  return <Schedule />;
+}
