@@ -22,7 +22,11 @@ const anyJson = z.record(z.string(), z.unknown());
 
 export const functions = (http: HttpRouter) =>
   t.router({
-    list: liveProcedure().query(() => [...[...allFunctions()].map(listed), ...http.getRoutes().map(listedRoute)]),
+    list: liveProcedure().query(() => {
+      const own = [...allFunctions()].map(listed);
+      const isKit = ({ name }: ListedFunction) => name.startsWith("_");
+      return [...own.filter((fn) => !isKit(fn)), ...http.getRoutes().map(listedRoute), ...own.filter(isKit)];
+    }),
 
     /** People to run a function as, by the beginning of their email address. */
     users: liveProcedure("_users")

@@ -25,10 +25,11 @@ interface DashboardPageProps {
 export function DashboardPage({ title, actions, headingRef, children }: DashboardPageProps) {
   const pathname = usePathname();
   return (
-    <div className="flex min-h-dvh flex-col">
+    // Tables want more room than the column that one reads in.
+    <div className="flex min-h-dvh flex-col [--column:72rem]">
       <SiteHeader />
       <nav aria-label="Dashboard" className="overflow-x-auto border-line border-b bg-surface px-page">
-        <div className="mx-auto flex max-w-6xl gap-1 max-sm:-mx-2">
+        <div className="column flex gap-1 max-sm:-mx-2">
           {pages.map(({ href, label, icon: Icon }) => (
             <Link
               key={href}
@@ -45,7 +46,7 @@ export function DashboardPage({ title, actions, headingRef, children }: Dashboar
         </div>
       </nav>
       <main className="flex flex-1 flex-col px-page pb-[max(2rem,env(safe-area-inset-bottom))]">
-        <div className="mx-auto flex w-full max-w-6xl flex-1 flex-col">
+        <div className="column flex flex-1 flex-col">
           <div className="flex flex-wrap items-center gap-2 pt-6 pb-4">
             <h1
               ref={headingRef}

@@ -51,7 +51,10 @@ export function FileDialog({ storageId, onClose, onDelete }: FileDialogProps) {
 
 function Details({ file, onDelete }: { file: StoredFile; onDelete: (storageId: string) => void }) {
   const facts = [
-    { name: "Size", value: `${formatBytes(file.size)} (${file.size} bytes)` },
+    {
+      name: "Size",
+      value: file.size < 1000 ? formatBytes(file.size) : `${formatBytes(file.size)} (${file.size} bytes)`,
+    },
     { name: "Type", value: file.contentType ?? "none" },
     { name: "Uploaded", value: <Timestamp at={file._creationTime} /> },
     { name: "SHA-256", value: file.sha256 },

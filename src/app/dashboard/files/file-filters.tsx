@@ -45,7 +45,7 @@ export function FileFilters({ filters, onChange }: FileFiltersProps) {
   }
 
   return (
-    <div className="mb-4 grid gap-3 sm:grid-cols-2 lg:grid-cols-[1fr_12rem_10rem_10rem]">
+    <div className="mb-4 grid gap-3 sm:grid-cols-2 lg:grid-cols-[minmax(0,1fr)_11rem_12rem_12rem]">
       <form key={filters.storageId} onSubmit={lookUp} className="grid gap-1">
         <label htmlFor={`${id}-id`} className="font-medium text-muted text-xs">
           Storage id

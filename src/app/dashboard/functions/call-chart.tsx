@@ -20,6 +20,7 @@ const full = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle
 
 /** Figures over time, as lines. */
 export function CallChart({ title, summary, data, hours, series, format }: CallChartProps) {
+  const hasGaps = data.some((bucket) => series.some(({ key }) => bucket[key] === null));
   const tick = { fill: "var(--muted)", fontSize: 12 };
   return (
     <figure>
@@ -54,7 +55,8 @@ export function CallChart({ title, summary, data, hours, series, format }: CallC
               name={name}
               stroke={color}
               strokeWidth={1.75}
-              dot={false}
+              // Between nulls there is nothing to connect.
+              dot={hasGaps && { r: 2 }}
               connectNulls
               isAnimationActive={false}
             />

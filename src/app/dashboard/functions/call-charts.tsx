@@ -45,7 +45,7 @@ export function CallCharts({ name }: { name?: string }) {
         <Tabs.Content value={span} className="grid gap-6 outline-none">
           <CallChart
             title="Calls and errors"
-            summary={`${calls} calls, ${errors} of them failed`}
+            summary={`${calls === 1 ? "1 call" : `${calls} calls`}, ${errors} failed`}
             data={data}
             hours={hours}
             series={[

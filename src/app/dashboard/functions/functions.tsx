@@ -21,11 +21,11 @@ export function Functions({ name }: { name: string | null }) {
       ) : functions.isPending ? (
         <Loading>Loading functions…</Loading>
       ) : (
-        <div className="grid items-start gap-6 lg:grid-cols-[19rem_1fr]">
+        <div className="grid grid-cols-1 items-start gap-6 lg:grid-cols-[19rem_minmax(0,1fr)]">
           <div className={name === null ? "" : "max-lg:hidden"}>
             <FunctionList functions={functions.data} chosen={name} />
           </div>
-          <div className={`grid min-w-0 gap-6 ${name === null ? "max-lg:order-first" : ""}`}>
+          <div className={`grid min-w-0 grid-cols-1 gap-6 ${name === null ? "max-lg:order-first" : ""}`}>
             {name !== null && (
               <Link
                 prefetch={false}

@@ -44,8 +44,7 @@ function controlOf({ type }: Schema, choices: string[]): ArgField["control"] {
 
 function hintOf({ type, format, minLength, maxLength, minimum, maximum, items, ...schema }: Schema): string {
   const bounds = [
-    minLength !== undefined && minLength > 0 && `at least ${minLength} characters`,
-    maxLength !== undefined && `at most ${maxLength} characters`,
+    maxLength !== undefined && `${minLength ?? 0} to ${maxLength} characters`,
     minimum !== undefined && minimum > Number.MIN_SAFE_INTEGER && `from ${minimum}`,
     maximum !== undefined && maximum < Number.MAX_SAFE_INTEGER && `to ${maximum}`,
     schema.default !== undefined && `${JSON.stringify(schema.default)} by default`,

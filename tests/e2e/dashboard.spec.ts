@@ -1,0 +1,209 @@
+import { randomUUID } from "node:crypto";
+import AxeBuilder from "@axe-core/playwright";
+import type { BrowserContextOptions, Page } from "@playwright/test";
+import { setAdministrator } from "../../scripts/administrators.mjs";
+import { text } from "./files";
+import { picture } from "./pictures";
+import { apiOf, test as base, expect } from "./test";
+
+interface Fixtures {
+  /** Opens a page of the dashboard as an administrator. */
+  administer: (path: string, options?: BrowserContextOptions) => Promise<Page>;
+}
+
+const test = base.extend<Fixtures>({
+  administer: async ({ app, visit }, use) => {
+    await use(async (path, options) => {
+      const page = await visit({ url: "/sign-in", ...options });
+      const email = `${randomUUID()}@example.com`;
+      await page.request.post("/api/auth/sign-up/email", {
+        headers: { Origin: app.origin },
+        data: { name: "Ada", email, password: "correct horse" },
+      });
+      await setAdministrator(String(app.env.DATABASE_URL), email, true);
+      await page.goto(path);
+      return page;
+    });
+  },
+});
+
+/** Markup that would show, were it not taken for text. */
+const html = `<img src=x onerror="document.title='ran'"><b>bold</b>`;
+
+async function expectNoViolations(page: Page) {
+  const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"];
+  const { violations } = await new AxeBuilder({ page }).withTags(tags).analyze();
+  expect(violations).toEqual([]);
+}
+
+const rows = (page: Page, table: string) =>
+  page
+    .getByRole("region", { name: table })
+    .getByRole("row")
+    .filter({ has: page.getByRole("cell") });
+
+test.describe("for everybody else", () => {
+  test.use({ expectedInConsole: /Failed to load resource.*404/ });
+
+  test("no page of the dashboard exists, 404", async ({ visit }) => {
+    const page = await visit({ url: "/sign-in" });
+    const statuses = async () => {
+      const paths = ["", "/files", "/functions", "/schedule", "/logs"].map((path) => `/dashboard${path}`);
+      return Promise.all(paths.map(async (path) => (await page.request.get(path)).status()));
+    };
+    expect(await statuses()).toEqual([404, 404, 404, 404, 404]);
+    await page.request.post("/api/auth/sign-up/email", {
+      headers: { Origin: new URL(page.url()).origin },
+      data: { name: "Eve", email: "eve@example.com", password: "correct horse" },
+    });
+    expect(await statuses()).toEqual([404, 404, 404, 404, 404]);
+    await page.goto("/dashboard/files");
+    await expect(page.getByText("This page does not exist")).toBeVisible();
+  });
+});
+
+test("files are uploaded, found, looked at and deleted", async ({ app, administer }) => {
+  await app.database.query("SET storage.row = '*'; DELETE FROM _storage");
+  const page = await administer("/dashboard/files");
+  const files = rows(page, "Stored files");
+  await expect(page.getByText("No file is like that.")).toBeVisible();
+
+  const chooser = page.waitForEvent("filechooser");
+  await page.getByRole("button", { name: "Upload", exact: true }).click();
+  await (await chooser).setFiles([picture("a.png"), text("b.txt", html)]);
+  await expect(files).toHaveCount(2);
+  await expect(page.getByRole("definition").first()).toHaveText("2");
+
+  await page.getByLabel("Type", { exact: true }).selectOption("text");
+  await expect(files).toHaveCount(1);
+  await files.getByRole("button").first().click();
+  const dialog = page.getByRole("dialog");
+  await expect(dialog.locator("pre")).toHaveText(html);
+  const download = page.waitForEvent("download");
+  await dialog.getByRole("link", { name: "Download" }).click();
+  await download;
+  const storageId = (await dialog.getByRole("heading").textContent()) ?? "";
+  await page.keyboard.press("Escape");
+
+  // A row gives the file a name.
+  await (await apiOf(page)).files.saveFile.mutate({ storageId, name: html });
+  await expect(files).toContainText(["files.storageId"]);
+  await expect(files.getByText(html)).toBeVisible();
+  await page.getByLabel("Type", { exact: true }).selectOption("");
+  await page.getByLabel("Storage id").fill(storageId);
+  await page.keyboard.press("Enter");
+  await expect(files).toHaveCount(1);
+  await page.getByRole("button", { name: "Show all files" }).click();
+
+  await page.getByRole("button", { name: "Size" }).click();
+  await expect(page.getByRole("columnheader", { name: "Size" })).toHaveAttribute("aria-sort", "descending");
+  await page.getByRole("checkbox", { name: "Select all files on this page" }).check();
+  await page.getByRole("button", { name: "Delete", exact: true }).click();
+  await expect(page.getByRole("alertdialog", { name: "Delete these 2 files?" })).toBeVisible();
+  await page.getByRole("alertdialog").getByRole("button", { name: "Delete" }).click();
+  await expect(page.getByText("No file is like that.")).toBeVisible();
+  expect(await page.title()).not.toBe("ran");
+});
+
+test("what the next sweep would remove is counted, and nothing is removed", async ({ app, administer }) => {
+  await app.database.query("SET storage.row = '*'; DELETE FROM _storage");
+  await app.database.query(
+    `
+    INSERT INTO _storage (_id, "_creationTime", sha256, size, "blobKey")
+    VALUES ($1, now() - interval '2 days', repeat('0', 64), 7, $1)`.replaceAll("$1", `'${randomUUID()}'`),
+  );
+  const page = await administer("/dashboard/files");
+  await page.getByRole("button", { name: "Next sweep" }).click();
+  await expect(page.getByRole("dialog").getByText("1 file (7 bytes) would go")).toBeVisible();
+  await expectNoViolations(page);
+  expect((await app.database.query("SELECT FROM _storage")).rowCount).toBe(1);
+});
+
+test("a function is run as somebody, by a form, and its call is in the log with what it printed", async ({
+  administer,
+}) => {
+  const page = await administer("/dashboard/functions");
+  await page.getByLabel("Find a function").fill("sendmess");
+  await page.getByRole("link", { name: /messages.sendMessage/ }).click();
+  await page.getByRole("button", { name: "Run", exact: true }).click();
+  await expect(page.getByText("BAD_REQUEST (400)")).toBeVisible();
+  await page.getByLabel("body").fill(html);
+  await page.getByLabel("author").fill("Ada");
+  await page.getByRole("button", { name: "Run", exact: true }).click();
+  await expect(page.getByText("Result", { exact: true })).toBeVisible();
+  await expect(page.getByText("From a terminal")).toBeVisible();
+  const { messages } = await apiOf(page);
+  expect((await messages.list.query({})).page).toMatchObject([{ body: html, isMine: true }]);
+
+  await page.getByRole("link", { name: "Its calls" }).click();
+  const calls = rows(page, "Calls");
+  await expect(calls).toContainText(["messages.sendMessage", "messages.sendMessage"]);
+  await page.getByLabel("Outcome").selectOption("error");
+  await expect(calls).toContainText(["BAD_REQUEST"]);
+  await calls.getByRole("button").first().click();
+  await expect(page.getByRole("dialog").getByText("messages.sendMessage")).toBeVisible();
+});
+
+test("the log is live, can be paused, and shows markup as text", async ({ app, administer }) => {
+  const page = await administer("/dashboard/logs");
+  const calls = rows(page, "Calls");
+  await app.api.files.getUrl.query({ storageId: html }).catch(() => undefined);
+  await expect(calls.filter({ hasText: html.slice(0, 15) })).toHaveCount(1);
+  await page.getByRole("button", { name: "Pause" }).click();
+  await app.api.messages.list.query({});
+  await page.getByLabel("Text").fill("nothing has printed this");
+  await expect(page.getByText("No call is like that.")).toBeVisible();
+  await page.getByRole("button", { name: "Go on" }).click();
+  await page.getByLabel("Text").fill("");
+  await expect(calls.filter({ hasText: "messages.list" }).first()).toBeVisible();
+  expect(await page.title()).not.toBe("ran");
+});
+
+test("jobs are seen, canceled and run again, and crons say when they run", async ({ app, administer }) => {
+  await app.database.query("DELETE FROM _scheduled_functions WHERE cron IS NULL");
+  await app.database.query(
+    `INSERT INTO _scheduled_functions (_id, name, args, "scheduledTime") VALUES ($1, 'messages.sendOne', $2, now() + interval '1 day')`,
+    [randomUUID(), { json: { author: "Ada", body: html } }],
+  );
+  const page = await administer("/dashboard/schedule");
+  await page.getByRole("button", { name: "Cancel messages.sendOne" }).click();
+  await page.getByRole("alertdialog").getByRole("button", { name: "Cancel job" }).click();
+  await expect(page.getByRole("button", { name: "Cancel messages.sendOne" })).toHaveCount(0);
+  await page.getByRole("tab", { name: "Recent" }).click();
+  await expect(rows(page, "Jobs, recent").filter({ hasText: "messages.sendOne" })).toContainText("Canceled");
+  await page.getByRole("button", { name: "Run messages.sendOne again" }).click();
+  await expect(page.getByRole("cell", { name: "Done", exact: true })).toBeVisible();
+  const { rows: sent } = await app.database.query("SELECT body, author FROM messages");
+  expect(sent).toEqual([{ author: "Ada", body: `Sent via HTTP action: ${html}` }]);
+  await expect(rows(page, "Recurring functions")).toContainText(["_kit.upkeep"]);
+});
+
+for (const colorScheme of ["light", "dark"] as const) {
+  test(`axe finds nothing to object to in ${colorScheme} mode`, async ({ administer, app }) => {
+    test.setTimeout(90_000);
+    const page = await administer("/dashboard/files", { colorScheme });
+    await page.locator("input[type=file]").setInputFiles([text("a.txt"), picture("b.png")]);
+    await expect(rows(page, "Stored files").first()).toBeVisible();
+    await expectNoViolations(page);
+    await rows(page, "Stored files").first().getByRole("button").first().click();
+    await expect(page.getByRole("dialog").getByRole("link", { name: "Download" })).toBeVisible();
+    await expectNoViolations(page);
+    await app.api.messages.list.query({});
+    await page.goto("/dashboard/functions?name=messages.list");
+    await page.getByRole("button", { name: "Run", exact: true }).click();
+    await expect(page.getByText("Result", { exact: true })).toBeVisible();
+    await expect(page.locator(".recharts-line").first()).toBeAttached();
+    await expectNoViolations(page);
+    await page.goto("/dashboard/functions?name=POST /postMessage");
+    await expect(page.getByRole("button", { name: "Send" })).toBeVisible();
+    await expectNoViolations(page);
+    await page.goto("/dashboard/schedule");
+    await page.getByRole("tab", { name: "Recent" }).click();
+    await expect(page.getByRole("region", { name: "Jobs, recent" })).toBeVisible();
+    await expectNoViolations(page);
+    await page.goto("/dashboard/logs");
+    await rows(page, "Calls").first().getByRole("button").click();
+    await expect(page.getByRole("dialog").getByText("Lines")).toBeVisible();
+    await expectNoViolations(page);
+  });
+}
