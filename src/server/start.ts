@@ -1,3 +1,4 @@
+import { flushAtOnce } from "./calls/call-log";
 import { observeConsole } from "./calls/console";
 import { prisma } from "./database";
 import { processWide } from "./process-wide";
@@ -10,6 +11,7 @@ import { findLooseReferences } from "./storage/references";
 /** What the process does once when it starts, before it serves. Throws to refuse the start. */
 export async function start(crons: CronJobs): Promise<void> {
   observeConsole();
+  stopping.addEventListener("abort", flushAtOnce);
   setCrons(crons);
   const loose = await findLooseReferences(prisma).catch((error) => {
     // The health endpoint tells of a database that is down; it may come.

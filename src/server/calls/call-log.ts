@@ -3,7 +3,6 @@ import pg from "pg";
 import { pool } from "../database";
 import { env } from "../env";
 import { processWide } from "../process-wide";
-import { stopping } from "../stopping";
 import { type Line, scope } from "./scope";
 
 /** A row of `_calls`. */
@@ -20,8 +19,7 @@ export interface CallRow {
   error: string | null;
 }
 
-/** Milliseconds that calls wait to be written together, and after a failure. */
-const pause = 250;
+/** Milliseconds after a failure until writing is tried again. */
 const pauseAfterFailure = 5_000;
 /** Characters of JSON that wait, and that one statement writes. */
 const maxWaiting = 16_000_000;
@@ -33,6 +31,8 @@ const log = processWide("call log", () => ({
   size: 0,
   dropped: 0,
   failing: false,
+  /** Milliseconds that calls wait to be written together. */
+  pause: 250,
   timer: undefined as NodeJS.Timeout | undefined,
   writing: undefined as Promise<void> | undefined,
 }));
@@ -45,7 +45,7 @@ export function record(call: CallRow): void {
   log.size += row.length;
   dropOldest();
   if (process.env.VERCEL === "1") flushAfterRequest();
-  else schedule(log.failing ? pauseAfterFailure : stopping.aborted ? 0 : pause);
+  else schedule(log.failing ? pauseAfterFailure : log.pause);
 }
 
 /** Writes what waits. Resolves when it is written, or cannot be now. */
@@ -58,7 +58,11 @@ export function flush(): Promise<void> {
   return log.writing;
 }
 
-stopping.addEventListener("abort", () => void flush());
+/** Has calls written at once from now on: the process is about to end. */
+export function flushAtOnce(): void {
+  log.pause = 0;
+  void flush();
+}
 
 function schedule(delay: number): void {
   // Outside of the call, which has no part in what is printed then.
@@ -71,7 +75,7 @@ function flushAfterRequest(): void {
     after(flush);
   } catch {
     // No request asked for this call.
-    schedule(pause);
+    schedule(log.pause);
   }
 }
 

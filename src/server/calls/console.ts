@@ -26,7 +26,7 @@ export function observeConsole(): void {
 }
 
 /** A line of the log: what was printed, by which function and for which request. */
-export function toJson(level: Level, args: unknown[]): string {
+function toJson(level: Level, args: unknown[]): string {
   const { requestId, call } = scope.getStore() ?? {};
   const error = args.find((arg) => arg instanceof Error);
   const message = format(...args.filter((arg) => arg !== error));

@@ -65,6 +65,13 @@ test("an unexpected error in production, with its stack, its causes, and no secr
   ]);
 });
 
+test("an error of several in production, with each of them", () => {
+  console.error("No answer:", new AggregateError([new Error("refused by ::1"), new Error("refused by 127.0.0.1")]));
+  expect(logged()[0].error).toMatch(
+    /^AggregateError(.*\n)*Caused by: Error: refused by ::1\n(.*\n)*Caused by: Error: refused by 127/,
+  );
+});
+
 test("what the server itself prints in production, without a request", () => {
   console.warn(new Error("on its own"));
   console.error("with %d%% of", 5, "arguments");
