@@ -1,10 +1,13 @@
 import { defineConfig } from "@playwright/test";
+import type { WorkerOptions } from "./tests/e2e/test";
 
 const { CHROMIUM_PATH, HEADLESS_SHELL_PATH = CHROMIUM_PATH } = process.env;
 const args = ["--disable-background-networking", ...(process.getuid?.() === 0 ? ["--no-sandbox"] : [])];
 
+const pages = { launchOptions: { executablePath: HEADLESS_SHELL_PATH, args } };
+
 /** The tests in a real browser, against what `next build` has built. */
-export default defineConfig({
+export default defineConfig<object, WorkerOptions>({
   testDir: "tests/e2e",
   outputDir: "test-results",
   globalSetup: "./tests/global-setup.ts",
@@ -16,11 +19,14 @@ export default defineConfig({
   reporter: "list",
   use: { browserName: "chromium", trace: "retain-on-failure", screenshot: "only-on-failure" },
   projects: [
-    {
-      name: "pages",
-      testIgnore: "served-content.spec.ts",
-      use: { launchOptions: { executablePath: HEADLESS_SHELL_PATH, args } },
-    },
+    { name: "pages", testIgnore: "served-content.spec.ts", use: pages },
+    ...(["S3", "Vercel Blob"] as const).map((store) => ({
+      name: `pictures on ${store}`,
+      testMatch: "pictures.spec.ts",
+      // What the store has a part in.
+      grep: /three pictures|can be cancelled|deleted picture/,
+      use: { ...pages, store },
+    })),
     {
       // Files are shown by the whole browser, with its PDF viewer.
       name: "served content",

@@ -11,6 +11,7 @@ import pg from "pg";
 import superjson from "superjson";
 import type { AppRouter } from "~/functions";
 import { createDatabase } from "../database";
+import { startFront } from "./front";
 
 /** The built app, with a database and a blob store of its own. */
 export interface App {
@@ -60,7 +61,7 @@ export async function startApp(settings: Record<string, string> = {}): Promise<A
     const next = ["node_modules/next/dist/bin/next", "start", "--port", port];
     return startServer({ name: `app-${port}`, args: next, env, ready: "Ready" });
   };
-  const server = await serveAt(origin);
+  const server = await (processes > 1 ? serveBehindFront(origin, serveAt) : serveAt(origin));
   return {
     origin,
     clientOrigin,
@@ -74,6 +75,16 @@ export async function startApp(settings: Record<string, string> = {}): Promise<A
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** `E2E_PROCESSES=2 npx playwright test` runs every test against that many processes behind a balancer. */
+const processes = Number(process.env.E2E_PROCESSES ?? 1);
+
+async function serveBehindFront(origin: string, serveAt: App["serveAt"]): Promise<Server> {
+  const origins: string[] = [];
+  while (origins.length < processes) origins.push(`http://localhost:${await freePort()}`);
+  const servers = [await startFront(origin, origins), ...(await Promise.all(origins.map(serveAt)))];
+  return { stop: async () => void (await Promise.all(servers.map((server) => server.stop()))) };
 }
 
 export interface Server {

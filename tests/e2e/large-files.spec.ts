@@ -2,37 +2,19 @@ import { createHash, randomBytes } from "node:crypto";
 import { appendFile, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { accessKeyId, secretAccessKey } from "../stand-ins/aws-signature";
-import { startS3 } from "../stand-ins/s3";
-import type { StandIn } from "../stand-ins/stand-in";
-import { readWriteToken, startVercelBlob } from "../stand-ins/vercel-blob";
 import { freePort, startApp } from "./app";
 import { startFront } from "./front";
+import { cloudStores } from "./stores";
 import { expect, test } from "./test";
 
 /** What Vercel takes in one request. */
 const hostLimit = 4_500_000;
 const mebibyte = 1024 * 1024;
 
-const stores: Record<string, () => Promise<{ standIn: StandIn; settings: Record<string, string> }>> = {
-  S3: async () => {
-    const standIn = await startS3();
-    const credentials = { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey };
-    const bucket = { S3_BUCKET: standIn.bucket, S3_REGION: "us-east-1", S3_ENDPOINT: standIn.url };
-    return { standIn, settings: { STORAGE_DRIVER: "s3", ...bucket, ...credentials } };
-  },
-  "Vercel Blob": async () => {
-    const standIn = await startVercelBlob();
-    const redirect = `--import ${new URL("../stand-ins/redirect-blob-host.mjs", import.meta.url).href}`;
-    const token = { VERCEL_BLOB_API_URL: standIn.apiUrl, BLOB_READ_WRITE_TOKEN: readWriteToken };
-    return { standIn, settings: { ...token, BLOB_HOST_STAND_IN: standIn.url, NODE_OPTIONS: redirect } };
-  },
-};
-
 /** Bytes of a film; `LARGE_FILE_MB=300` for one that takes a while. */
 const size = Number(process.env.LARGE_FILE_MB ?? 60) * mebibyte + 12_345;
 
-for (const [name, open] of Object.entries(stores)) {
+for (const [name, open] of Object.entries(cloudStores)) {
   test(`behind a host that refuses large bodies, a film goes to ${name}, past a cut connection, and is served in parts`, async ({
     browser,
   }) => {

@@ -1,5 +1,6 @@
 import { type BrowserContext, type BrowserContextOptions, test as base, expect, type Page } from "@playwright/test";
 import { type Api, type App, connect, startApp } from "./app";
+import { type CloudStore, cloudStores } from "./stores";
 
 interface Visitor extends BrowserContextOptions {
   /** Under which they write; otherwise the page makes one up. */
@@ -15,13 +16,22 @@ interface TestFixtures {
   expectedInConsole: RegExp;
 }
 
+export interface WorkerOptions {
+  /** Where the app keeps bytes; without it on the disk. */
+  store: CloudStore | undefined;
+}
+
 /** Tests that each find an empty chat, in an app of the worker's own. */
-export const test = base.extend<TestFixtures, { app: App }>({
+export const test = base.extend<TestFixtures, WorkerOptions & { app: App }>({
+  store: [undefined, { option: true, scope: "worker" }],
+
   app: [
-    async ({ browserName: _ }, use) => {
-      const app = await startApp();
+    async ({ store }, use) => {
+      const opened = store && (await cloudStores[store]());
+      const app = await startApp(opened?.settings);
       await use(app);
       await app.stop();
+      await opened?.standIn.stop();
     },
     { scope: "worker" },
   ],

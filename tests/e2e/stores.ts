@@ -1,0 +1,27 @@
+import { accessKeyId, secretAccessKey } from "../stand-ins/aws-signature";
+import { startS3 } from "../stand-ins/s3";
+import type { StandIn } from "../stand-ins/stand-in";
+import { readWriteToken, startVercelBlob } from "../stand-ins/vercel-blob";
+
+/** Starts a stand-in of each cloud store; `settings` make an app use it. */
+export const cloudStores = {
+  S3: async (): Promise<OpenStore> => {
+    const standIn = await startS3();
+    const credentials = { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey };
+    const bucket = { S3_BUCKET: standIn.bucket, S3_REGION: "us-east-1", S3_ENDPOINT: standIn.url };
+    return { standIn, settings: { STORAGE_DRIVER: "s3", ...bucket, ...credentials } };
+  },
+  "Vercel Blob": async (): Promise<OpenStore> => {
+    const standIn = await startVercelBlob();
+    const redirect = `--import ${new URL("../stand-ins/redirect-blob-host.mjs", import.meta.url).href}`;
+    const token = { VERCEL_BLOB_API_URL: standIn.apiUrl, BLOB_READ_WRITE_TOKEN: readWriteToken };
+    return { standIn, settings: { ...token, BLOB_HOST_STAND_IN: standIn.url, NODE_OPTIONS: redirect } };
+  },
+};
+
+interface OpenStore {
+  standIn: StandIn;
+  settings: Record<string, string>;
+}
+
+export type CloudStore = keyof typeof cloudStores;
