@@ -1,5 +1,7 @@
 /** Starts what the process does beside serving. Whatever keeps it from starting ends the process. */
 export async function register(): Promise<void> {
+  // Whoever read the log may be gone. Next.js would log that as an uncaught exception, which fails too, without end.
+  for (const log of [process.stdout, process.stderr]) log.on("error", () => undefined);
   try {
     if (process.env.OTEL_EXPORTER_OTLP_ENDPOINT) (await import("~/server/tracing/start-tracing")).startTracing();
     // The scheduler runs functions by their names.
