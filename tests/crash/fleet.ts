@@ -13,6 +13,8 @@ interface Options {
   points?: readonly CrashPoint[];
   /** When there are no more points: the most requests that a server lives for. By default it stays. */
   lifetime?: number;
+  /** How the latter are ended: at once, or asked to. */
+  signals?: readonly [NodeJS.Signals, ...NodeJS.Signals[]];
   settings?: Record<string, string>;
 }
 
@@ -26,7 +28,7 @@ export interface Fleet {
   readonly failures: string[];
   /** From now on nobody is killed. */
   spare(): void;
-  /** Kills them all. */
+  /** Kills them all, at once. */
   stop(): Promise<void>;
 }
 
@@ -46,6 +48,7 @@ export function startFleet({
   random,
   points = [],
   lifetime = Number.POSITIVE_INFINITY,
+  signals = ["SIGKILL"],
   settings = {},
 }: Options): Fleet {
   let aims = points.map((point) => ({ point, attempts: 0 }));
@@ -69,7 +72,7 @@ export function startFleet({
       requestsLeft: aim ? patience : 1 + random.below(lifetime),
       shoot() {
         up.delete(life);
-        isShot = server.child.kill("SIGKILL");
+        isShot = server.child.kill(aim || stopping ? "SIGKILL" : random.pick(signals));
       },
     };
     up.add(life);
@@ -78,7 +81,7 @@ export function startFleet({
 
     const [code, signal] = await exit;
     up.delete(life);
-    if (signal !== "SIGKILL") failures.push(`A server exited with ${code ?? signal}: ${server.errors()}`);
+    if (signal !== "SIGKILL" && !isShot) failures.push(`A server exited with ${code ?? signal}: ${server.errors()}`);
     if (!killing) return;
     kills++;
     if (!aim || !isShot) return;

@@ -20,11 +20,18 @@ beforeAll(async () => {
 afterAll(() => issuer.stop());
 
 test.runIf(existsSync(".next/BUILD_ID"))(
-  "the built app, killed under load: nothing is lost, nothing is left",
+  "two processes of the built app, killed and asked to end under load: nothing is lost, nothing is left",
   async () => {
-    report(`Kills \`next start\` under load, seed ${seed}`);
+    report(`Ends \`next start\` under load, seed ${seed}`);
     const random = createRandom(seed);
-    const fleet = startFleet({ launch: launchApp, settings: issuer.settings, size: 2, random, lifetime: 200 });
+    const fleet = startFleet({
+      launch: launchApp,
+      settings: issuer.settings,
+      size: 2,
+      random,
+      lifetime: 200,
+      signals: ["SIGKILL", "SIGTERM"],
+    });
     const crowd = createCrowd();
     const until = () => fleet.kills() >= appKills || fleet.failures.length > 0;
     const sweepNowAndThen = async () => {
