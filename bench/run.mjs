@@ -2,6 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { cpus } from "node:os";
 import { parseArgs } from "node:util";
 import { openBench } from "./bench.mjs";
+import { dashboard } from "./parts/dashboard.mjs";
 import { download, ranges, upload } from "./parts/large.mjs";
 import { live } from "./parts/live.mjs";
 import { logging } from "./parts/logging.mjs";
@@ -17,7 +18,7 @@ import { build } from "./servers.mjs";
 // Measures the app, started as `npm start` starts it, against bare handlers and nginx in turns; prints the figures and
 // writes bench/results.json. Takes about 4 GiB of disk while it runs.
 
-const parts = { download, ranges, upload, gets, uploads, rows, memory, scheduler, live, logging };
+const parts = { download, ranges, upload, gets, uploads, rows, memory, scheduler, live, logging, dashboard };
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { "no-build": { type: "boolean" } } });
 const unknown = positionals.filter((name) => !(name in parts));

@@ -105,6 +105,28 @@ test("files are uploaded, found, looked at and deleted", async ({ app, administe
   expect(await page.title()).not.toBe("ran");
 });
 
+test("a file dropped anywhere on the page is stored, and a picture is shown", async ({ app, administer }) => {
+  await app.database.query("SET storage.row = '*'; DELETE FROM _storage");
+  const page = await administer("/dashboard/files");
+  const transfer = await page.evaluateHandle(
+    ({ name, type, bytes }) => {
+      const data = new DataTransfer();
+      data.items.add(new File([Uint8Array.from(bytes)], name, { type }));
+      return data;
+    },
+    { name: "a.png", type: "image/png", bytes: [...picture("a.png").buffer] },
+  );
+  const heading = page.getByRole("heading", { name: "Files" });
+  await expect(async () => {
+    await heading.dispatchEvent("dragenter", { dataTransfer: transfer });
+    await expect(page.getByText("Drop files to store them")).toBeVisible({ timeout: 200 });
+  }).toPass();
+  await heading.dispatchEvent("drop", { dataTransfer: transfer });
+  await rows(page, "Stored files").getByRole("cell").getByRole("button").first().click();
+  const image = page.getByRole("dialog").getByRole("img");
+  await expect.poll(() => image.evaluate((shown: HTMLImageElement) => shown.naturalWidth)).toBe(64);
+});
+
 test("what the next sweep would remove is counted, and nothing is removed", async ({ app, administer }) => {
   await app.database.query("SET storage.row = '*'; DELETE FROM _storage");
   await app.database.query(

@@ -1,14 +1,14 @@
 import { Download } from "lucide-react";
 import { useRef, useState } from "react";
 import { useTRPCClient } from "~/client/trpc";
+import { Checkbox } from "../_site/checkbox";
 import { ConfirmDialog } from "../_site/confirm-dialog";
+import { FileIcon } from "../_site/file-icon";
+import { formatBytes } from "../_site/format-bytes";
 import { Timestamp } from "../_site/timestamp";
-import { Checkbox } from "./checkbox";
-import { FileIcon } from "./file-icon";
 import type { SavedFile } from "./file-list-query";
 import { FileMenu } from "./file-menu";
 import { FileName } from "./file-name";
-import { formatBytes } from "./format-bytes";
 import { LinkDialog } from "./link-dialog";
 
 interface FileRowProps {

@@ -9,9 +9,9 @@ import { useUploads } from "~/client/use-uploads";
 import { DropHint } from "../_site/drop-hint";
 import { Empty, Failed, Loading } from "../_site/list-state";
 import { SiteHeader } from "../_site/site-header";
+import { UploadList } from "../_site/upload-list";
 import { VisitorHint } from "../_site/visitor-hint";
 import { FileList } from "./file-list";
-import { UploadList } from "./upload-list";
 import { useFiles } from "./use-files";
 
 /** The viewer's own files: what they keep, and what is on its way. */

@@ -55,13 +55,13 @@ export const files = t.router({
     .input(z.object({ storageIds: z.array(storageId()).min(1).max(100) }))
     .mutation(async ({ input }) => {
       try {
-        return await condemnFiles(prisma, input.storageIds);
+        const deleted = await condemnFiles(prisma, input.storageIds);
+        sweepSoon();
+        return deleted;
       } catch (cause) {
         if (!foreignKeyViolations.includes(sqlState(cause) ?? "")) throw cause;
         const message = "Nothing was deleted: the database does not let go of a file that a row must refer to";
         throw new TRPCError({ code: "CONFLICT", message, cause });
-      } finally {
-        sweepSoon();
       }
     }),
 

@@ -1,6 +1,6 @@
+import { Checkbox } from "../../_site/checkbox";
+import { formatBytes } from "../../_site/format-bytes";
 import { Timestamp } from "../../_site/timestamp";
-import { Checkbox } from "../../files/checkbox";
-import { formatBytes } from "../../files/format-bytes";
 import { CopyButton } from "../_parts/copy-button";
 import { columnsOf } from "../_parts/data-table";
 import { FileReferences } from "./file-references";

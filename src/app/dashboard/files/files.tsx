@@ -9,7 +9,7 @@ import { useUploads } from "~/client/use-uploads";
 import { ConfirmDialog } from "../../_site/confirm-dialog";
 import { DropHint } from "../../_site/drop-hint";
 import { Failed, Loading } from "../../_site/list-state";
-import { UploadList } from "../../files/upload-list";
+import { UploadList } from "../../_site/upload-list";
 import { DashboardPage } from "../_parts/dashboard-page";
 import { DataTable } from "../_parts/data-table";
 import { Pager, useCursors } from "../_parts/pager";

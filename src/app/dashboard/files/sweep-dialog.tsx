@@ -4,8 +4,8 @@ import { Dialog } from "radix-ui";
 import { useState } from "react";
 import { explainError } from "~/client/explain-error";
 import { useTRPC } from "~/client/trpc";
+import { formatBytes } from "../../_site/format-bytes";
 import { Timestamp } from "../../_site/timestamp";
-import { formatBytes } from "../../files/format-bytes";
 
 /** What the next sweep would remove, found out when it is opened. */
 export function SweepDialog({ onOpenFile }: { onOpenFile: (storageId: string) => void }) {

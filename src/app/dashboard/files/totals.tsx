@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { useTRPC } from "~/client/trpc";
-import { formatBytes } from "../../files/format-bytes";
+import { formatBytes } from "../../_site/format-bytes";
 
 const number = new Intl.NumberFormat("en");
 

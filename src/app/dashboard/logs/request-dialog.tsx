@@ -21,6 +21,8 @@ export function RequestDialog({ requestId, onClose }: RequestDialogProps) {
   const request = useQuery({
     ...trpc.dashboard.calls.request.queryOptions({ requestId: requestId ?? "" }),
     enabled: requestId !== null,
+    // Of a request that has only just ended nothing may be written yet.
+    refetchInterval: ({ state }) => (state.data?.calls.length === 0 ? 1_000 : false),
   });
   return (
     <Dialog.Root open={requestId !== null} onOpenChange={onClose}>
