@@ -41,7 +41,6 @@ export async function dashboard({ load, newApp }) {
       "files.delete of 100": async () => mutation("dashboard.files.delete", { storageIds: await pick(database, 100) }),
       "files.generateUploadUrl": () => mutation("dashboard.files.generateUploadUrl", {}),
       "files.sweepPreview": () => query("dashboard.files.sweepPreview"),
-      "files.refreshSweepPreview": () => mutation("dashboard.files.refreshSweepPreview", {}),
       "functions.list": () => query("dashboard.functions.list"),
       "functions.users": () => query("dashboard.functions.users", { search: "" }),
       "schedule.jobs, pending": () => query(job, { list: "pending" }),
@@ -50,7 +49,10 @@ export async function dashboard({ load, newApp }) {
       "schedule.crons": () => query("dashboard.schedule.crons"),
       "calls.list": () => query("dashboard.calls.list", {}),
       "calls.list with a text": () => query("dashboard.calls.list", { text: "nothing printed this" }),
+      "calls.request": () => query("dashboard.calls.request", { requestId: id }),
       "calls.stats": () => query("dashboard.calls.stats", { hours: 168, buckets: 84 }),
+      // The last, since the job that it starts looks at all files for seconds.
+      "files.refreshSweepPreview": () => mutation("dashboard.files.refreshSweepPreview", {}),
     };
     const rows = [];
     for (const [name, make] of Object.entries(calls)) {

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import AxeBuilder from "@axe-core/playwright";
-import type { BrowserContextOptions, Page } from "@playwright/test";
+import { type BrowserContextOptions, devices, type Page } from "@playwright/test";
 import { setAdministrator } from "../../scripts/administrators.mjs";
 import { text } from "./files";
 import { picture } from "./pictures";
@@ -125,6 +125,15 @@ test("a file dropped anywhere on the page is stored, and a picture is shown", as
   await rows(page, "Stored files").getByRole("cell").getByRole("button").first().click();
   const image = page.getByRole("dialog").getByRole("img");
   await expect.poll(() => image.evaluate((shown: HTMLImageElement) => shown.naturalWidth)).toBe(64);
+
+  // With the keyboard alone.
+  await page.keyboard.press("Escape");
+  await expect(rows(page, "Stored files").getByRole("cell").getByRole("button").first()).toBeFocused();
+  await page.keyboard.press("Enter");
+  await page.getByRole("dialog").getByRole("button", { name: "Delete" }).press("Enter");
+  await page.getByRole("alertdialog").getByRole("button", { name: "Delete" }).press("Enter");
+  await expect(page.getByText("No file is like that.")).toBeVisible();
+  await expect(heading).toBeFocused();
 });
 
 test("what the next sweep would remove is counted, and nothing is removed", async ({ app, administer }) => {
@@ -198,6 +207,16 @@ test("jobs are seen, canceled and run again, and crons say when they run", async
   const { rows: sent } = await app.database.query("SELECT body, author FROM messages");
   expect(sent).toEqual([{ author: "Ada", body: `Sent via HTTP action: ${html}` }]);
   await expect(rows(page, "Recurring functions")).toContainText(["_kit.upkeep"]);
+});
+
+test("on a phone nothing scrolls sideways but the tables", async ({ administer }) => {
+  const page = await administer("/dashboard/files", devices["iPhone 14"]);
+  await page.locator("input[type=file]").setInputFiles([text("a.txt")]);
+  for (const path of ["files", "functions", "functions?name=messages.sendMessage", "schedule", "logs"]) {
+    await page.goto(`/dashboard/${path}`);
+    await expect(page.getByRole("region").first()).toBeVisible();
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
+  }
 });
 
 for (const colorScheme of ["light", "dark"] as const) {

@@ -74,7 +74,7 @@ export function DataTable<Row extends object>({
       aria-label={label}
       // Reached by keyboards too, to scroll it.
       tabIndex={0}
-      className="overflow-x-auto rounded-2xl border border-line bg-surface"
+      className="relative overflow-x-auto rounded-2xl border border-line bg-surface"
     >
       <table className="w-full text-sm">
         <thead>

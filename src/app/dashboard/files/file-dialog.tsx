@@ -6,6 +6,7 @@ import { formatBytes } from "../../_site/format-bytes";
 import { Failed, Loading } from "../../_site/list-state";
 import { Timestamp } from "../../_site/timestamp";
 import { CopyButton } from "../_parts/copy-button";
+import { useReturnFocus } from "../_parts/use-return-focus";
 import { FilePreview } from "./file-preview";
 import type { StoredFile } from "./use-stored-files";
 
@@ -19,6 +20,7 @@ interface FileDialogProps {
 /** What a file shows, and all that is known of it. */
 export function FileDialog({ storageId, onClose, onDelete }: FileDialogProps) {
   const trpc = useTRPC();
+  const returnFocus = useReturnFocus();
   const file = useQuery({
     ...trpc.dashboard.files.get.queryOptions({ storageId: storageId ?? "" }),
     enabled: storageId !== null,
@@ -27,7 +29,7 @@ export function FileDialog({ storageId, onClose, onDelete }: FileDialogProps) {
     <Dialog.Root open={storageId !== null} onOpenChange={onClose}>
       <Dialog.Portal>
         <Dialog.Overlay className="dialog-overlay" />
-        <Dialog.Content className="dialog max-w-3xl!" aria-describedby={undefined}>
+        <Dialog.Content {...returnFocus} className="dialog max-w-3xl!" aria-describedby={undefined}>
           <div className="-mt-2 -mr-3 flex items-center justify-between">
             <Dialog.Title className="min-w-0 truncate font-mono font-semibold text-sm">{storageId}</Dialog.Title>
             <Dialog.Close aria-label="Close" title="Close" className="icon-button">

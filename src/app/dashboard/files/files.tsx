@@ -101,7 +101,10 @@ export function Files() {
       <FileDialog
         storageId={opened}
         onClose={() => setOpened(null)}
-        onDelete={(storageId) => setDeleting([storageId])}
+        onDelete={(storageId) => {
+          setOpened(null);
+          setDeleting([storageId]);
+        }}
       />
       <ConfirmDialog
         isOpen={deleting !== null}
@@ -112,7 +115,6 @@ export function Files() {
         onConfirm={async () => {
           await client.dashboard.files.delete.mutate({ storageIds: deleting ?? [] });
           setSelection({});
-          setOpened(null);
         }}
         onClosed={() => heading.current?.focus()}
       />

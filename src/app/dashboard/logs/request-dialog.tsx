@@ -6,6 +6,7 @@ import { Failed, Loading } from "../../_site/list-state";
 import type { Answers } from "../_parts/api";
 import { CopyButton } from "../_parts/copy-button";
 import { formatDuration } from "../_parts/format-duration";
+import { useReturnFocus } from "../_parts/use-return-focus";
 import { Outcome } from "./call-columns";
 import { LogTime } from "./log-time";
 
@@ -18,6 +19,7 @@ interface RequestDialogProps {
 /** The calls of one request, and all that they printed. */
 export function RequestDialog({ requestId, onClose }: RequestDialogProps) {
   const trpc = useTRPC();
+  const returnFocus = useReturnFocus();
   const request = useQuery({
     ...trpc.dashboard.calls.request.queryOptions({ requestId: requestId ?? "" }),
     enabled: requestId !== null,
@@ -28,7 +30,7 @@ export function RequestDialog({ requestId, onClose }: RequestDialogProps) {
     <Dialog.Root open={requestId !== null} onOpenChange={onClose}>
       <Dialog.Portal>
         <Dialog.Overlay className="dialog-overlay" />
-        <Dialog.Content className="dialog max-w-4xl!" aria-describedby={undefined}>
+        <Dialog.Content {...returnFocus} className="dialog max-w-4xl!" aria-describedby={undefined}>
           <div className="-mt-2 -mr-3 flex items-center">
             <Dialog.Title className="min-w-0 flex-1 truncate font-semibold text-sm">
               Request <span className="font-mono font-normal">{requestId}</span>

@@ -21,7 +21,11 @@ const columns = column.columns([
     header: "When",
     cell: ({ getValue }) => <span className="whitespace-nowrap font-mono text-xs">{getValue()}</span>,
   }),
-  column.accessor("next", { header: "Next", cell: ({ getValue }) => <Timestamp at={getValue()} /> }),
+  column.accessor("next", {
+    header: "Next",
+    meta: { className: "whitespace-nowrap" },
+    cell: ({ getValue }) => <Timestamp at={getValue()} />,
+  }),
   column.accessor("last", {
     header: "Last",
     cell: ({ getValue }) => {
