@@ -52,9 +52,9 @@ export async function runHttpAction(admin: Caller, http: HttpRouter, given: Http
     throw new TRPCError({ code: "NOT_FOUND", message: `There is no route ${method} ${JSON.stringify(path)}` });
   }
   const caller = await callerAs(admin, userId);
-  const headers = new Headers(contentType ? { "Content-Type": contentType } : {});
-  const request = new Request(url, { method, headers, body: method === "GET" || !body ? null : body });
   return timed(caller, async () => {
+    const sent = new Headers(contentType ? { "Content-Type": contentType } : {});
+    const request = new Request(url, { method, headers: sent, body: method === "GET" || !body ? null : body });
     const response = await answerRoute(found.route, request, caller);
     const headers = Object.fromEntries(response.headers);
     return { status: response.status, headers, body: await startOf(response) };

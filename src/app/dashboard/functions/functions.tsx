@@ -25,7 +25,7 @@ export function Functions({ name }: { name: string | null }) {
           <div className={name === null ? "" : "max-lg:hidden"}>
             <FunctionList functions={functions.data} chosen={name} />
           </div>
-          <div className={`grid min-w-0 grid-cols-1 gap-6 ${name === null ? "max-lg:order-first" : ""}`}>
+          <div className="grid min-w-0 grid-cols-1 gap-6">
             {name !== null && (
               <Link
                 prefetch={false}
