@@ -4,6 +4,10 @@ import { median } from "../report.mjs";
 
 const count = 1_000_000;
 const rounds = 9;
+/** Calls before those that are measured: how long code takes for the first time is not how long it takes. */
+const warmUp = 5;
+/** Starts a job that looks at all files for seconds. */
+const last = "files.refreshSweepPreview";
 /** Milliseconds of server time that a call may take. */
 const limit = 100;
 
@@ -51,15 +55,15 @@ export async function dashboard({ load, newApp }) {
       "calls.list with a text": () => query("dashboard.calls.list", { text: "nothing printed this" }),
       "calls.request": () => query("dashboard.calls.request", { requestId: id }),
       "calls.stats": () => query("dashboard.calls.stats", { hours: 168, buckets: 84 }),
-      // The last, since the job that it starts looks at all files for seconds.
-      "files.refreshSweepPreview": () => mutation("dashboard.files.refreshSweepPreview", {}),
+      [last]: () => mutation("dashboard.files.refreshSweepPreview", {}),
     };
     const rows = [];
     for (const [name, make] of Object.entries(calls)) {
+      const measure = async () => 1000 * (await load.repeat({ port, concurrency: 1, calls: [await make()] }));
+      // What it starts would be measured by the next.
+      if (name !== last) for (let round = 0; round < warmUp; round++) await measure();
       const milliseconds = [];
-      for (let round = 0; round < rounds; round++) {
-        milliseconds.push(1000 * (await load.repeat({ port, concurrency: 1, calls: [await make()] })));
-      }
+      for (let round = 0; round < (name === last ? 1 : rounds); round++) milliseconds.push(await measure());
       const figure = median(milliseconds);
       rows.push({ name, figure, target: `≤ ${limit}`, met: figure <= limit });
     }

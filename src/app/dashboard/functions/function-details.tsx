@@ -1,8 +1,6 @@
 import { useMutation } from "@tanstack/react-query";
 import Link from "next/link";
-import { useState } from "react";
 import { useTRPCClient } from "~/client/trpc";
-import { CopyButton } from "../_parts/copy-button";
 import { ArgsForm } from "./args-form";
 import { curlOf, curlOfRequest } from "./curl";
 import { type Fn, kinds } from "./function-list";
@@ -15,7 +13,6 @@ import { useRunner } from "./use-runner";
 export function FunctionDetails({ fn }: { fn: Fn }) {
   const { functions } = useTRPCClient().dashboard;
   const runner = useRunner();
-  const [curl, setCurl] = useState<string | null>(null);
   const { userId } = runner;
   const isSignedIn = userId !== null;
 
@@ -27,6 +24,13 @@ export function FunctionDetails({ fn }: { fn: Fn }) {
         : functions.request.mutate({ ...given.request, userId });
     },
   });
+
+  const form = {
+    isDisabled: run.isPending || userId === undefined,
+    isRunning: run.isPending,
+    runAs: <RunAs runner={runner} />,
+    result: <RunResult run={run} />,
+  };
 
   return (
     <section aria-labelledby="function-name" className="rounded-2xl border border-line bg-surface p-4 sm:p-6">
@@ -49,36 +53,18 @@ export function FunctionDetails({ fn }: { fn: Fn }) {
       </div>
       {fn.args === null ? (
         <RequestForm
+          {...form}
           route={fn.name}
-          isDisabled={run.isPending || userId === undefined}
-          isRunning={run.isPending}
-          onChange={(request) => setCurl(curlOfRequest({ origin: window.location.origin, request, isSignedIn }))}
+          command={(request) => curlOfRequest({ origin: window.location.origin, request, isSignedIn })}
           onSend={(request) => run.mutate({ request })}
-        >
-          <RunAs runner={runner} />
-        </RequestForm>
+        />
       ) : (
         <ArgsForm
+          {...form}
           schema={fn.args}
-          isDisabled={run.isPending || userId === undefined}
-          isRunning={run.isPending}
-          onChange={(args) => setCurl(curlOf({ origin: window.location.origin, fn, args, isSignedIn }))}
+          command={fn.isInternal ? null : (args) => curlOf({ origin: window.location.origin, fn, args, isSignedIn })}
           onRun={(args) => run.mutate({ args })}
-        >
-          <RunAs runner={runner} />
-        </ArgsForm>
-      )}
-      <RunResult run={run} />
-      {!fn.isInternal && curl !== null && (
-        <div className="mt-5">
-          <div className="flex items-center justify-between">
-            <h3 className="font-medium text-muted text-xs">From a terminal</h3>
-            <CopyButton text={curl} label="Copy the curl command" />
-          </div>
-          <pre tabIndex={0} className="overflow-x-auto rounded-xl bg-sunken p-3 font-mono text-xs">
-            {curl}
-          </pre>
-        </div>
+        />
       )}
     </section>
   );
