@@ -25,7 +25,7 @@ test("fieldsOf: each argument has the control that can say it", () => {
   ]);
   expect(fields.map(({ hint }) => hint).slice(0, 2)).toEqual([
     "string, 1 to 5 characters",
-    "integer, from 1, to 10, 3 by default",
+    "integer, 1 to 10, 3 by default",
   ]);
 });
 

@@ -40,9 +40,9 @@ export function ArgsForm({ schema, isDisabled, isRunning, command, onRun, runAs,
             error={formState.errors.texts?.[index]?.message}
           />
         ))}
-        <div className="flex flex-wrap items-end gap-3">
+        <div className="flex flex-wrap items-start gap-3">
           {runAs}
-          <button type="submit" disabled={isDisabled} className="button button-primary">
+          <button type="submit" disabled={isDisabled} className="button button-primary sm:mt-5">
             {isRunning ? (
               <LoaderCircle aria-hidden="true" className="size-4 motion-safe:animate-spin" />
             ) : (

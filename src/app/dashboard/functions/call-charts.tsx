@@ -12,6 +12,8 @@ const spans = [
   { label: "Week", hours: 24 * 7, buckets: 84 },
 ];
 
+const number = new Intl.NumberFormat("en");
+
 /** Milliseconds between two looks. */
 const interval = 10_000;
 
@@ -45,7 +47,7 @@ export function CallCharts({ name }: { name?: string }) {
         <Tabs.Content value={span} className="grid gap-6 outline-none">
           <CallChart
             title="Calls and errors"
-            summary={`${calls === 1 ? "1 call" : `${calls} calls`}, ${errors} failed`}
+            summary={`${calls === 1 ? "1 call" : `${number.format(calls)} calls`}, ${number.format(errors)} failed`}
             data={data}
             hours={hours}
             series={[

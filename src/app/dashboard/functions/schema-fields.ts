@@ -45,12 +45,19 @@ function controlOf({ type }: Schema, choices: string[]): ArgField["control"] {
 function hintOf({ type, format, minLength, maxLength, minimum, maximum, items, ...schema }: Schema): string {
   const bounds = [
     maxLength !== undefined && `${minLength ?? 0} to ${maxLength} characters`,
-    minimum !== undefined && minimum > Number.MIN_SAFE_INTEGER && `from ${minimum}`,
-    maximum !== undefined && maximum < Number.MAX_SAFE_INTEGER && `to ${maximum}`,
+    rangeOf(minimum, maximum),
     schema.default !== undefined && `${JSON.stringify(schema.default)} by default`,
   ];
   const element = typeof items === "object" && !Array.isArray(items) ? ` of ${items.type ?? "values"}s` : "";
   return [`${format ?? type ?? "JSON"}${element}`, ...bounds].filter(Boolean).join(", ");
+}
+
+/** Bounds that say no more than that a number is safe are not worth saying. */
+function rangeOf(minimum = Number.NEGATIVE_INFINITY, maximum = Number.POSITIVE_INFINITY): string {
+  const [from, to] = [minimum > Number.MIN_SAFE_INTEGER, maximum < Number.MAX_SAFE_INTEGER];
+  if (from && to) return `${minimum} to ${maximum}`;
+  if (from) return `${minimum} or more`;
+  return to ? `${maximum} or less` : "";
 }
 
 /** What was typed, as the arguments of a call: what is optional and empty is left out. */
