@@ -2,6 +2,8 @@
 import "./postgres";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { serveChanges } from "~/server/changes/serve-changes";
+import { withClient } from "../../scripts/client.mjs";
 import { createCrowd, describeCrowd, runCrowd } from "./crowd";
 import { examine, sound } from "./examine";
 import { startFleet } from "./fleet";
@@ -57,3 +59,30 @@ test(
   },
   scale.limit,
 );
+
+test("PostgreSQL killed under an open stream of changes: it goes on, and tells that anything may have been missed", async () => {
+  const next = eventsOf(serveChanges(new Request("http://app.test/api/trpc/_kit.changes")));
+  const anything = '{"json":null}';
+  expect(await next()).toBe(anything);
+  await crashPostgres();
+  expect(await next()).toBe(anything);
+  await withClient(process.env.DATABASE_URL ?? "", (client) => client.query("TRUNCATE images"));
+  let told = await next();
+  while (told === anything) told = await next();
+  expect(told).toBe('{"json":["images"]}');
+});
+
+/** Reads the data of the next event, pings left out. */
+function eventsOf(response: Response): () => Promise<string> {
+  const reader = (response.body ?? new ReadableStream()).pipeThrough(new TextDecoderStream()).getReader();
+  const waiting: string[] = [];
+  return async () => {
+    while (waiting.length === 0) {
+      const { done, value } = await reader.read();
+      if (done) throw new Error("The stream ended");
+      const events = value.split("\n\n").filter((event) => !event.startsWith("event: "));
+      waiting.push(...events.flatMap((event) => /^data: (.+)$/m.exec(event)?.[1] ?? []));
+    }
+    return waiting.shift() ?? "";
+  };
+}

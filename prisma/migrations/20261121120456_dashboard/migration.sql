@@ -3,7 +3,7 @@ ALTER TABLE "_users" ADD COLUMN     "isAdmin" BOOLEAN NOT NULL DEFAULT false;
 
 -- CreateTable
 CREATE TABLE "_storage_totals" (
-    "_id" BIGSERIAL NOT NULL,
+    "_id" UUID NOT NULL DEFAULT gen_random_uuid(),
     "files" BIGINT NOT NULL,
     "bytes" BIGINT NOT NULL,
 
