@@ -13,13 +13,14 @@ export default defineConfig<object, WorkerOptions>({
   globalSetup: "./tests/global-setup.ts",
   fullyParallel: true,
   forbidOnly: Boolean(process.env.CI),
-  workers: 2,
+  // Half of the time a test waits.
+  workers: 3,
   timeout: 30_000,
   expect: { timeout: 10_000 },
   reporter: "list",
-  use: { browserName: "chromium", trace: "retain-on-failure", screenshot: "only-on-failure" },
+  use: { browserName: "chromium", screenshot: "only-on-failure" },
   projects: [
-    { name: "pages", testIgnore: "served-content.spec.ts", use: pages },
+    { name: "pages", grepInvert: /PDF/, use: pages },
     ...(["S3", "Vercel Blob"] as const).map((store) => ({
       name: `pictures on ${store}`,
       testMatch: "pictures.spec.ts",
@@ -27,11 +28,7 @@ export default defineConfig<object, WorkerOptions>({
       grep: /three pictures|can be cancelled|deleted picture/,
       use: { ...pages, store },
     })),
-    {
-      // Files are shown by the whole browser, with its PDF viewer.
-      name: "served content",
-      testMatch: "served-content.spec.ts",
-      use: { launchOptions: { executablePath: CHROMIUM_PATH, args } },
-    },
+    // The shell has no PDF viewer.
+    { name: "whole browser", grep: /PDF/, use: { launchOptions: { executablePath: CHROMIUM_PATH, args } } },
   ],
 });

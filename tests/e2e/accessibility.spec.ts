@@ -1,15 +1,9 @@
-import AxeBuilder from "@axe-core/playwright";
 import { devices, type Page } from "@playwright/test";
+import { expectNoViolations } from "./axe";
 import { choose, expectWidths, messageBox, messages, pictures, say, sent } from "./chat";
 import { chooseAction, row, text, upload } from "./files";
 import { picture } from "./pictures";
 import { expect, test } from "./test";
-
-async function expectNoViolations(page: Page) {
-  const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"];
-  const { violations } = await new AxeBuilder({ page }).withTags(tags).analyze();
-  expect(violations).toEqual([]);
-}
 
 for (const colorScheme of ["light", "dark"] as const) {
   // axe looks at everything, many times over.

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
-import AxeBuilder from "@axe-core/playwright";
 import { type BrowserContextOptions, devices, type Page } from "@playwright/test";
 import { setAdministrator } from "../../scripts/administrators.mjs";
+import { expectNoViolations } from "./axe";
 import { text } from "./files";
 import { picture } from "./pictures";
 import { apiOf, test as base, expect } from "./test";
@@ -29,12 +29,6 @@ const test = base.extend<Fixtures>({
 
 /** Markup that would show, were it not taken for text. */
 const html = `<img src=x onerror="document.title='ran'"><b>bold</b>`;
-
-async function expectNoViolations(page: Page) {
-  const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"];
-  const { violations } = await new AxeBuilder({ page }).withTags(tags).analyze();
-  expect(violations).toEqual([]);
-}
 
 const rows = (page: Page, table: string) =>
   page

@@ -12,7 +12,7 @@ const hostLimit = 4_500_000;
 const mebibyte = 1024 * 1024;
 
 /** Bytes of a film; `LARGE_FILE_MB=300` for one that takes a while. */
-const size = Number(process.env.LARGE_FILE_MB ?? 60) * mebibyte + 12_345;
+const size = Number(process.env.LARGE_FILE_MB ?? 20) * mebibyte + 12_345;
 
 for (const [name, open] of Object.entries(cloudStores)) {
   test(`behind a host that refuses large bodies, a film goes to ${name}, past a cut connection, and is served in parts`, async ({
