@@ -28,22 +28,23 @@ async function test() {
   const reports = await mkdtemp(join(tmpdir(), "test-reports-"));
   const server = await startTestPostgres();
   try {
-    const [browsers, built] = await Promise.all([
-      findBrowsers().catch((error) => fail(error.message)),
-      isBuilt().then(
-        (done) => done || step("build", [process.execPath, commandOf("next"), "build"], { NODE_ENV: "production" }),
-      ),
-      step("check", npmCommand(["run", "check"])),
-    ]);
-    if (built) await rememberBuild();
-
     const env = { TEST_DATABASE_URL: server.url, PLAYWRIGHT_JSON_OUTPUT_FILE: join(reports, "browser.json") };
     const unit = join(reports, "unit.json");
     const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${unit}`];
-    await step("tests", [process.execPath, commandOf("vitest"), "run", ...reporters], env, async () => {
-      const { numPassedTests, numFailedTests } = JSON.parse(await readFile(unit, "utf8"));
-      return { passed: numPassedTests, failed: numFailedTests };
-    });
+    const [browsers, built] = await Promise.all([
+      findBrowsers().catch((error) => fail(error.message)),
+      isBuilt().then(
+        (done) =>
+          done ||
+          step("build", [process.execPath, commandOf("next"), "build"], { NODE_ENV: "production", TYPES_CHECKED: "1" }),
+      ),
+      step("check", npmCommand(["run", "check"])),
+      step("tests", [process.execPath, commandOf("vitest"), "run", ...reporters], env, async () => {
+        const { numPassedTests, numFailedTests } = JSON.parse(await readFile(unit, "utf8"));
+        return { passed: numPassedTests, failed: numFailedTests };
+      }),
+    ]);
+    if (built) await rememberBuild();
 
     if (!browsers || !built) return console.log("The browser tests need a build and a browser: not run.");
     const command = [commandOf("@playwright/test", "playwright"), "test", "--reporter=list,json"];

@@ -66,13 +66,14 @@ export async function condemnUpload(client: Client, blobKey: string): Promise<bo
 
 /**
  * Takes a file for `owner`: one that they uploaded, or one that nobody owns and nobody took before. `null` when it is
- * neither, or there is none.
+ * neither, or there is none. CASE keeps PostgreSQL from the index of owners: of its many rows a serializable transaction
+ * would conflict with everyone who takes one.
  */
 export async function takeFile(client: Client, storageId: string, owner: string | null) {
   const [row] = await client.$queryRaw<Storage[]>`
     WITH ${permitRow(storageId)}
     UPDATE "_storage" SET "claimed" = true, "owner" = coalesce("owner", ${owner}) FROM permit
-    WHERE "_id" = ${storageId}::uuid AND ("owner" = ${owner} OR ("owner" IS NULL AND NOT "claimed"))
+    WHERE "_id" = ${storageId}::uuid AND CASE WHEN "owner" IS NULL THEN NOT "claimed" ELSE "owner" = ${owner} END
     RETURNING "_id"::text AS "id", "_creationTime" AS "creationTime", "sha256", "size", "contentType"`;
   return row ?? null;
 }
