@@ -17,7 +17,12 @@ export async function sendBody({ headers, body }: Response, res: ServerResponse)
   const isLong = rest > pieceSize;
   const reader: Reader = isLong ? readerInto(body) : body.getReader();
   const newBuffer = () => new Uint8Array(isLong ? pieceSize : 0);
-  res.once("close", () => reader.cancel().catch(() => undefined));
+  // Node may drop what is written to a connection that is just ending, and never say so.
+  let sent: (_?: unknown) => void = () => undefined;
+  res.once("close", () => {
+    reader.cancel().catch(() => undefined);
+    sent();
+  });
   try {
     let next = reader.read(newBuffer());
     let spare: Bytes | undefined;
@@ -29,7 +34,10 @@ export async function sendBody({ headers, body }: Response, res: ServerResponse)
       if (rest === 0) return void res.end(value);
       next = reader.read(spare ?? newBuffer());
       next.catch(() => undefined); // awaited when this piece is sent
-      await new Promise((resolve) => res.write(value, resolve));
+      await new Promise((resolve) => {
+        sent = resolve;
+        res.write(value, sent);
+      });
       spare = new Uint8Array(value.buffer);
     }
   } catch (error) {

@@ -267,6 +267,28 @@ describe("a client that goes away", () => {
     await vi.waitFor(() => expect(cancelled).toHaveBeenCalledOnce());
     slow.close();
   });
+
+  test("between two pieces of an answer: nobody waits for the second to be sent", async () => {
+    let pieces = 0;
+    const ended = vi.fn();
+    const slow = createServer((req, res) => {
+      const body = new ReadableStream({
+        pull(controller) {
+          // Node tells the answer of its connection's end a moment later, and drops what is written in between.
+          if (++pieces === 2) res.socket?.destroy();
+          controller.enqueue(new Uint8Array(10));
+        },
+      });
+      const response = new Response(body, { headers: { "Content-Length": "30" } });
+      void toNodeHandler(async () => response)(req, res).then(ended);
+    }).listen(0, "127.0.0.1");
+    await once(slow, "listening");
+    const client = await dial((slow.address() as AddressInfo).port);
+    client.write(head("GET /"));
+    await client.rest();
+    await vi.waitFor(() => expect(ended).toHaveBeenCalledOnce());
+    slow.close();
+  });
 });
 
 describe("a download", () => {
