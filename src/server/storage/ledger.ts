@@ -1,5 +1,6 @@
 import { Prisma, type Storage } from "~/generated/prisma/client";
 import type { Client } from "../database";
+import { sqlState, uniqueViolation } from "../sql-state";
 
 /**
  * Who owns which blob (DESIGN invariant 2): a blob in the store is owned by a `_storage` row or listed in
@@ -55,6 +56,19 @@ export async function claimUpload(client: Client, file: ReceivedFile): Promise<b
       ${file.owner ?? null}
     FROM claimed, permit`;
   return claimed === 1;
+}
+
+/**
+ * Whether `claimUpload` threw this because another attempt with the same upload URL was first. A unique violation alone
+ * does not say so: an app's own trigger may have caused it.
+ */
+export async function wasOvertaken(client: Client, error: unknown, storageId: string): Promise<boolean> {
+  return sqlState(error) === uniqueViolation && (await isSpent(client, storageId));
+}
+
+/** Whether the upload URL has made its file. */
+export async function isSpent(client: Client, storageId: string): Promise<boolean> {
+  return (await client.spentUpload.count({ where: { id: storageId } })) > 0;
 }
 
 /** Keeps the blob of a failed upload from being claimed. `false` when it is a file already, or gone. */

@@ -1,9 +1,8 @@
 import { createHash, randomUUID } from "node:crypto";
 import { prisma } from "../database";
-import { sqlState, uniqueViolation } from "../sql-state";
 import { blobs } from "./driver";
 import type { Chunk } from "./drivers/driver";
-import { claimUpload, condemnUpload, listUpload, unlist } from "./ledger";
+import { claimUpload, condemnUpload, listUpload, unlist, wasOvertaken } from "./ledger";
 import { remainingQuota } from "./quota";
 import { UploadError } from "./upload/upload-error";
 
@@ -39,7 +38,7 @@ export async function receiveFile(incoming: Incoming): Promise<void> {
     if (!claimed) throw new UploadError("InternalServerError", "The upload took too long; send the file again");
   } catch (error) {
     await discard(blobKey);
-    throw sqlState(error) === uniqueViolation ? UploadError.used(storageId) : error;
+    throw (await wasOvertaken(prisma, error, storageId)) ? UploadError.used(storageId) : error;
   }
 }
 

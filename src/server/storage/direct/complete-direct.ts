@@ -1,10 +1,9 @@
 import { z } from "zod";
 import { prisma } from "../../database";
-import { sqlState, uniqueViolation } from "../../sql-state";
 import { essenceOf } from "../content-type";
 import { blobs } from "../driver";
 import type { DirectResult } from "../drivers/driver";
-import { claimUpload, uploadHours } from "../ledger";
+import { claimUpload, isSpent, uploadHours, wasOvertaken } from "../ledger";
 import { discard } from "../receive";
 import { uploadEndpoint } from "../upload/upload-endpoint";
 import { UploadError } from "../upload/upload-error";
@@ -30,7 +29,7 @@ export const completeDirect = uploadEndpoint(async (request) => {
     const sent = await blobs.direct?.complete(receipt.blobKey, receipt, answers).catch(storeFailed);
     await claim(receipt, await verify(receipt, sent ?? null));
   } catch (error) {
-    if (sqlState(error) === uniqueViolation) {
+    if (await wasOvertaken(prisma, error, receipt.permit.storageId)) {
       await discard(receipt.blobKey);
       throw UploadError.used(receipt.permit.storageId);
     }
@@ -49,7 +48,7 @@ async function checkOpen(receipt: Receipt): Promise<void> {
 
 /** The upload has made its file already, or was refused before. */
 async function refuseClosed({ permit: { storageId } }: Receipt): Promise<never> {
-  if (await prisma.spentUpload.findUnique({ where: { id: storageId } })) throw UploadError.used(storageId);
+  if (await isSpent(prisma, storageId)) throw UploadError.used(storageId);
   throw UploadError.incomplete("no usable");
 }
 

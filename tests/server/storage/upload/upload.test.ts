@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { describe, expect, test, vi } from "vitest";
+import { prisma } from "~/server/database";
 import { sweep } from "~/server/storage/sweep";
 import { upload } from "~/server/storage/upload/upload";
 import type { UploadLimits } from "~/server/storage/upload-url";
@@ -215,6 +216,21 @@ describe("a token", () => {
     expect(await storage.getMetadata(storageId)).toBeNull();
     // The sweep that the delete began would be seen by the next test.
     await vi.waitFor(async () => expect((await everything()).unowned).toEqual([]));
+  });
+
+  test("not used, but refused as not unique by a trigger of the app → 500, and may be used again", async () => {
+    await prisma.$executeRaw`CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+      $$ BEGIN RAISE unique_violation; END $$`;
+    await prisma.$executeRaw`CREATE TRIGGER refusing BEFORE INSERT ON "_storage" FOR EACH ROW EXECUTE FUNCTION refuse()`;
+    const url = await storage.generateUploadUrl();
+    const before = await everything();
+    try {
+      expect((await post(url, text)).status).toBe(500);
+      expect(await everything()).toEqual(before);
+    } finally {
+      await prisma.$executeRaw`DROP TRIGGER refusing ON "_storage"`;
+    }
+    expect((await post(url, text)).status).toBe(200);
   });
 
   test("of an upload that failed → may be used again", async () => {
