@@ -97,6 +97,7 @@ function builder<V extends Visibility, K extends Kind, Ctx>(
       return returns ? returns.parse(result) : result;
     };
     const fn = { [definition]: { kind, args, handle } };
+    // What the kind and the shape are is known to whoever called the builder, no longer to what it is kept as.
     const procedure = visibility === "public" ? toProcedure(fn as unknown as AnyFunction) : {};
     // TypeScript cannot see that the kind that picks the procedure is the kind that picks its type.
     return Object.assign(procedure, fn) as unknown as Built<V, K, S, Result>;

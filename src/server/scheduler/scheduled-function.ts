@@ -20,6 +20,7 @@ export function toScheduledFunction(row: ScheduledFunction): ScheduledFunctionDo
     _id: row.id,
     _creationTime: row.creationTime.getTime(),
     name: row.name,
+    // As the scheduler serialized them.
     args: superjson.deserialize(row.args as unknown as SuperJSONResult),
     scheduledTime: row.scheduledTime.getTime(),
     ...(row.completedTime && { completedTime: row.completedTime.getTime() }),

@@ -1,15 +1,21 @@
+import { z } from "zod";
 import { prisma } from "../database";
-import { type Collected, countUnreferenced, listUnreferenced } from "./collect";
+import { countUnreferenced, listUnreferenced } from "./collect";
 
 /** What a sweep would remove. */
-export interface SweepPreview extends Collected {
+export type SweepPreview = z.infer<typeof schema>;
+
+const schema = z.object({
+  files: z.number(),
+  /** Of these files. */
+  bytes: z.number(),
   /** The first of these files, oldest first. */
-  ids: string[];
+  ids: z.string().array(),
   /** Deleted files and dead uploads whose bytes are due to go. */
-  blobs: number;
+  blobs: z.number(),
   /** When this was found out, in milliseconds since the epoch. */
-  at: number;
-}
+  at: z.number(),
+});
 
 const key = "sweepPreview";
 const listed = 100;
@@ -28,5 +34,5 @@ export async function previewSweep(): Promise<void> {
 /** What was found out last; `null` before the first time. */
 export async function readSweepPreview(): Promise<SweepPreview | null> {
   const state = await prisma.systemState.findUnique({ where: { key } });
-  return state && (state.value as unknown as SweepPreview);
+  return state && schema.parse(state.value);
 }
