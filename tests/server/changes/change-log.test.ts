@@ -83,7 +83,10 @@ describe("changesSince", () => {
 
   test("a lost connection to the database → any may have changed, and changes are heard again", async () => {
     const { next } = follow(await now());
-    await pool.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'UNLISTEN%'");
+    await pool.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+       WHERE datname = current_database() AND query LIKE 'UNLISTEN%'`,
+    );
     expect(await next()).toMatchObject({ tables: null });
     await change("images");
     expect(await next()).toMatchObject({ tables: ["images"] });
