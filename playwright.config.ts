@@ -5,6 +5,8 @@ const { CHROMIUM_PATH, HEADLESS_SHELL_PATH = CHROMIUM_PATH } = process.env;
 const args = ["--disable-background-networking", ...(process.getuid?.() === 0 ? ["--no-sandbox"] : [])];
 
 const pages = { launchOptions: { executablePath: HEADLESS_SHELL_PATH, args } };
+// Each worker starts an app and a browser of its own, which takes longer than these few tests.
+const few = { workers: 1 };
 
 /** The tests in a real browser, against what `next build` has built. */
 export default defineConfig<object, WorkerOptions>({
@@ -24,11 +26,12 @@ export default defineConfig<object, WorkerOptions>({
     ...(["S3", "Vercel Blob"] as const).map((store) => ({
       name: `pictures on ${store}`,
       testMatch: "pictures.spec.ts",
+      ...few,
       // What the store has a part in.
       grep: /three pictures|can be cancelled|deleted picture/,
       use: { ...pages, store },
     })),
     // The shell has no PDF viewer.
-    { name: "whole browser", grep: /PDF/, use: { launchOptions: { executablePath: CHROMIUM_PATH, args } } },
+    { name: "whole browser", ...few, grep: /PDF/, use: { launchOptions: { executablePath: CHROMIUM_PATH, args } } },
   ],
 });
