@@ -6,12 +6,7 @@ import { prisma } from "../database";
 import { env } from "../env";
 import { publicOrigin } from "../origin";
 import { adoptRows } from "./adopt";
-
-/**
- * The issuer of the app's own sessions and tokens. It is part of every owner's name in the database, and so never
- * derived from a request or the app's host, which may change.
- */
-export const ownIssuer = env.AUTH_OWN_ISSUER;
+import { ownIssuer, tokenIdentifier } from "./issuers";
 
 let made: ReturnType<typeof createAuth> | undefined;
 
@@ -57,8 +52,6 @@ const createAuth = () =>
       }),
     ],
   });
-
-export const tokenIdentifier = (userId: string) => `${ownIssuer}|${userId}`;
 
 function versionOf(secret: string): number {
   return createHash("sha256").update(secret).digest().readUInt32BE() >>> 1;

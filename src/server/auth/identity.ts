@@ -1,6 +1,6 @@
 import { TRPCError } from "@trpc/server";
 import type { JWTPayload } from "jose";
-import { auth, ownIssuer, tokenIdentifier } from "./better-auth";
+import { ownIssuer, tokenIdentifier } from "./issuers";
 import { isForeign } from "./same-origin";
 import { verifyToken } from "./token";
 
@@ -35,6 +35,8 @@ export async function identify(credentials: Credentials): Promise<UserIdentity |
   if (token !== null) return fromClaims(await verifyToken(token ?? ""));
   if (!hasSessionCookie(credentials.headers)) return null;
   refuseForeign(credentials);
+  // Loaded for whoever has a session: it takes as long as all the rest of a server's start.
+  const { auth } = await import("./better-auth");
   // Prolonged only where the answer can carry the prolonged cookie too: by Better Auth's own endpoint.
   const session = await auth().api.getSession({ headers: credentials.headers, query: { disableRefresh: true } });
   return session && identityOf(session.user);

@@ -1,5 +1,14 @@
 import { env } from "../env";
 
+/**
+ * The issuer of the app's own sessions and tokens. It is part of every owner's name in the database, and so never
+ * derived from a request or the app's host, which may change.
+ */
+export const ownIssuer = env.AUTH_OWN_ISSUER;
+
+/** The name in the database of one of the app's own users. */
+export const tokenIdentifier = (userId: string) => `${ownIssuer}|${userId}`;
+
 /** Someone whose Bearer tokens this app accepts. */
 export interface Issuer {
   /** The tokens' `iss`, exactly; where OpenID Connect discovery starts. */

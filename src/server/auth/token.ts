@@ -9,8 +9,7 @@ import {
   jwtVerify,
 } from "jose";
 import { prisma } from "../database";
-import { ownIssuer } from "./better-auth";
-import { type Issuer, issuers } from "./issuers";
+import { type Issuer, issuers, ownIssuer } from "./issuers";
 
 /** Only keys that verify and cannot sign: no `none`, and no HMAC, which a public key could be mistaken for. */
 const algorithms = ["RS256", "ES256", "EdDSA"];

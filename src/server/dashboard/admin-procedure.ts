@@ -1,6 +1,6 @@
 import { TRPCError } from "@trpc/server";
-import { ownIssuer } from "../auth/better-auth";
 import type { UserIdentity } from "../auth/identity";
+import { ownIssuer } from "../auth/issuers";
 import { noting } from "../changes/reads";
 import { prisma } from "../database";
 import { t } from "../trpc";
