@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "@playwright/test";
 import type { WorkerOptions } from "./tests/e2e/test";
 
@@ -15,8 +16,8 @@ export default defineConfig<object, WorkerOptions>({
   globalSetup: "./tests/global-setup.ts",
   fullyParallel: true,
   forbidOnly: Boolean(process.env.CI),
-  // Half of the time a test waits.
-  workers: 3,
+  // A test waits for a third of its time. Each worker has an app and a browser, which take half a gigabyte.
+  workers: Math.min(Math.ceil(1.5 * availableParallelism()), 8),
   timeout: 30_000,
   expect: { timeout: 10_000 },
   reporter: "list",

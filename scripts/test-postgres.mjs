@@ -7,8 +7,8 @@ import { applyMigrations, readMigrations } from "./migrations.mjs";
 import { killPostgres, startPostgres } from "./postgres.mjs";
 import { identify } from "./process-identity.mjs";
 
-/** A test may lose its data: it need not reach the disk. */
-const FAST = { fsync: "off", synchronous_commit: "off", full_page_writes: "off" };
+/** A test may lose its data: it need not reach the disk. Each core runs a test file, with a pool of connections. */
+const FAST = { fsync: "off", synchronous_commit: "off", full_page_writes: "off", max_connections: "1000" };
 
 const PREFIX = "next-trpc-storage-test-";
 
