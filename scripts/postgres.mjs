@@ -75,8 +75,11 @@ export async function startPostgres({ folder, port, settings = {} }) {
       const url = `postgresql://postgres:${password}@127.0.0.1:${server.port}/postgres`;
       const client = await hold(url);
       const stop = async () => {
-        if (!(await release(client)) || !(await findServer(data))) return;
-        await pgCtl("stop", "-m", "fast");
+        if (!(await release(client)) || (await findServer(data))?.pid !== server.pid) return;
+        await pgCtl("stop", "-m", "fast").catch(async (error) => {
+          // Of two that leave at once, both may be the last.
+          if (await identify(server.pid)) throw error;
+        });
         while (await identify(server.pid)) await sleep(10); // it lives a moment longer than its pid file
       };
       /** @type {Promise<void> | undefined} */
