@@ -1,7 +1,23 @@
+import { randomUUID } from "node:crypto";
 import { expect, test } from "vitest";
-import { pool } from "~/server/database";
-import { takeFile } from "~/server/storage/ledger";
+import { pool, prisma } from "~/server/database";
+import { claimUpload, condemnUpload, listUpload, takeCondemned, takeFile } from "~/server/storage/ledger";
 import { transaction } from "~/server/transaction";
+import { everything } from "./kit";
+
+test.each<[string, (blobKey: string) => Promise<unknown>]>([
+  ["a sweep took", async () => expect(await takeCondemned(prisma, 10)).toHaveLength(1)],
+  ["its upload gave up", async (blobKey) => expect(await condemnUpload(prisma, blobKey)).toBe(true)],
+])("claimUpload of a blob that %s → false, and there is no file: its bytes may be gone", async (_, condemn) => {
+  const upload = { blobKey: randomUUID(), storageId: randomUUID() };
+  expect(await listUpload(prisma, upload)).toBe(true);
+  await pool.query('UPDATE "_unowned_blobs" SET "deleteAfter" = now()');
+  await condemn(upload.blobKey);
+  const received = { ...upload, sha256: "0".repeat(64), size: 1, contentType: null, spentUntil: Date.now() + 1000 };
+  expect(await claimUpload(prisma, received)).toBe(false);
+  expect(await everything()).toMatchObject({ files: [], unowned: [{ blobKey: upload.blobKey }] });
+  await pool.query('DELETE FROM "_unowned_blobs"');
+});
 
 test("takeFile, among many files that nobody owns, locks none of the others: those who take them do not conflict", async () => {
   await pool.query(`
