@@ -4,6 +4,7 @@ import { makeThumbnail } from "~/functions/thumbnail";
 import { prisma } from "~/server/database";
 import { runDueJobs } from "~/server/scheduler/runner";
 import { apiOf, uploadFile } from "../caller";
+import { eventually } from "../eventually";
 
 const canvas = (width: number, height: number, colour = "red") =>
   sharp({ create: { width, height, channels: 3, background: colour } });
@@ -137,7 +138,7 @@ describe("images", () => {
     const { thumbnailId } = await prisma.image.findUniqueOrThrow({ where: { id: imageId } });
     await ann.images.deleteImage({ imageId });
     expect(await prisma.storage.count({ where: { id: { in: [storageId, thumbnailId ?? ""] } } })).toBe(0);
-    await vi.waitFor(async () => expect(await prisma.unownedBlob.count({ where: { condemned: true } })).toBe(0));
+    await eventually(async () => expect(await prisma.unownedBlob.count({ where: { condemned: true } })).toBe(0));
   });
 
   test("of an image deleted before its thumbnail was made, the thumbnail is not kept", async () => {

@@ -11,6 +11,7 @@ import { findLooseReferences, findReferences } from "~/server/storage/references
 import { newStorageId } from "~/server/storage/storage-id";
 import { sweep, sweepBlobs } from "~/server/storage/sweep";
 import { api, apiOf, post, uploadFile } from "../caller";
+import { eventually } from "../eventually";
 
 /** The keys of all blobs on the disk. */
 async function stored(): Promise<string[]> {
@@ -52,7 +53,7 @@ describe("sweepBlobs", () => {
     await listedUpload();
     await prisma.$executeRaw`UPDATE "_unowned_blobs" SET "deleteAfter" = now()`;
     await apiOf("ann").files.delete({ storageId: deleted });
-    await vi.waitFor(async () => expect(await prisma.unownedBlob.count()).toBe(0));
+    await eventually(async () => expect(await prisma.unownedBlob.count()).toBe(0));
     const { blobKey } = await prisma.storage.findUniqueOrThrow({ where: { id: kept }, omit: { blobKey: false } });
     expect(await stored()).toEqual([blobKey]);
   });

@@ -11,6 +11,7 @@ import { runQuery } from "~/server/context";
 import { pool } from "~/server/database";
 import { env } from "~/server/env";
 import { createRouter } from "~/server/router";
+import { eventually } from "../../eventually";
 
 const answer = query({ handler: () => 42 });
 const call = () => runQuery(createSystemCaller())(answer);
@@ -61,7 +62,7 @@ describe("calls are written", () => {
     const written = vi.spyOn(pool, "query");
     await Promise.all(Array.from({ length: 50 }, call));
     expect(written).not.toHaveBeenCalled();
-    await vi.waitFor(() => expect(written).toHaveBeenCalledOnce(), 5_000);
+    await eventually(() => expect(written).toHaveBeenCalledOnce());
     await flush();
     expect(await count()).toBe(50);
   });
@@ -70,7 +71,7 @@ describe("calls are written", () => {
     vi.stubEnv("VERCEL", "1");
     await call();
     vi.unstubAllEnvs();
-    await vi.waitFor(async () => expect(await count()).toBe(1), 5_000);
+    await eventually(async () => expect(await count()).toBe(1));
   });
 
   test("not at all where the log is off", async () => {

@@ -1,5 +1,6 @@
-import { beforeAll, describe, expect, test, vi } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { api } from "../../caller";
+import { eventually } from "../../eventually";
 import { account } from "./administrator";
 
 let calls: Awaited<ReturnType<typeof account>>["api"]["dashboard"]["calls"];
@@ -10,7 +11,7 @@ beforeAll(async () => {
 
 /** The calls that match, once they are in the log, which takes a moment. */
 async function listed(filter: Parameters<typeof calls.list>[0], count: number) {
-  return vi.waitFor(async () => {
+  return eventually(async () => {
     const { calls: found } = await calls.list(filter);
     expect(found).toHaveLength(count);
     return found;
@@ -37,7 +38,7 @@ describe("calls", () => {
 
   test("stats, one figure for each span, the latest last", async () => {
     await api.messages.list();
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       const stats = await calls.stats({ function: "messages.list", hours: 1, buckets: 60 });
       expect(stats).toHaveLength(60);
       expect(stats.slice(-2).reduce((sum, { calls }) => sum + calls, 0)).toBe(1);

@@ -1,9 +1,10 @@
-import { beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { prisma } from "~/server/database";
 import { runDueJobs } from "~/server/scheduler/runner";
 import { serve } from "~/server/storage/serve/serve";
 import { foldTotals } from "~/server/storage/totals";
 import { apiOf, post, uploadFile } from "../../caller";
+import { eventually } from "../../eventually";
 import { account } from "./administrator";
 
 let files: Awaited<ReturnType<typeof account>>["api"]["dashboard"]["files"];
@@ -133,7 +134,7 @@ describe("delete", () => {
     expect(await files.delete({ storageIds: [storageId, other] })).toBe(0);
     expect((await serve(new Request(url))).status).toBe(404);
     expect(await prisma.file.count()).toBe(0);
-    await vi.waitFor(async () => expect(await prisma.unownedBlob.count()).toBe(0));
+    await eventually(async () => expect(await prisma.unownedBlob.count()).toBe(0));
   });
 
   test("a file that a row must refer to, CONFLICT, and nothing is deleted", async () => {

@@ -9,6 +9,7 @@ import { prisma } from "~/server/database";
 import { toNodeHandler } from "~/server/http/node-adapter";
 import { serve } from "~/server/storage/serve/serve";
 import { upload } from "~/server/storage/upload/upload";
+import { eventually } from "../../eventually";
 import { everything, openFiles, storage, streamOf, uploadFile } from "../storage/kit";
 import { dial, type RawClient } from "./raw-client";
 
@@ -207,12 +208,12 @@ describe("a client that goes away", () => {
       const client = await connect();
       client.write(head(`POST ${pathOf(url)}`, ...lines) + body);
       // It is under way once it is listed, or else refused.
-      await vi.waitFor(async () => expect((await everything()).unowned.length).toBeGreaterThan(0));
+      await eventually(async () => expect((await everything()).unowned.length).toBeGreaterThan(0));
       leave(client);
     });
     await Promise.all(uploads);
     await expectUnchanged(before);
-    await vi.waitFor(async () => expect(await openFiles()).toBe(0));
+    await eventually(async () => expect(await openFiles()).toBe(0));
     const response = await fetch(here(url), { method: "POST", body: "again" });
     expect(response.status).toBe(200);
   });
@@ -229,7 +230,7 @@ describe("a client that goes away", () => {
       client.close();
     });
     await Promise.all(downloads);
-    await vi.waitFor(async () => expect(await openFiles()).toBe(0), 5000);
+    await eventually(async () => expect(await openFiles()).toBe(0));
   });
 
   test("before its body is read: the body breaks off", async () => {
@@ -246,7 +247,7 @@ describe("a client that goes away", () => {
     client.write(head("POST /", "Content-Length: 10"));
     await once(slow, "request");
     client.close();
-    await vi.waitFor(() => expect(text).toHaveBeenCalledOnce());
+    await eventually(() => expect(text).toHaveBeenCalledOnce());
     slow.close();
   });
 
@@ -264,7 +265,7 @@ describe("a client that goes away", () => {
     client.close();
     await once(res, "close");
     answer(new Response(new ReadableStream({ cancel: cancelled })));
-    await vi.waitFor(() => expect(cancelled).toHaveBeenCalledOnce());
+    await eventually(() => expect(cancelled).toHaveBeenCalledOnce());
     slow.close();
   });
 
@@ -286,7 +287,7 @@ describe("a client that goes away", () => {
     const client = await dial((slow.address() as AddressInfo).port);
     client.write(head("GET /"));
     await client.rest();
-    await vi.waitFor(() => expect(ended).toHaveBeenCalledOnce());
+    await eventually(() => expect(ended).toHaveBeenCalledOnce());
     slow.close();
   });
 });

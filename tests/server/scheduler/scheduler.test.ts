@@ -11,6 +11,7 @@ import { runDueJobs, startRunner } from "~/server/scheduler/runner";
 import { collectFiles } from "~/server/storage/collect";
 import { t } from "~/server/trpc";
 import { uploadFile } from "../../caller";
+import { eventually } from "../../eventually";
 
 const caller = createSystemCaller();
 const mutate = runMutation(caller);
@@ -161,7 +162,7 @@ describe("ctx.scheduler", () => {
     createRouter({ slow: { slow } });
     const id = await act(action({ handler: (ctx) => ctx.scheduler.runAfter(0, slow, { author: "child" }) }));
     const ran = runDueJobs(1000);
-    await vi.waitFor(async () => expect(await states()).toEqual(["inProgress"]));
+    await eventually(async () => expect(await states()).toEqual(["inProgress"]));
     await act(action({ handler: (ctx) => ctx.scheduler.cancel(id) }));
     release();
     await ran;

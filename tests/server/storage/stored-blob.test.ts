@@ -1,5 +1,6 @@
 import { inspect } from "node:util";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { eventually } from "../../eventually";
 import { openFiles, storage } from "./kit";
 
 const text = "0123456789";
@@ -86,7 +87,7 @@ describe("ctx.storage.get", () => {
     const storageId = await storage.store(new Blob([text]));
     const blob = await get(storageId);
     await storage.delete(storageId);
-    await vi.waitFor(() => expect(blob.text()).rejects.toThrow(/deleted/));
+    await eventually(() => expect(blob.text()).rejects.toThrow(/deleted/));
     await expect(blob.arrayBuffer()).rejects.toThrow(/deleted/);
     await expect(blob.bytes()).rejects.toThrow(/deleted/);
     await expect(blob.slice(1).text()).rejects.toThrow(/deleted/);
@@ -131,7 +132,7 @@ describe("ctx.storage.get, lazily", () => {
   ])("%s keeps no file open", async (_, use) => {
     const blob = await get(big);
     const kept = await Promise.all(Array.from({ length: 5 }, () => use(blob)));
-    await vi.waitFor(async () => expect(await openFiles()).toBe(0));
+    await eventually(async () => expect(await openFiles()).toBe(0));
     expect(kept.length).toBe(5);
   });
 });

@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
 import { beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { eventually } from "../../../eventually";
 import type { StandIn } from "../../../stand-ins/stand-in";
 
 const mebibyte = 1024 * 1024;
@@ -70,7 +71,7 @@ export function describeDirect(name: string, open: () => Promise<Store>): void {
     async function sweepAll() {
       await kit.prisma.storage.findMany().then((files) => Promise.all(files.map(({ id }) => kit.storage.delete(id))));
       // Each deletion has set off a sweep of its own, which may have taken a blob and not deleted it yet.
-      await vi.waitFor(async () => {
+      await eventually(async () => {
         await kit.prisma.$executeRaw`UPDATE "_unowned_blobs" SET "deleteAfter" = now()`;
         await kit.sweepBlobs();
         expect(store.count()).toEqual(nothing);

@@ -2,9 +2,10 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { mkdir, mkdtemp, readdir, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { diskDriver } from "~/server/storage/drivers/disk";
 import { type BlobDriver, StorageUnavailableError } from "~/server/storage/drivers/driver";
+import { eventually } from "../../../eventually";
 import { openFiles } from "../kit";
 import { chunksFrom, chunksOf, describeDriver, text } from "./driver-contract";
 
@@ -85,7 +86,7 @@ describe("diskDriver", () => {
       const key = randomUUID();
       await driver.put(key, chunksOf(randomBytes(size), 64 * 1024));
       for (let times = 0; times < 5; times++) await work(key);
-      await vi.waitFor(async () => expect(await openFiles(root)).toBe(0));
+      await eventually(async () => expect(await openFiles(root)).toBe(0));
     }
 
     test.each<[string, (key: string) => Promise<unknown>]>([

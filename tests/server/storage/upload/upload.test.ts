@@ -4,6 +4,7 @@ import { prisma } from "~/server/database";
 import { sweep } from "~/server/storage/sweep";
 import { upload } from "~/server/storage/upload/upload";
 import type { UploadLimits } from "~/server/storage/upload-url";
+import { eventually } from "../../../eventually";
 import { everything, post, storage, streamOf } from "../kit";
 
 const text = "the bytes of a file";
@@ -215,7 +216,7 @@ describe("a token", () => {
     expect(await read(await post(url, text))).toEqual(used);
     expect(await storage.getMetadata(storageId)).toBeNull();
     // The sweep that the delete began would be seen by the next test.
-    await vi.waitFor(async () => expect((await everything()).unowned).toEqual([]));
+    await eventually(async () => expect((await everything()).unowned).toEqual([]));
   });
 
   test("not used, but refused as not unique by a trigger of the app → 500, and may be used again", async () => {
