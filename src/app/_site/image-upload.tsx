@@ -1,14 +1,12 @@
 import { CircleAlert, FileX2, RotateCw, X } from "lucide-react";
-import { Progress } from "radix-ui";
 import type { Upload } from "~/client/upload-queue";
+import { percent, UploadProgress } from "./upload-progress";
 
 interface ImageUploadProps {
   upload: Upload;
   onRetry: (id: number) => void;
   onRemove: (id: number) => void;
 }
-
-const percent = new Intl.NumberFormat("en", { style: "percent" });
 
 /** A picture on its way, in the frame in which it will appear: how far it is, or why it failed and what to do. */
 export function ImageUpload({ upload, onRetry, onRemove }: ImageUploadProps) {
@@ -60,18 +58,12 @@ export function ImageUpload({ upload, onRetry, onRemove }: ImageUploadProps) {
           <>
             <p className="truncate font-medium">{file.name}</p>
             <p className="text-xs tabular-nums">{status(upload)}</p>
-            <Progress.Root
-              value={upload.sent}
-              max={Math.max(file.size, 1)}
-              aria-label={`Sending ${file.name}`}
-              getValueLabel={(sent, size) => percent.format(sent / size)}
-              className="mt-2 h-1 overflow-hidden rounded-full bg-white/30"
-            >
-              <Progress.Indicator
-                className="h-full origin-left bg-white motion-safe:transition-transform"
-                style={{ transform: `scaleX(${upload.sent / Math.max(file.size, 1)})` }}
-              />
-            </Progress.Root>
+            <UploadProgress
+              upload={upload}
+              label={`Sending ${file.name}`}
+              className="mt-2 bg-white/30"
+              barClassName="bg-white"
+            />
           </>
         )}
       </div>

@@ -1,8 +1,8 @@
 import { CircleAlert, RotateCw, X } from "lucide-react";
-import { Progress } from "radix-ui";
 import type { Upload } from "~/client/upload-queue";
 import { FileIcon } from "./file-icon";
 import { formatBytes } from "./format-bytes";
+import { UploadProgress } from "./upload-progress";
 
 interface UploadListProps {
   uploads: readonly Upload[];
@@ -10,15 +10,13 @@ interface UploadListProps {
   onRemove: (id: number) => void;
 }
 
-const percent = new Intl.NumberFormat("en", { style: "percent" });
-
 /** Files on their way: how far each is, or why it failed and what to do. */
 export function UploadList({ uploads, onRetry, onRemove }: UploadListProps) {
   if (uploads.length === 0) return null;
   return (
     <ul aria-label="Uploads" className="mb-4 overflow-hidden rounded-2xl border border-line bg-surface">
       {uploads.map((upload) => {
-        const { id, file, error, state, sent, previewUrl } = upload;
+        const { id, file, error, state, previewUrl } = upload;
         return (
           <li key={id} className="flex items-center gap-3 border-line py-2 pr-2 pl-4 not-first:border-t">
             <FileIcon type={file.type} imageUrl={previewUrl} />
@@ -32,18 +30,12 @@ export function UploadList({ uploads, onRetry, onRemove }: UploadListProps) {
               ) : (
                 <>
                   <p className="text-muted text-xs tabular-nums">{status(upload)}</p>
-                  <Progress.Root
-                    value={sent}
-                    max={Math.max(file.size, 1)}
-                    aria-label={`Uploading ${file.name}`}
-                    getValueLabel={(value, max) => percent.format(value / max)}
-                    className="mt-1.5 h-1 overflow-hidden rounded-full bg-sunken"
-                  >
-                    <Progress.Indicator
-                      className="h-full origin-left bg-accent motion-safe:transition-transform"
-                      style={{ transform: `scaleX(${sent / Math.max(file.size, 1)})` }}
-                    />
-                  </Progress.Root>
+                  <UploadProgress
+                    upload={upload}
+                    label={`Uploading ${file.name}`}
+                    className="mt-1.5 bg-sunken"
+                    barClassName="bg-accent"
+                  />
                 </>
               )}
             </div>

@@ -1,4 +1,3 @@
-import { LoaderCircle, Play } from "lucide-react";
 import { type ReactNode, useMemo } from "react";
 import { useForm, useWatch } from "react-hook-form";
 import { ArgControl } from "./arg-control";
@@ -8,19 +7,17 @@ import { Terminal } from "./terminal";
 
 interface ArgsFormProps {
   schema: NonNullable<Fn["args"]>;
-  isDisabled: boolean;
-  isRunning: boolean;
+  /** The button, at the end of the form. */
+  submit: ReactNode;
   /** What does the same from a terminal; `null` where nothing does. */
   command: ((args: Record<string, unknown>) => string) | null;
   onRun: (args: Record<string, unknown>) => void;
-  /** Beside the button. */
-  runAs: ReactNode;
-  /** Below it. */
+  /** Below the form. */
   result: ReactNode;
 }
 
 /** A form made from the shape of a function's arguments. */
-export function ArgsForm({ schema, isDisabled, isRunning, command, onRun, runAs, result }: ArgsFormProps) {
+export function ArgsForm({ schema, submit, command, onRun, result }: ArgsFormProps) {
   const fields = useMemo(() => fieldsOf(schema), [schema]);
   // By their numbers: a name with a dot in it would be a path to the form.
   const { register, handleSubmit, control, formState } = useForm({ defaultValues: { texts: fields.map(() => "") } });
@@ -40,17 +37,7 @@ export function ArgsForm({ schema, isDisabled, isRunning, command, onRun, runAs,
             error={formState.errors.texts?.[index]?.message}
           />
         ))}
-        <div className="flex flex-wrap items-start gap-3">
-          {runAs}
-          <button type="submit" disabled={isDisabled} className="button button-primary sm:mt-5">
-            {isRunning ? (
-              <LoaderCircle aria-hidden="true" className="size-4 motion-safe:animate-spin" />
-            ) : (
-              <Play aria-hidden="true" className="size-4" />
-            )}
-            Run
-          </button>
-        </div>
+        {submit}
       </form>
       {result}
       {command && isReadable && <Terminal command={command(toArgs(fields, texts))} />}

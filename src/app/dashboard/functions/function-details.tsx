@@ -1,4 +1,5 @@
 import { useMutation } from "@tanstack/react-query";
+import { Play, Send } from "lucide-react";
 import Link from "next/link";
 import { useTRPCClient } from "~/client/trpc";
 import { ArgsForm } from "./args-form";
@@ -7,6 +8,7 @@ import { type Fn, kinds } from "./function-list";
 import { type HttpRequest, RequestForm } from "./request-form";
 import { RunAs } from "./run-as";
 import { RunResult } from "./run-result";
+import { SubmitRow } from "./submit-row";
 import { useRunner } from "./use-runner";
 
 /** What a function takes, and what came of running it. */
@@ -25,10 +27,13 @@ export function FunctionDetails({ fn }: { fn: Fn }) {
     },
   });
 
+  const [icon, label] = fn.args === null ? [Send, "Send"] : [Play, "Run"];
   const form = {
-    isDisabled: run.isPending || userId === undefined,
-    isRunning: run.isPending,
-    runAs: <RunAs runner={runner} />,
+    submit: (
+      <SubmitRow icon={icon} label={label} isDisabled={run.isPending || userId === undefined} isRunning={run.isPending}>
+        <RunAs runner={runner} />
+      </SubmitRow>
+    ),
     result: <RunResult run={run} />,
   };
 

@@ -1,4 +1,3 @@
-import { LoaderCircle, Send } from "lucide-react";
 import { type ReactNode, useId } from "react";
 import { useForm, useWatch } from "react-hook-form";
 import { Terminal } from "./terminal";
@@ -14,19 +13,17 @@ export interface HttpRequest {
 interface RequestFormProps {
   /** As `POST /sendImage`. */
   route: string;
-  isDisabled: boolean;
-  isRunning: boolean;
+  /** The button, at the end of the form. */
+  submit: ReactNode;
   /** What does the same from a terminal. */
   command: (request: HttpRequest) => string;
   onSend: (request: HttpRequest) => void;
-  /** Beside the button. */
-  runAs: ReactNode;
-  /** Below it. */
+  /** Below the form. */
   result: ReactNode;
 }
 
 /** A request to an HTTP action. */
-export function RequestForm({ route, isDisabled, isRunning, command, onSend, runAs, result }: RequestFormProps) {
+export function RequestForm({ route, submit, command, onSend, result }: RequestFormProps) {
   const id = useId();
   const [method = "GET", pattern = "/"] = route.split(" ");
   const hasBody = method !== "GET";
@@ -76,17 +73,7 @@ export function RequestForm({ route, isDisabled, isRunning, command, onSend, run
             </div>
           </>
         )}
-        <div className="flex flex-wrap items-start gap-3">
-          {runAs}
-          <button type="submit" disabled={isDisabled} className="button button-primary sm:mt-5">
-            {isRunning ? (
-              <LoaderCircle aria-hidden="true" className="size-4 motion-safe:animate-spin" />
-            ) : (
-              <Send aria-hidden="true" className="size-4" />
-            )}
-            Send
-          </button>
-        </div>
+        {submit}
       </form>
       {result}
       <Terminal command={command(request)} />
