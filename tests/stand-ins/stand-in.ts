@@ -44,6 +44,8 @@ export async function startStandIn(
     response.end(request.method === "HEAD" ? undefined : body);
   }
 
+  // One that is closed for being idle just when it is used again would fail a request.
+  server.keepAliveTimeout = 0;
   server.listen(port, "127.0.0.1");
   await once(server, "listening");
   const address = server.address();

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { pool, prisma } from "~/server/database";
 import { claimUpload, condemnUpload, listUpload, takeCondemned, takeFile } from "~/server/storage/ledger";
 import { transaction } from "~/server/transaction";
-import { everything } from "./kit";
+import { everything, storage } from "./kit";
 
 test.each<[string, (blobKey: string) => Promise<unknown>]>([
   ["a sweep took", async () => expect(await takeCondemned(prisma, 10)).toHaveLength(1)],
@@ -42,3 +42,15 @@ test("takeFile, among many files that nobody owns, locks none of the others: tho
   }
   expect(Math.max(...locks)).toBe(0);
 });
+
+test.each([[null], ["https://a.test|first"]])(
+  "takeFile by %s of a file that nobody owns → theirs; for everyone else null",
+  async (first) => {
+    const storageId = await storage.store(new Blob(["bytes"]));
+    const take = async (owner: string | null) => (await takeFile(prisma, storageId, owner)) !== null;
+    expect(await take(first)).toBe(true);
+    expect(await take(null)).toBe(false);
+    expect(await take("https://a.test|second")).toBe(false);
+    expect(await take(first)).toBe(first !== null);
+  },
+);
