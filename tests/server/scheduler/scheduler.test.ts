@@ -198,15 +198,18 @@ describe("job", () => {
     });
   });
 
-  test("mutations over several runners, each exactly once", async () => {
+  test.each([
+    ["mutations", write],
+    ["actions", acting],
+  ])("%s over several runners, each once", async (author, fn) => {
     const many = mutation({
       handler: async (ctx) => {
-        for (let n = 0; n < 60; n++) await ctx.scheduler.runAfter(0, write, { author: "contended" });
+        for (let n = 0; n < 60; n++) await ctx.scheduler.runAfter(0, fn, { author });
       },
     });
     await mutate(many);
     await Promise.all([runDueJobs(10_000), runDueJobs(10_000), runDueJobs(10_000)]);
-    expect(await count("contended")).toBe(60);
+    expect(await count(author)).toBe(60);
   });
 
   test("mutation whose process died after its commit, success and not run again", async () => {
