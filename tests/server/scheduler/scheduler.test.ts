@@ -238,6 +238,13 @@ describe("job", () => {
     expect([await count("lost"), (await jobs())[0]?.error]).toEqual([0, "The process that ran it died"]);
   });
 
+  test("action that another process is running, left alone", async () => {
+    await act(action({ handler: (ctx) => ctx.scheduler.runAfter(0, acting, { author: "elsewhere" }) }));
+    await prisma.$executeRaw`UPDATE "_scheduled_functions" SET "state" = 'inProgress', "leaseUntil" = now() + interval '9 s'`;
+    await runDueJobs(1000);
+    expect([await count("elsewhere"), await states()]).toEqual([0, ["inProgress"]]);
+  });
+
   test("files in a pending job's arguments, not collected", async () => {
     const storageId = await uploadFile("kept by a job");
     await mutate(schedule, { author: storageId, delay: 60_000 });
