@@ -1,4 +1,3 @@
-import { accessKeyId, secretAccessKey } from "../stand-ins/aws-signature";
 import { startS3 } from "../stand-ins/s3";
 import type { StandIn } from "../stand-ins/stand-in";
 import { readWriteToken, startVercelBlob } from "../stand-ins/vercel-blob";
@@ -7,9 +6,7 @@ import { readWriteToken, startVercelBlob } from "../stand-ins/vercel-blob";
 export const cloudStores = {
   S3: async (): Promise<OpenStore> => {
     const standIn = await startS3();
-    const credentials = { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey };
-    const bucket = { S3_BUCKET: standIn.bucket, S3_REGION: "us-east-1", S3_ENDPOINT: standIn.url };
-    return { standIn, settings: { STORAGE_DRIVER: "s3", ...bucket, ...credentials } };
+    return { standIn, settings: { STORAGE_DRIVER: "s3", ...standIn.settings } };
   },
   "Vercel Blob": async (): Promise<OpenStore> => {
     const standIn = await startVercelBlob();

@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
-import { refuseSignature } from "./aws-signature";
+import { accessKeyId, refuseSignature, secretAccessKey } from "./aws-signature";
 import { parseByteRange } from "./byte-range";
 import { type Answer, type StandIn, startStandIn } from "./stand-in";
 
@@ -18,15 +18,21 @@ interface Upload {
   parts: Map<number, Buffer>;
 }
 
-export interface S3StandIn extends StandIn {
-  bucket: string;
-  objects: Map<string, StoredObject>;
-  /** Begun, and neither completed nor aborted. */
-  uploads: Map<string, Upload>;
+/** A bucket with which a test may do what it wants. */
+export interface S3Store extends StandIn {
+  /** Make an app use it. */
+  settings: Record<"S3_BUCKET" | "S3_REGION" | "S3_ENDPOINT" | "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY", string>;
+  /** Objects, and uploads in parts that are neither completed nor aborted. */
+  count(): Promise<{ blobs: number; uploads: number }>;
+  /** Swaps the bytes of every object for others. */
+  corrupt(bytes: Buffer): Promise<void>;
 }
 
-/** S3 in memory: objects, ranges, multipart uploads, checksums, and signatures in headers and URLs. */
-export async function startS3(port?: number): Promise<S3StandIn> {
+/**
+ * S3 in memory: objects, ranges, multipart uploads, checksums, and signatures in headers and URLs. Ceph's (16.2) takes
+ * no notice of checksums, and has another name for an upload that is over.
+ */
+export async function startS3(kind: "Amazon" | "Ceph" = "Amazon"): Promise<S3Store> {
   const bucket = "files";
   const objects = new Map<string, StoredObject>();
   const uploads = new Map<string, Upload>();
@@ -58,9 +64,9 @@ export async function startS3(port?: number): Promise<S3StandIn> {
   }
 
   function putObject(request: IncomingMessage, key: string, bytes: Buffer): Answer {
-    const checksum = request.headers["x-amz-checksum-sha256"];
+    const checksum = kind === "Amazon" && request.headers["x-amz-checksum-sha256"];
     if (request.headers["if-none-match"] === "*" && objects.has(key)) return failure(412, "PreconditionFailed");
-    if (checksum !== undefined && checksum !== sha256(bytes).toString("base64")) return failure(400, "BadDigest");
+    if (checksum && checksum !== sha256(bytes).toString("base64")) return failure(400, "BadDigest");
     objects.set(key, { bytes, contentType: typeOf(request), ...(checksum && { sha256: String(checksum) }) });
     return { status: 200, headers: { ETag: etag(bytes) } };
   }
@@ -109,7 +115,9 @@ export async function startS3(port?: number): Promise<S3StandIn> {
     body: Buffer,
   ): Answer {
     const upload = uploads.get(uploadId);
-    if (upload?.key !== key) return failure(404, "NoSuchUpload");
+    if (upload?.key !== key) {
+      return failure(404, kind === "Ceph" && request.method === "GET" ? "NoSuchKey" : "NoSuchUpload");
+    }
     switch (request.method) {
       case "PUT":
         upload.parts.set(Number(query.get("partNumber")), body);
@@ -159,8 +167,15 @@ export async function startS3(port?: number): Promise<S3StandIn> {
     return xml("CompleteMultipartUploadResult", element("Key", key));
   }
 
-  const standIn = await startStandIn(answer, port);
-  return Object.assign(standIn, { bucket, objects, uploads });
+  const standIn = await startStandIn(answer);
+  const credentials = { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey };
+  return Object.assign(standIn, {
+    settings: { S3_BUCKET: bucket, S3_REGION: "us-east-1", S3_ENDPOINT: standIn.url, ...credentials },
+    count: async () => ({ blobs: objects.size, uploads: uploads.size }),
+    async corrupt(bytes: Buffer) {
+      for (const object of objects.values()) object.bytes = bytes;
+    },
+  });
 }
 
 const sha256 = (bytes: Buffer) => createHash("sha256").update(bytes).digest();

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type OutgoingHttpHeaders, type ServerResponse } from "node:http";
 
 /** A server on loopback that speaks the wire protocol of a service, as far as the kit uses it. */
 export interface StandIn {
@@ -11,7 +11,7 @@ export interface StandIn {
 
 export interface Answer {
   status: number;
-  headers?: Record<string, string>;
+  headers?: OutgoingHttpHeaders;
   body?: string | Buffer;
 }
 
@@ -20,7 +20,7 @@ const cors = { "Access-Control-Allow-Origin": "*" };
 const preflight = { ...cors, "Access-Control-Allow-Methods": "GET, PUT, POST", "Access-Control-Allow-Headers": "*" };
 
 export async function startStandIn(
-  answer: (request: IncomingMessage, body: Buffer) => Answer,
+  answer: (request: IncomingMessage, body: Buffer) => Answer | Promise<Answer>,
   port = 0,
 ): Promise<StandIn> {
   const server = createServer((request, response) => {
@@ -38,9 +38,9 @@ export async function startStandIn(
     for await (const chunk of request) chunks.push(chunk);
     const { status, headers, body } = instead
       ? ({ status: instead } as Answer)
-      : answer(request, Buffer.concat(chunks));
+      : await answer(request, Buffer.concat(chunks));
     const length = request.method === "HEAD" ? {} : { "Content-Length": String(Buffer.byteLength(body ?? "")) };
-    response.writeHead(status, { ...cors, ...length, ...headers });
+    response.setHeaders(new Map(Object.entries({ ...cors, ...length, ...headers }))).writeHead(status);
     response.end(request.method === "HEAD" ? undefined : body);
   }
 

@@ -8,9 +8,9 @@ const mebibyte = 1024 * 1024;
 interface Store {
   standIn: StandIn;
   /** Blobs, and uploads in parts that are not over. */
-  count(): { blobs: number; uploads: number };
+  count(): Promise<{ blobs: number; uploads: number }>;
   /** Swaps the bytes of every blob for others. */
-  corrupt(bytes: Buffer): void;
+  corrupt(bytes: Buffer): Promise<void>;
 }
 
 interface Part {
@@ -74,7 +74,7 @@ export function describeDirect(name: string, open: () => Promise<Store>): void {
       await eventually(async () => {
         await kit.prisma.$executeRaw`UPDATE "_unowned_blobs" SET "deleteAfter" = now()`;
         await kit.sweepBlobs();
-        expect(store.count()).toEqual(nothing);
+        expect(await store.count()).toEqual(nothing);
       });
     }
 
@@ -87,14 +87,14 @@ export function describeDirect(name: string, open: () => Promise<Store>): void {
       // Where no address is known all callers count as one, which may do a hundred times as much.
       const limit = vi.spyOn(kit.env, "RATE_LIMIT_UPLOADS", "get").mockReturnValue(0.01);
       await start(url, file);
-      const begun = store.count();
+      const begun = await store.count();
       const response = await kit.startDirect(
         new Request(url.replace("?", "/direct?"), { method: "POST", body: JSON.stringify(file) }),
       );
       limit.mockRestore();
       expect([response.status, Number(response.headers.get("retry-after"))]).toEqual([429, expect.any(Number)]);
       expect((await response.json()).code).toBe("TooManyRequests");
-      expect(store.count()).toEqual(begun);
+      expect(await store.count()).toEqual(begun);
     });
 
     test.each([
@@ -164,7 +164,7 @@ export function describeDirect(name: string, open: () => Promise<Store>): void {
       expect(status).toBe(400);
       // A store that verifies it has not taken the bytes at all.
       expect(["Sha256Mismatch", "IncompleteBody"]).toContain(body.code);
-      expect(store.count()).toEqual({ blobs: 1, uploads: 0 });
+      expect(await store.count()).toEqual({ blobs: 1, uploads: 0 });
     });
 
     test("bytes that became others are refused and removed", async () => {
@@ -177,12 +177,12 @@ export function describeDirect(name: string, open: () => Promise<Store>): void {
       const again = await begin(bytes);
       const sent = await send(again.parts, bytes);
       await kit.blobs.direct?.complete(keyOf(again.receipt), receiptOf(again.receipt), sent.answers);
-      store.corrupt(randomBytes(999));
+      await store.corrupt(randomBytes(999));
       expect(await complete(again.receipt, sent.answers)).toMatchObject({
         status: 400,
         body: { code: "IncompleteBody" },
       });
-      expect(store.count()).toEqual(nothing);
+      expect(await store.count()).toEqual(nothing);
       expect(await complete(again.receipt, sent.answers)).toMatchObject({ status: 400 });
     });
 
@@ -191,7 +191,7 @@ export function describeDirect(name: string, open: () => Promise<Store>): void {
       const { parts, receipt } = await begin(bytes);
       const { answers } = await send(parts.slice(0, 1), bytes);
       expect(await complete(receipt, answers)).toMatchObject({ status: 400, body: { code: "IncompleteBody" } });
-      expect(store.count().blobs).toBe(0);
+      expect((await store.count()).blobs).toBe(0);
       expect(await kit.prisma.storage.count()).toBe(0);
     });
 
@@ -244,13 +244,27 @@ export function describeDirect(name: string, open: () => Promise<Store>): void {
       expect(cuts).toBeGreaterThan(1);
     });
 
+    test.each([[true], [false]])(
+      "bytes sent after the completion change nothing; SHA-256 announced: %s",
+      async (known) => {
+        const bytes = randomBytes(1000);
+        const { parts, receipt } = await begin(bytes, known ? { sha256: sha256(bytes) } : {});
+        const { answers } = await send(parts, bytes);
+        const { body } = await complete(receipt, answers);
+        const { statuses } = await send(parts, randomBytes(1000));
+        expect(statuses).not.toContain(200);
+        const blob = await kit.storage.get(body.storageId);
+        expect(Buffer.from(await new Response(blob).arrayBuffer()).equals(bytes)).toBe(true);
+      },
+    );
+
     test("completions side by side make one file", async () => {
       const bytes = randomBytes(20 * mebibyte);
       const { parts, receipt } = await begin(bytes);
       const { answers } = await send(parts, bytes);
       const all = await Promise.all([1, 2, 3].map(() => complete(receipt, answers)));
       expect(all.map(({ status }) => status).sort()).toEqual([200, 409, 409]);
-      expect([await kit.prisma.storage.count(), store.count()]).toEqual([1, { blobs: 1, uploads: 0 }]);
+      expect([await kit.prisma.storage.count(), await store.count()]).toEqual([1, { blobs: 1, uploads: 0 }]);
     });
 
     test("two uploads with one URL make one file, and the other's bytes go", async () => {
@@ -266,14 +280,14 @@ export function describeDirect(name: string, open: () => Promise<Store>): void {
       expect(statuses).toEqual([200, 409]);
       await kit.prisma.$executeRaw`UPDATE "_unowned_blobs" SET "deleteAfter" = now()`;
       await kit.sweepBlobs();
-      expect(store.count()).toEqual({ blobs: 1, uploads: 0 });
+      expect(await store.count()).toEqual({ blobs: 1, uploads: 0 });
     });
 
     test("an abandoned upload is swept, its parts too", async () => {
       const { parts } = await begin(randomBytes(20 * mebibyte));
       await send(parts.slice(0, 1), randomBytes(16 * mebibyte));
       await sweepAll();
-      expect(store.count()).toEqual(nothing);
+      expect(await store.count()).toEqual(nothing);
     });
 
     test("bytes written again after the file is deleted are swept", async () => {
@@ -285,7 +299,7 @@ export function describeDirect(name: string, open: () => Promise<Store>): void {
       await kit.sweepBlobs();
       await send(parts, bytes);
       await sweepAll();
-      expect(store.count()).toEqual(nothing);
+      expect(await store.count()).toEqual(nothing);
     });
 
     test.each([
@@ -301,7 +315,7 @@ export function describeDirect(name: string, open: () => Promise<Store>): void {
     ])("a URL with %j refuses %j with %i %s", async (limits, file, status, code) => {
       const url = await kit.storage.generateUploadUrl(limits);
       expect(await start(url, file)).toMatchObject({ status, body: { code, message: expect.any(String) } });
-      expect(store.count()).toEqual(nothing);
+      expect(await store.count()).toEqual(nothing);
     });
 
     test("an empty file has no direct way", async () => {

@@ -17,8 +17,8 @@ describeDirect("direct uploads to Vercel Blob", async () => {
   return {
     standIn: store,
     // The store forgets uploads in parts by itself.
-    count: () => ({ blobs: store.blobs.size, uploads: 0 }),
-    corrupt(bytes) {
+    count: async () => ({ blobs: store.blobs.size, uploads: 0 }),
+    async corrupt(bytes) {
       for (const blob of store.blobs.values()) blob.bytes = bytes;
     },
   };
