@@ -43,9 +43,9 @@ export function s3Client({ region, endpoint }: S3Options): () => Promise<Loaded>
   };
 }
 
-export function nullWhen(name: string) {
+export function nullWhen(...names: string[]) {
   return (error: unknown): null => {
-    if (error instanceof Error && error.name === name) return null;
+    if (error instanceof Error && names.includes(error.name)) return null;
     throw error;
   };
 }

@@ -1,13 +1,14 @@
 import type { DirectFile, DirectTarget, DirectUploads } from "./driver";
 import { calling } from "./driver";
 import { sizesOfParts } from "./parts";
+import { s3Checksum } from "./s3-checksum";
 import { nullWhen, type s3Client } from "./s3-client";
 
 /** A single PUT ends here; only for a file whose SHA-256 is known is it better than parts. */
 const largestPut = 5 * 1024 ** 3;
 
 /**
- * A file of known SHA-256 is sent with one PUT that signs it: the store verifies it, and no other bytes can be written.
+ * A file of known SHA-256 is sent with one PUT that signs it, if the store verifies it: no other bytes can be written.
  * All others are sent in parts, whose URLs are dead once we have completed the upload.
  */
 export function s3Direct(
@@ -15,6 +16,8 @@ export function s3Direct(
   connect: ReturnType<typeof s3Client>,
   head: (key: string) => Promise<{ size: number; sha256?: string } | null>,
 ): DirectUploads {
+  const verifiesPuts = s3Checksum(Bucket, connect);
+
   async function signPut(Key: string, { size, contentType, sha256 }: DirectFile, expires: Date): Promise<DirectTarget> {
     const { sdk, client } = await connect();
     const { getSignedUrl } = await import("@aws-sdk/s3-request-presigner");
@@ -62,7 +65,8 @@ export function s3Direct(
     do {
       const list = new sdk.ListPartsCommand({ Bucket, Key, UploadId, PartNumberMarker });
       const page = await calling("list the parts of an upload", () =>
-        client.send(list).catch(nullWhen("NoSuchUpload")),
+        // Ceph finds no key where others find no upload.
+        client.send(list).catch(nullWhen("NoSuchUpload", "NoSuchKey")),
       );
       if (!page) return null;
       for (const { PartNumber, ETag, Size = 0 } of page.Parts ?? []) parts.push({ PartNumber, ETag, size: Size });
@@ -72,8 +76,8 @@ export function s3Direct(
   }
 
   return {
-    start(key, file, expires) {
-      const isWhole = file.sha256 !== undefined && file.size <= largestPut;
+    async start(key, file, expires) {
+      const isWhole = file.sha256 !== undefined && file.size <= largestPut && (await verifiesPuts());
       return isWhole ? signPut(key, file, expires) : signParts(key, file, expires);
     },
 
