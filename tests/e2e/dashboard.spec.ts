@@ -3,6 +3,7 @@ import { type BrowserContextOptions, devices, type Page } from "@playwright/test
 import { setAdministrator } from "../../scripts/administrators.mjs";
 import { expectNoViolations } from "./axe";
 import { text } from "./files";
+import { expectDuration, pdf, pixel, red, wav, webm } from "./media";
 import { picture } from "./pictures";
 import { apiOf, test as base, expect } from "./test";
 
@@ -128,6 +129,33 @@ test("a file dropped anywhere on the page is stored, and a picture is shown", as
   await page.getByRole("alertdialog").getByRole("button", { name: "Delete" }).press("Enter");
   await expect(page.getByText("No file is like that.")).toBeVisible();
   await expect(heading).toBeFocused();
+});
+
+test("films and sounds play in their previews", async ({ app, administer }) => {
+  await app.database.query("SET storage.row = '*'; DELETE FROM _storage");
+  const page = await administer("/dashboard/files");
+  const files = rows(page, "Stored files");
+  for (const file of [
+    { name: "film.webm", mimeType: "video/webm", buffer: webm, seconds: 4 },
+    { name: "sound.wav", mimeType: "audio/wav", buffer: wav(9), seconds: 9 },
+  ]) {
+    await page.locator("input[type=file]").setInputFiles(file);
+    const row = files.filter({ hasText: file.mimeType });
+    await row.getByRole("cell").getByRole("button").first().click();
+    await expectDuration(page, file.seconds);
+    await page.keyboard.press("Escape");
+  }
+});
+
+test("a PDF is shown in its preview", async ({ app, administer }) => {
+  await app.database.query("SET storage.row = '*'; DELETE FROM _storage");
+  const page = await administer("/dashboard/files");
+  const file = { name: "red.pdf", mimeType: "application/pdf", buffer: Buffer.from(pdf) };
+  await page.locator("input[type=file]").setInputFiles(file);
+  await rows(page, "Stored files").getByRole("cell").getByRole("button").first().click();
+  const box = await page.getByTitle(/^Preview of/).boundingBox();
+  if (!box) throw new Error("The preview is not on the screen");
+  await expect.poll(() => pixel(page, box.x + box.width / 2, box.y + box.height / 2)).toEqual(red);
 });
 
 test("what the next sweep would remove is counted, and nothing is removed", async ({ app, administer }) => {

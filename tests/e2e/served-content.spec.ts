@@ -1,4 +1,5 @@
 import type { BrowserContext, Page } from "@playwright/test";
+import { expectDuration, pdf, pixel, red, wav, webm } from "./media";
 import { test as chat, expect } from "./test";
 
 interface Fixtures {
@@ -50,35 +51,7 @@ async function open(page: Page, url: string): Promise<"shown" | "downloaded"> {
 const script = "fetch('/ran?' + encodeURIComponent(document.cookie)); document.title = 'ran'";
 const html = `<!doctype html><title>file</title><img src=x onerror="${script}"><script>${script}</script>`;
 const namespace = "http://www.w3.org/1999/xhtml";
-const pdf = [
-  "%PDF-1.4",
-  "1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj",
-  "2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj",
-  "3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 300 300]/Contents 4 0 R>>endobj",
-  "4 0 obj<</Length 28>>stream\n1 0 0 rg 0 0 300 300 re f   \nendstream endobj",
-  "trailer<</Root 1 0 R>>",
-].join("\n");
 const gif = Buffer.from("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7", "base64");
-
-/** Four red seconds. */
-const webm = Buffer.from(
-  "GkXfo59ChoEBQveBAULygQRC84EIQoKEd2VibUKHgQJChYECGFOAZwEAAAAAAAP7EU2bdLpNu4tTq4QVSalmU6yBoU27i1OrhBZU" +
-    "rmtTrIHGTbuMU6uEElTDZ1OsggEMTbuMU6uEHFO7a1OsggNj7AEAAAAAAABZAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" +
-    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAVSalmoCrXsYMPQkBNgIRM" +
-    "YXZmV0GETGF2ZkSJiECvQAAAAAAAFlSua8GuAQAAAAAAADjXgQFzxYgAAAAAAAAAAZyBACK1nIN1bmSIgQCGhVZfVlA4g4EBI+OD" +
-    "hB3NZQDgibCBELqBEJqBAhJUw2fRc3POY8CLY8WIAAAAAAAAAAFnyJhFo4dFTkNPREVSRIeLTGF2YyBsaWJ2cHhnyKJFo4hEVVJB" +
-    "VElPTkSHlDAwOjAwOjA0LjAwMDAwMDAwMAAAH0O2dUH754EAo72BAACA8AIAnQEqEAAQAABHCIWFiIWEiAICAnWqA/gD+gINTRgA" +
-    "/v1u8//jmTcwxP+Obf/xYTwOKMj/8VEAo72BAfSA8AIAnQEqEAAQAABHCIWFiIWEiAICAnWqA/gD+gINTRgA/v1u8//jmTcwxP+O" +
-    "bf/xYTwOKMj/8VEAo72BA+iA8AIAnQEqEAAQAABHCIWFiIWEiAICAnWqA/gD+gINTRgA/v1u8//jmTcwxP+Obf/xYTwOKMj/8VEA" +
-    "o72BBdyA8AIAnQEqEAAQAABHCIWFiIWEiAICAnWqA/gD+gINTRgA/v1u8//jmTcwxP+Obf/xYTwOKMj/8VEAo72BB9CA8AIAnQEq" +
-    "EAAQAABHCIWFiIWEiAICAnWqA/gD+gINTRgA/v1u8//jmTcwxP+Obf/xYTwOKMj/8VEAo72BCcSA8AIAnQEqEAAQAABHCIWFiIWE" +
-    "iAICAnWqA/gD+gINTRgA/v1u8//jmTcwxP+Obf/xYTwOKMj/8VEAo72BC7iA8AIAnQEqEAAQAABHCIWFiIWEiAICAnWqA/gD+gIN" +
-    "TRgA/v1u8//jmTcwxP+Obf/xYTwOKMj/8VEAo72BDayA8AIAnQEqEAAQAABHCIWFiIWEiAICAnWqA/gD+gINTRgA/v1u8//jmTcw" +
-    "xP+Obf/xYTwOKMj/8VEAHFO7a0CSu4+zgQC3iveBAfGCAWLwgQO7kLOCAfS3iveBAfGCAWLwgUK7kLOCA+i3iveBAfGCAWLwgYG7" +
-    "kLOCBdy3iveBAfGCAWLwgcC7kLOCB9C3iveBAfGCAWLwgf+7kbOCCcS3i/eBAfGCAWLwggE+u5Gzggu4t4v3gQHxggFi8IIBfbuR" +
-    "s4INrLeL94EB8YIBYvCCAbw=",
-  "base64",
-);
 
 const hostile: [string, string | undefined, Buffer | string, "shown" | "downloaded"][] = [
   ["HTML", "text/html", html, "downloaded"],
@@ -155,21 +128,7 @@ test.describe("a file opened by its URL", () => {
     const page = await context.newPage();
     await page.setViewportSize({ width: 400, height: 400 });
     await page.goto(await serve(pdf, "application/pdf"));
-    // The page is red all over.
-    await expect
-      .poll(async () => {
-        const shot = (await page.screenshot()).toString("base64");
-        const probe = await context.newPage();
-        const color = await probe.evaluate(async (png) => {
-          const image = await createImageBitmap(await (await fetch(`data:image/png;base64,${png}`)).blob());
-          const canvas = new OffscreenCanvas(image.width, image.height).getContext("2d");
-          canvas?.drawImage(image, 0, 0);
-          return canvas && [...canvas.getImageData(200, 200, 1, 1).data];
-        }, shot);
-        await probe.close();
-        return color;
-      })
-      .toEqual([255, 0, 0, 255]);
+    await expect.poll(() => pixel(page, 200, 200)).toEqual(red);
   });
 
   test("audio: plays, and can be sought in", async ({ context, serve }) => {
@@ -202,32 +161,6 @@ test("a file in a <video> of a page: can be sought in, by ranges", async ({ app,
   await expectSeek(page, 10);
   expect(answers.filter((answer) => answer?.startsWith("206 bytes ")).length).toBeGreaterThan(1);
 });
-
-/** Seconds of silence, as 44,100 samples of 16 bits each. */
-function wav(seconds: number): Buffer {
-  const rate = 44_100;
-  const size = seconds * rate * 2;
-  const header = Buffer.alloc(44);
-  header.write("RIFF", 0);
-  header.writeUInt32LE(36 + size, 4);
-  header.write("WAVEfmt ", 8);
-  header.writeUInt32LE(16, 16);
-  header.writeUInt16LE(1, 20);
-  header.writeUInt16LE(1, 22);
-  header.writeUInt32LE(rate, 24);
-  header.writeUInt32LE(rate * 2, 28);
-  header.writeUInt16LE(2, 32);
-  header.writeUInt16LE(16, 34);
-  header.write("data", 36);
-  header.writeUInt32LE(size, 40);
-  return Buffer.concat([header, Buffer.alloc(size)]);
-}
-
-/** Asks again and again: no event is heard in a document that may run no script. */
-async function expectDuration(page: Page, seconds: number): Promise<void> {
-  const media = page.locator("video, audio");
-  await expect.poll(() => media.evaluate(({ duration }: HTMLMediaElement) => Math.round(duration))).toBe(seconds);
-}
 
 async function expectSeek(page: Page, seconds: number): Promise<void> {
   const media = page.locator("video, audio");
