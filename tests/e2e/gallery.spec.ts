@@ -27,7 +27,7 @@ test("images get titles and, a moment later, thumbnails; they open large and are
   );
   await page.getByRole("textbox", { name: "Title of IMG_1.png" }).fill("The hut");
   await page.getByRole("button", { name: "Add 2 images" }).click();
-  await expect(tiles(page)).toContainText(["IMG_2", "The hut"]);
+  await expect(tiles(page)).toHaveText([/IMG_2/, /The hut/]);
   for (const title of ["The hut", "IMG_2"]) {
     const thumbnail = page.getByRole("button", { name: `Open ${title}` }).locator("img");
     await expect.poll(() => naturalSize(thumbnail)).toEqual([200, 200]);
@@ -42,14 +42,14 @@ test("images get titles and, a moment later, thumbnails; they open large and are
   await page.getByRole("button", { name: "Delete The hut" }).click();
   await confirmDeletion(page);
   await page.reload();
-  await expect(tiles(page)).toContainText(["IMG_2"]);
+  await expect(tiles(page)).toHaveText([/IMG_2/]);
 });
 
 test("an image's visitor alone sees it", async ({ visit }) => {
   const ada = await visit({ url });
   await choose(ada, picture("secret.png"));
   await addOne(ada);
-  await expect(tiles(ada)).toContainText(["secret"]);
+  await expect(tiles(ada)).toHaveText([/secret/]);
   const ben = await visit({ url });
   await expect(ben.getByText("No images yet")).toBeVisible();
 });
@@ -64,7 +64,7 @@ test("what is no image that can be shown is refused before it is sent", async ({
   await expect(page.getByRole("button", { name: "Open good" })).toBeVisible();
   await page.getByRole("button", { name: "Remove drawing.svg" }).click();
   await page.getByRole("button", { name: "Remove notes.txt" }).click();
-  await expect(tiles(page)).toContainText(["good"]);
+  await expect(tiles(page)).toHaveText([/good/]);
 });
 
 test.describe("what the server refuses", () => {

@@ -1,3 +1,4 @@
+import { TRPCClientError } from "@trpc/client";
 import { LoaderCircle, Trash2 } from "lucide-react";
 import { useRef, useState } from "react";
 import { useTRPCClient } from "~/client/trpc";
@@ -30,7 +31,7 @@ export function FileList({ files, query, focusAbove }: FileListProps) {
 
   async function deleteSelected() {
     // One at a time: deletions side by side would only wait for one another in the database.
-    for (const storageId of selection.selected) await client.files.delete.mutate({ storageId });
+    for (const storageId of selection.selected) await client.files.delete.mutate({ storageId }).catch(unlessGone);
   }
 
   return (
@@ -100,4 +101,9 @@ export function FileList({ files, query, focusAbove }: FileListProps) {
       />
     </>
   );
+}
+
+/** A list may still show what was deleted a moment ago, here or in another window. */
+function unlessGone(error: unknown): void {
+  if (!(error instanceof TRPCClientError && error.data?.code === "NOT_FOUND")) throw error;
 }
