@@ -10,8 +10,6 @@ CREATE TABLE "_storage_totals" (
     CONSTRAINT "_storage_totals_pkey" PRIMARY KEY ("_id")
 );
 
-COMMENT ON TABLE "_storage_totals" IS 'silent';
-
 -- CreateIndex
 CREATE INDEX "_storage_size__id_idx" ON "_storage"("size", "_id");
 

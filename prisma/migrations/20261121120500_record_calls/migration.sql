@@ -38,6 +38,21 @@ CREATE INDEX "_call_counts_minute_idx" ON "_call_counts"("minute");
 CREATE INDEX "_calls_failed_idx" ON "_calls"("_id") WHERE "outcome" <> 'ok';
 CREATE INDEX "_calls_text_idx" ON "_calls"("_id") WHERE "lines" IS NOT NULL OR "error" IS NOT NULL;
 
--- The log is written a moment after every call, and would wake every live query.
-COMMENT ON TABLE "_calls" IS 'silent';
-COMMENT ON TABLE "_call_counts" IS 'silent';
+-- As before, but for the log of calls: it is written a moment after every call, and would wake every live query.
+CREATE OR REPLACE FUNCTION "watch_tables"() RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+  watched regclass;
+BEGIN
+  FOR watched IN
+    SELECT oid FROM pg_class
+    WHERE relkind IN ('r', 'p') AND relnamespace = current_schema()::regnamespace
+      AND relname NOT IN ('_prisma_migrations', '_unowned_blobs', '_spent_uploads', '_ended_jobs', '_system_state', '_rate_limits',
+        '_sessions', '_accounts', '_verifications', '_jwks', '_changes', '_calls', '_call_counts')
+      AND NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = pg_class.oid AND tgname = 'announce_insert')
+  LOOP
+    EXECUTE format('CREATE TRIGGER "announce_insert" AFTER INSERT ON %s REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION "announce_change"()', watched);
+    EXECUTE format('CREATE TRIGGER "announce_update" AFTER UPDATE ON %s REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION "announce_change"()', watched);
+    EXECUTE format('CREATE TRIGGER "announce_delete" AFTER DELETE ON %s REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION "announce_change"()', watched);
+    EXECUTE format('CREATE TRIGGER "announce_truncate" AFTER TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION "announce_truncate"()', watched);
+  END LOOP;
+END $$;

@@ -9,6 +9,15 @@ COMMENT ON TABLE "_accounts" IS 'silent';
 COMMENT ON TABLE "_verifications" IS 'silent';
 COMMENT ON TABLE "_jwks" IS 'silent';
 COMMENT ON TABLE "_changes" IS 'silent';
+COMMENT ON TABLE "_calls" IS 'silent';
+COMMENT ON TABLE "_call_counts" IS 'silent';
+COMMENT ON TABLE "_storage_totals" IS 'silent';
+
+-- It may have them by now.
+DROP TRIGGER IF EXISTS "announce_insert" ON "_storage_totals";
+DROP TRIGGER IF EXISTS "announce_update" ON "_storage_totals";
+DROP TRIGGER IF EXISTS "announce_delete" ON "_storage_totals";
+DROP TRIGGER IF EXISTS "announce_truncate" ON "_storage_totals";
 
 CREATE OR REPLACE FUNCTION "watch_tables"() RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
