@@ -128,12 +128,16 @@ function ask(agent, port, { method = "GET", path, headers, body }) {
   });
 }
 
-/** @type {Record<string, (options: any) => Promise<unknown>>} */
+/**
+ * What each takes is in the types of `startLoad`, which alone calls them.
+ *
+ * @type {Record<string, (options: never) => Promise<unknown>>}
+ */
 const commands = { transfer, repeat, uploadFlow, openStreams, closeStreams, announce };
 
 process.on("message", async (/** @type {{ id: number, name: string, options: object }} */ { id, name, options }) => {
   try {
-    process.send?.({ id, result: await commands[name]?.(options) });
+    process.send?.({ id, result: await commands[name]?.(/** @type {never} */ (options)) });
   } catch (error) {
     process.send?.({ id, error: String(error) });
   }

@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
  */
 export function startLoad() {
   const child = fork(fileURLToPath(new URL("load-process.mjs", import.meta.url)), { serialization: "advanced" });
-  /** @type {Map<number, { resolve: (result: any) => void, reject: (error: Error) => void }>} */
+  /** @type {Map<number, { resolve: (result: unknown) => void, reject: (error: Error) => void }>} */
   const waiting = new Map();
   let lastId = 0;
   child.on("message", (/** @type {{ id: number, result?: unknown, error?: string }} */ { id, result, error }) => {
