@@ -86,7 +86,9 @@ test("times are those of the visitor's own zone and language", async ({ app, vis
      VALUES (gen_random_uuid(), '2024-02-29T22:30:00Z', 'Ada', 'Leap day', 'text')`,
   );
   const page = await visit({ timezoneId: "Asia/Tokyo", locale: "de-DE" });
-  await expect(messages(page).getByRole("time")).toHaveText("1. März, 7:30");
+  // A message that an earlier test left on its way may come too.
+  const leapDay = messages(page).getByRole("listitem").filter({ hasText: "Leap day" });
+  await expect(leapDay.getByRole("time")).toHaveText("1. März, 7:30");
 });
 
 test.describe("without a network", () => {
