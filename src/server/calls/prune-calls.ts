@@ -12,14 +12,15 @@ export async function pruneCalls(): Promise<number> {
     'SELECT "_id" FROM "_calls" ORDER BY "_id" DESC OFFSET $1 LIMIT 1',
     [env.CALL_LOG_ROWS],
   );
+  // An array of places is made once and gone through. With IN, PostgreSQL may look again for each row, for minutes.
   const pruned = await deleteBatches(
-    `DELETE FROM "_calls" WHERE "_id" IN (
-       SELECT "_id" FROM "_calls" WHERE "_id" < $1 OR "_id" <= $2 ORDER BY "_id" LIMIT ${batch})`,
+    `DELETE FROM "_calls" WHERE ctid = ANY(ARRAY(
+       SELECT ctid FROM "_calls" WHERE "_id" < $1 OR "_id" <= $2 ORDER BY "_id" LIMIT ${batch}))`,
     [idAt(oldest), rows[0]?._id ?? null],
   );
   await deleteBatches(
-    `DELETE FROM "_call_counts" WHERE ("function", "minute", "duration") IN (
-       SELECT "function", "minute", "duration" FROM "_call_counts" WHERE "minute" < $1 LIMIT ${batch})`,
+    `DELETE FROM "_call_counts" WHERE ctid = ANY(ARRAY(
+       SELECT ctid FROM "_call_counts" WHERE "minute" < $1 LIMIT ${batch}))`,
     [new Date(oldest)],
   );
   await pool.query(foldHours);

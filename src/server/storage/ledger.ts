@@ -111,12 +111,13 @@ export async function condemnFiles(client: Client, storageIds: string[]): Promis
 
 /** Takes blobs whose time has come; other sweepers leave them alone for ten minutes, uploads for good. */
 export async function takeCondemned(client: Client, limit: number): Promise<string[]> {
+  // An array is made once. With IN, PostgreSQL may look again for each row, past those it has just taken.
   const rows = await client.$queryRaw<{ blobKey: string }[]>`
     UPDATE "_unowned_blobs" SET "condemned" = true, "deleteAfter" = now() + interval '10 minutes'
-    WHERE "blobKey" IN (
+    WHERE "blobKey" = ANY(ARRAY(
       SELECT "blobKey" FROM "_unowned_blobs" WHERE "deleteAfter" <= now()
       ORDER BY "deleteAfter" LIMIT ${limit} FOR UPDATE SKIP LOCKED
-    )
+    ))
     RETURNING "blobKey"`;
   return rows.map((row) => row.blobKey);
 }

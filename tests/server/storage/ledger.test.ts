@@ -54,3 +54,17 @@ test.each([[null], ["https://a.test|first"]])(
     expect(await take(first)).toBe(first !== null);
   },
 );
+
+test("takeCondemned takes no more than it is asked for, whatever plan PostgreSQL makes", async () => {
+  await pool.query(`
+    INSERT INTO "_unowned_blobs" ("blobKey", "deleteAfter")
+    SELECT gen_random_uuid(), now() - interval '1 second' FROM generate_series(1, 10)`);
+  const taken = await prisma.$transaction(async (client) => {
+    // Leaves the plan that a table has which was small a moment ago.
+    for (const step of ["hashjoin", "mergejoin", "hashagg", "sort", "memoize", "material"])
+      await client.$queryRaw`SELECT set_config(${`enable_${step}`}, 'off', true)`;
+    return takeCondemned(client, 3);
+  });
+  expect(taken).toHaveLength(3);
+  await pool.query('DELETE FROM "_unowned_blobs"');
+});
