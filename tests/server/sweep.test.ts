@@ -217,3 +217,18 @@ describe("references", () => {
     await prisma.$executeRaw`DROP TABLE "notes"`;
   });
 });
+
+// The last, since much is left.
+test("countUnreferenced, of many files, looks at many jobs once, not for each file", async () => {
+  const files = 20_000;
+  await prisma.$transaction([
+    prisma.$executeRaw`SELECT set_config('storage.row', '*', true)`,
+    prisma.$executeRaw`INSERT INTO "_storage" ("_id", "sha256", "size", "blobKey")
+      SELECT gen_random_uuid(), repeat('0', 64), 1, gen_random_uuid()::text FROM generate_series(1, ${files})`,
+    prisma.$executeRaw`INSERT INTO "_scheduled_functions" ("_id", "name", "args", "scheduledTime")
+      SELECT gen_random_uuid(), 'f', to_jsonb("_id"), now() + interval '1 day' FROM "_storage" LIMIT ${files - 1}`,
+  ]);
+  await age();
+  await prisma.$executeRaw`ANALYZE "_scheduled_functions"`;
+  expect(await countUnreferenced()).toEqual({ files: 1, bytes: 1 });
+});

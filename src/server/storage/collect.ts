@@ -67,10 +67,11 @@ async function collectBatch(client: Client, references: Reference[], after: Date
 /** True of a file `s` that is old enough, that nothing refers to, and that no job's arguments name. */
 async function collectable(references?: Reference[]): Promise<Prisma.Sql> {
   const old = Prisma.sql`s."_creationTime" < now() - make_interval(hours => ${env.UNREFERENCED_GRACE_HOURS})`;
-  const unnamed = Prisma.sql`s."_id"::text NOT IN (
-    SELECT lower(id[1]) FROM "_scheduled_functions" AS job,
+  // Not NOT IN, which reads all that the jobs name for each file once it is too much for work_mem.
+  const unnamed = Prisma.sql`NOT EXISTS (
+    SELECT FROM "_scheduled_functions" AS job,
       regexp_matches(job."args"::text, '[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}', 'g') AS id
-    WHERE job."state" IN ('pending', 'inProgress')
+    WHERE job."state" IN ('pending', 'inProgress') AND lower(id[1]) = s."_id"::text
   )`;
   return Prisma.sql`${old} AND ${unnamed} AND ${unreferenced(references ?? (await findReferences(prisma)))}`;
 }
