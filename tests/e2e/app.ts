@@ -58,7 +58,8 @@ export async function startApp(settings: Record<string, string> = {}): Promise<A
   await database.connect();
   const serveAt = (at: string) => {
     const { port } = new URL(at);
-    const next = ["node_modules/next/dist/bin/next", "start", "--port", port];
+    // Apps of a minute, for which Prisma's WebAssembly need not be optimised: half of what a start takes.
+    const next = ["--liftoff-only", "node_modules/next/dist/bin/next", "start", "--port", port];
     return startServer({ name: `app-${port}`, args: next, env, ready: "Ready" });
   };
   const server = await (processes > 1 ? serveBehindFront(origin, serveAt) : serveAt(origin));

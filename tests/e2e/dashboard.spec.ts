@@ -13,17 +13,15 @@ interface Fixtures {
 }
 
 const test = base.extend<Fixtures>({
-  administer: async ({ app, visit }, use) => {
+  administer: async ({ app, request, visit }, use) => {
     await use(async (path, options) => {
-      const page = await visit({ url: "/sign-in", ...options });
       const email = `${randomUUID()}@example.com`;
-      await page.request.post("/api/auth/sign-up/email", {
+      await request.post(`${app.origin}/api/auth/sign-up/email`, {
         headers: { Origin: app.origin },
         data: { name: "Ada", email, password: "correct horse" },
       });
       await setAdministrator(String(app.env.DATABASE_URL), email, true);
-      await page.goto(path);
-      return page;
+      return visit({ url: path, cookies: (await request.storageState()).cookies, ...options });
     });
   },
 });

@@ -1,4 +1,11 @@
-import { type BrowserContext, type BrowserContextOptions, test as base, expect, type Page } from "@playwright/test";
+import {
+  type BrowserContext,
+  type BrowserContextOptions,
+  test as base,
+  type Cookie,
+  expect,
+  type Page,
+} from "@playwright/test";
 import { type Api, type App, connect, startApp } from "./app";
 import { type CloudStore, cloudStores } from "./stores";
 
@@ -7,6 +14,8 @@ interface Visitor extends BrowserContextOptions {
   name?: string;
   /** The page they open, by default the chat. */
   url?: string;
+  /** They have from the start; by default none. */
+  cookies?: Cookie[];
 }
 
 interface TestFixtures {
@@ -42,10 +51,10 @@ export const test = base.extend<TestFixtures, WorkerOptions & { app: App }>({
     await app.database.query("TRUNCATE messages");
     const complaints: string[] = [];
     const contexts: BrowserContext[] = [];
-    await use(async ({ name, url = "/", ...options } = {}) => {
+    await use(async ({ name, url = "/", cookies = [], ...options } = {}) => {
       const localStorage = name ? [{ name: "author", value: name }] : [];
       const { origin } = new URL(url, app.origin);
-      const storageState = { cookies: [], origins: [{ origin, localStorage }] };
+      const storageState = { cookies, origins: [{ origin, localStorage }] };
       const context = await browser.newContext({ baseURL: app.origin, storageState, ...options });
       contexts.push(context);
       context.on("weberror", (error) => complaints.push(String(error.error())));
