@@ -29,6 +29,20 @@ test("messages sent in quick succession keep their order", async ({ visit }) => 
   await expect(sent(page)).toHaveText([/one$/, /two$/, /three$/]);
 });
 
+test("messages typed while the page has no time are sent each, and none is wiped", async ({ visit }) => {
+  const page = await visit();
+  await say(page, "one");
+  await messageBox(page).evaluate((box: HTMLTextAreaElement) => {
+    for (const text of ["two", "three"]) {
+      box.value = text;
+      box.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", bubbles: true, cancelable: true }));
+    }
+    box.value = "four";
+  });
+  await expect(sent(page)).toHaveText([/one$/, /two$/, /three$/]);
+  await expect(messageBox(page)).toHaveValue("four");
+});
+
 test("Shift+Enter starts a new line, and what looks like HTML stays text", async ({ visit }) => {
   const page = await visit();
   await messageBox(page).pressSequentially("<b>bold</b>");

@@ -1,5 +1,5 @@
 import { ArrowUp, ImagePlus, LoaderCircle } from "lucide-react";
-import { type KeyboardEvent, type ReactNode, type RefObject, useRef } from "react";
+import type { FormEvent, KeyboardEvent, ReactNode, RefObject } from "react";
 import { explainError } from "~/client/explain-error";
 
 interface ComposerProps {
@@ -14,16 +14,17 @@ interface ComposerProps {
 
 /** Where messages are written. */
 export function Composer({ field, onSend, isSending, error, onAttach, fileInput }: ComposerProps) {
-  const written = useRef("");
-
-  function take(form: FormData) {
-    written.current = form.get("body")?.toString().trim() ?? "";
-    field.current?.focus();
+  function send(event: FormEvent<HTMLFormElement>) {
+    event.preventDefault();
+    take(new FormData(event.currentTarget));
   }
 
-  function send() {
-    if (written.current) onSend(written.current);
-    written.current = "";
+  function take(form: FormData) {
+    const body = form.get("body")?.toString() ?? "";
+    // What has been typed since it was submitted stays.
+    if (field.current?.value === body) field.current.value = "";
+    field.current?.focus();
+    if (body.trim()) onSend(body.trim());
   }
 
   function sendOnEnter(event: KeyboardEvent<HTMLTextAreaElement>) {
@@ -33,11 +34,12 @@ export function Composer({ field, onSend, isSending, error, onAttach, fileInput 
   }
 
   return (
-    // React replays what was submitted before the page was hydrated, and empties the field when the action has returned.
-    // Only then is it sent, or the text could be back before the field is emptied.
+    // The action is for what was submitted before the page was hydrated: React replays that. It would also empty the
+    // field later, with what has been typed by then.
     <form
+      onSubmit={send}
       action={take}
-      onReset={send}
+      onReset={(event) => event.preventDefault()}
       className="border-line border-t bg-surface px-page pt-3 pb-[max(0.75rem,env(safe-area-inset-bottom))]"
     >
       <div className="column">
