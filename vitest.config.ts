@@ -2,8 +2,8 @@ import { fileURLToPath } from "node:url";
 import { setFlagsFromString } from "node:v8";
 import { defineConfig } from "vitest/config";
 
-// A test file's thread lives for a second: optimising its code, and Prisma's WebAssembly, takes longer than it saves.
-for (const flag of ["--liftoff-only"]) setFlagsFromString(flag);
+// A test file's thread lives for a second: optimising Prisma's WebAssembly takes longer than it saves.
+setFlagsFromString("--liftoff-only");
 
 export default defineConfig({
   resolve: { alias: { "~": fileURLToPath(new URL("src", import.meta.url)) } },

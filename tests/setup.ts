@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Pool } from "pg";
 import { afterAll } from "vitest";
 import { createDatabase } from "./database";
 
@@ -15,11 +16,12 @@ Object.assign(process.env, {
 });
 
 afterAll(async () => {
-  const { pool } = await import("~/server/database");
-  const { flush } = await import("~/server/calls/call-log");
-  if (!pool.ended) {
+  const { storageKit } = globalThis as { storageKit?: { pool?: Pool } };
+  // A file that needed no database need not load what does.
+  if (storageKit?.pool && !storageKit.pool.ended) {
+    const { flush } = await import("~/server/calls/call-log");
     await flush();
-    await pool.end();
+    await storageKit.pool.end();
   }
   await database.drop();
   await rm(folder, { recursive: true, force: true });
