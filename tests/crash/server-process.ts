@@ -10,6 +10,9 @@ import { build } from "vite";
 /** Without it a short life is spent on optimising Prisma's WebAssembly. */
 const compileOnce = "--liftoff-only";
 
+/** By these servers: the app loads it on demand. */
+const neverLoaded = ["better-auth", "@aws-sdk/client-s3", "@aws-sdk/s3-request-presigner", "@vercel/blob"];
+
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
 export interface ServerProcess {
@@ -35,7 +38,7 @@ export async function bundleServer(): Promise<BundledServer> {
     logLevel: "error",
     root,
     resolve: { alias: { "~": join(root, "src") } },
-    ssr: { noExternal: true },
+    ssr: { noExternal: true, external: neverLoaded },
     build: { ssr: "tests/crash/server.ts", outDir: folder, target: "node20" },
   });
   const launch: Launch = async (settings) => {
