@@ -58,7 +58,7 @@ export async function startApp(settings: Record<string, string> = {}): Promise<A
   await database.connect();
   const serveAt = (at: string) => {
     const { port } = new URL(at);
-    // Apps of a minute, for which Prisma's WebAssembly need not be optimised: half of what a start takes.
+    // Apps of a minute: optimising Prisma's WebAssembly would take two fifths of their start.
     const next = ["--liftoff-only", "node_modules/next/dist/bin/next", "start", "--port", port];
     return startServer({ name: `app-${port}`, args: next, env, ready: "Ready" });
   };
