@@ -12,6 +12,17 @@ const spans = [
   { label: "Week", hours: 24 * 7, buckets: 84 },
 ];
 
+const counts = [
+  { key: "calls", name: "Calls", color: "--accent" },
+  { key: "errors", name: "Errors", color: "--danger" },
+] as const;
+
+const durations = [
+  { key: "p50", name: "p50", color: "--accent" },
+  { key: "p95", name: "p95", color: "--muted" },
+  { key: "p99", name: "p99", color: "--danger" },
+] as const;
+
 const number = new Intl.NumberFormat("en");
 
 /** Milliseconds between two looks. */
@@ -50,22 +61,15 @@ export function CallCharts({ name }: { name?: string }) {
             summary={`${calls === 1 ? "1 call" : `${number.format(calls)} calls`}, ${number.format(errors)} failed`}
             data={data}
             hours={hours}
-            series={[
-              { key: "calls", name: "Calls", color: "var(--accent)" },
-              { key: "errors", name: "Errors", color: "var(--danger)" },
-            ]}
-            format={String}
+            series={counts}
+            format={number.format}
           />
           <CallChart
             title="Duration"
             summary={calls > 0 ? `99 % took at most ${formatDuration(slowest)} at the slowest` : "no calls"}
             data={data}
             hours={hours}
-            series={[
-              { key: "p50", name: "p50", color: "var(--accent)" },
-              { key: "p95", name: "p95", color: "var(--muted)" },
-              { key: "p99", name: "p99", color: "var(--danger)" },
-            ]}
+            series={durations}
             format={formatDuration}
           />
         </Tabs.Content>
