@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -36,7 +37,11 @@ async function test() {
       isBuilt().then(
         (done) =>
           done ||
-          step("build", [process.execPath, commandOf("next"), "build"], { NODE_ENV: "production", TYPES_CHECKED: "1" }),
+          step("build", [process.execPath, commandOf("next"), "build"], {
+            NODE_ENV: "production",
+            TYPES_CHECKED: "1",
+            FIRST_BUILD: existsSync(join(ROOT, ".next")) ? "0" : "1",
+          }),
       ),
       step("check", npmCommand(["run", "check"])),
       step("tests", [process.execPath, commandOf("vitest"), "run", ...reporters], env, async () => {
