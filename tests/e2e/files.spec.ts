@@ -71,6 +71,7 @@ test("a file is renamed in its place, with the keyboard alone, and Escape leaves
   await expect(page.getByRole("button", { name: "More for final.txt" })).toBeFocused();
 
   await chooseAction(page, "final.txt", "Rename");
+  await expect(page.getByRole("textbox", { name: "New name of final.txt" })).toBeFocused();
   await page.keyboard.type("never");
   await page.keyboard.press("Escape");
   await expect(row(page, "final.txt")).toBeVisible();
