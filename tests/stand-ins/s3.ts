@@ -2,7 +2,7 @@ import { createHash, randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { accessKeyId, refuseSignature, secretAccessKey } from "./aws-signature";
 import { parseByteRange } from "./byte-range";
-import { type Answer, type StandIn, startStandIn } from "./stand-in";
+import { type Answer, etag, type StandIn, startStandIn } from "./stand-in";
 
 const minimalPart = 5 * 1024 * 1024;
 
@@ -156,7 +156,9 @@ export async function startS3(kind: "Amazon" | "Ceph" = "Amazon"): Promise<S3Sto
     }));
     const bytes = named.map(({ number }) => parts.get(number) ?? Buffer.alloc(0));
     if (named.length === 0) return failure(400, "MalformedXML");
-    if (named.some(({ number, etag: tag }, index) => !parts.has(number) || tag !== etag(bytes[index] ?? ""))) {
+    if (
+      named.some(({ number, etag: tag }, index) => !parts.has(number) || tag !== etag(bytes[index] ?? Buffer.alloc(0)))
+    ) {
       return failure(400, "InvalidPart");
     }
     if (bytes.slice(0, -1).some(({ length }) => length < minimalPart)) return failure(400, "EntityTooSmall");
@@ -179,7 +181,6 @@ export async function startS3(kind: "Amazon" | "Ceph" = "Amazon"): Promise<S3Sto
 }
 
 const sha256 = (bytes: Buffer) => createHash("sha256").update(bytes).digest();
-const etag = (bytes: Buffer | string) => `"${createHash("md5").update(bytes).digest("hex")}"`;
 const typeOf = ({ headers }: IncomingMessage) => headers["content-type"] ?? "binary/octet-stream";
 
 const element = (name: string, content: string) => `<${name}>${content}</${name}>`;

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type OutgoingHttpHeaders, type ServerResponse } from "node:http";
 
@@ -60,4 +61,13 @@ export async function startStandIn(
     },
   };
   return standIn;
+}
+
+const etags = new WeakMap<Buffer, string>();
+
+/** What a store calls just these bytes, made once: they are asked about again and again. */
+export function etag(bytes: Buffer): string {
+  const tag = etags.get(bytes) ?? `"${createHash("md5").update(bytes).digest("hex")}"`;
+  etags.set(bytes, tag);
+  return tag;
 }

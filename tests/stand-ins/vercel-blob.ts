@@ -1,7 +1,7 @@
-import { createHash, createHmac, randomUUID } from "node:crypto";
+import { createHmac, randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { parseByteRange } from "./byte-range";
-import { type Answer, type StandIn, startStandIn } from "./stand-in";
+import { type Answer, etag, type StandIn, startStandIn } from "./stand-in";
 
 export const storeId = "teststore";
 export const readWriteToken = `vercel_blob_rw_${storeId}_secret`;
@@ -155,7 +155,6 @@ function issueToken({ pathname = "*", operations = ["get"], validUntil = Date.no
 }
 
 const hmac = (key: string, text: string) => createHmac("sha256", key).update(text).digest("base64url");
-const etag = (bytes: Buffer) => `"${createHash("md5").update(bytes).digest("hex")}"`;
 const typeOf = ({ headers }: IncomingMessage) => String(headers["x-content-type"] ?? "application/octet-stream");
 
 const json = (body: unknown, status = 200): Answer => ({
