@@ -1,13 +1,13 @@
 import { execFile } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
 import { promisify } from "node:util";
-import { chromium } from "@playwright/test";
 import { commandOf } from "./checkout.mjs";
 
 const run = promisify(execFile);
 
-const BROWSERS = [
-  chromium.executablePath(),
+const SYSTEM_BROWSERS = [
   "/usr/bin/chromium",
   "/usr/bin/chromium-browser",
   "/usr/bin/google-chrome",
@@ -18,10 +18,36 @@ const BROWSERS = [
 
 const SHELL = "/usr/bin/chromium-headless-shell";
 
+const [isDebian, isRoot] = [existsSync("/usr/bin/apt-get"), process.getuid?.() === 0];
+
+/**
+ * As root, installs Debian's Chromium where there is no browser, and beside any browser the headless shell, which is the
+ * same engine without windows and opens a page in a third of the time. Needs no package: it can go on while npm installs
+ * those. Never rejects: `findBrowsers` sees what came of it.
+ */
+export async function installDebianBrowsers() {
+  if (process.env.CHROMIUM_PATH || !isDebian || !isRoot) return;
+  /** @type {string[]} */
+  const missing = [];
+  if (!hasPlaywrightBrowser() && !(await firstThatWorks(SYSTEM_BROWSERS))) missing.push("chromium", "fonts-liberation");
+  if (!(await works(SHELL))) missing.push("chromium-headless-shell");
+  if (missing.length === 0) return;
+  await attempt(`Installing a browser (apt-get install ${missing.join(" ")})`, async () => {
+    const options = { env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" }, maxBuffer: 64 * 1024 * 1024 };
+    await run("apt-get", ["update"], options);
+    for (const name of missing) await run("apt-get", ["install", "-y", "--no-install-recommends", name], options);
+  });
+}
+
+/** Of whichever version; Playwright itself, which knows its own, may not be installed yet. */
+function hasPlaywrightBrowser() {
+  const folder = process.env.PLAYWRIGHT_BROWSERS_PATH ?? join(homedir(), ".cache", "ms-playwright");
+  return existsSync(folder) && readdirSync(folder).some((name) => name.startsWith("chromium-"));
+}
+
 /**
  * Finds a Chromium for the browser tests: the one that `CHROMIUM_PATH` names, else Playwright's own, else the system's.
- * Where there is none, it installs Playwright's, or as root Debian's. Beside it the headless shell, which is the same
- * engine without windows and opens a page in a third of the time; where there is none, the browser stands in.
+ * Where there is none, it installs Playwright's. The headless shell stands in for it where it is there.
  *
  * @returns {Promise<{ CHROMIUM_PATH: string, HEADLESS_SHELL_PATH: string }>} the programs, as the browser tests read them
  * @throws with the command to run where no browser can be had
@@ -32,8 +58,9 @@ export async function findBrowsers() {
     throw new Error(`CHROMIUM_PATH is "${chosen}", which cannot be run. Unset or correct it.`);
   if (chosen) return { CHROMIUM_PATH: chosen, HEADLESS_SHELL_PATH: process.env.HEADLESS_SHELL_PATH ?? chosen };
 
-  const [debian, root] = [existsSync("/usr/bin/apt-get"), process.getuid?.() === 0];
-  if (!(await firstThatWorks(BROWSERS))) {
+  const { chromium } = await import("@playwright/test");
+  const browsers = [chromium.executablePath(), ...SYSTEM_BROWSERS];
+  if (!(await firstThatWorks(browsers))) {
     await attempt("Downloading a browser (playwright install chromium)", async () => {
       // Milliseconds without an answer, of five attempts. Where the download is blocked, that must not take minutes.
       const env = { ...process.env, PLAYWRIGHT_DOWNLOAD_CONNECTION_TIMEOUT: "5000" };
@@ -41,21 +68,10 @@ export async function findBrowsers() {
       await run(process.execPath, command, { env });
     });
   }
-  /** @type {string[]} */
-  const missing = [];
-  if (!(await firstThatWorks(BROWSERS))) missing.push("chromium", "fonts-liberation");
-  if (!(await works(SHELL))) missing.push("chromium-headless-shell");
-  if (missing.length > 0 && debian && root) {
-    await attempt(`Installing a browser (apt-get install ${missing.join(" ")})`, async () => {
-      const options = { env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" }, maxBuffer: 64 * 1024 * 1024 };
-      await run("apt-get", ["update"], options);
-      for (const name of missing) await run("apt-get", ["install", "-y", "--no-install-recommends", name], options);
-    });
-  }
-  const browser = await firstThatWorks(BROWSERS);
+  const browser = await firstThatWorks(browsers);
   if (browser) return { CHROMIUM_PATH: browser, HEADLESS_SHELL_PATH: (await works(SHELL)) ? SHELL : browser };
-  const command = debian
-    ? `${root ? "" : "sudo "}apt-get install -y chromium`
+  const command = isDebian
+    ? `${isRoot ? "" : "sudo "}apt-get install -y chromium`
     : "npx playwright install --with-deps chromium";
   throw new Error(`There is no browser for the browser tests, and none could be installed. Run: ${command}`);
 }

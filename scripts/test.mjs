@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { findBrowsers, installDebianBrowsers } from "./browser.mjs";
 import { commandOf, ROOT } from "./checkout.mjs";
 import { install, npmCommand } from "./install.mjs";
 import { whenNpmIsGone } from "./parent.mjs";
@@ -19,9 +20,9 @@ const { signal } = stopping;
 const total = { passed: 0, failed: 0 };
 
 async function test() {
+  const debianBrowsers = installDebianBrowsers();
   await install({ signal });
   const { isBuilt, rememberBuild } = await import("./build-stamp.mjs");
-  const { findBrowsers } = await import("./browser.mjs");
   const { generateClient } = await import("./generate.mjs");
   const { startTestPostgres } = await import("./test-postgres.mjs");
   await generateClient();
@@ -33,7 +34,7 @@ async function test() {
     const unit = join(reports, "unit.json");
     const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${unit}`];
     const [browsers, built] = await Promise.all([
-      findBrowsers().catch((error) => fail(error.message)),
+      debianBrowsers.then(findBrowsers).catch((error) => fail(error.message)),
       isBuilt().then(
         (done) =>
           done ||
