@@ -3,7 +3,12 @@ import { defineConfig } from "@playwright/test";
 import type { WorkerOptions } from "./tests/e2e/test";
 
 const { CHROMIUM_PATH, HEADLESS_SHELL_PATH = CHROMIUM_PATH } = process.env;
-const args = ["--disable-background-networking", ...(process.getuid?.() === 0 ? ["--no-sandbox"] : [])];
+const args = [
+  "--disable-background-networking",
+  // A page lives for seconds: optimising its scripts takes longer than it saves.
+  "--js-flags=--no-opt",
+  ...(process.getuid?.() === 0 ? ["--no-sandbox"] : []),
+];
 
 const pages = { launchOptions: { executablePath: HEADLESS_SHELL_PATH, args } };
 // Each worker starts an app and a browser of its own, which takes longer than these few tests.

@@ -2,8 +2,9 @@ import { fileURLToPath } from "node:url";
 import { setFlagsFromString } from "node:v8";
 import { defineConfig } from "vitest/config";
 
-// A test file's thread lives for a second: optimising Prisma's WebAssembly takes longer than it saves.
+// A test file's thread lives for a second: optimising scripts and Prisma's WebAssembly takes longer than it saves.
 setFlagsFromString("--liftoff-only");
+setFlagsFromString("--no-opt");
 
 export default defineConfig({
   resolve: { alias: { "~": fileURLToPath(new URL("src", import.meta.url)) } },
