@@ -1,5 +1,9 @@
+import { setFlagsFromString } from "node:v8";
 import { defineConfig } from "vitest/config";
 import config from "./vitest.config";
+
+// These threads live for minutes.
+setFlagsFromString("--opt");
 
 /** The crash tests with more of everything (tests/crash/scale.ts), one file after the other. */
 export default defineConfig({

@@ -17,7 +17,8 @@ import { interceptSteps } from "./steps";
 
 const { CRASH_AT, CRASH_SKIP = "0", DISK_FAILURES = "0", SEED = "0" } = process.env;
 
-let skip = Number(CRASH_SKIP);
+// Not before its parent knows that it is up: a job may come to that step before.
+let skip = Number.POSITIVE_INFINITY;
 const random = createRandom(Number(SEED));
 
 await interceptSteps((step, moment) => {
@@ -27,9 +28,11 @@ await interceptSteps((step, moment) => {
   }
 });
 
+// First, since from its start on it runs jobs.
+const router = createRouter({ files, crash });
 await start(crons);
 
-const functions = toNodeHandler(serveRouter(createRouter({ files, crash })));
+const functions = toNodeHandler(serveRouter(router));
 const uploads = toNodeHandler(upload);
 const downloads = toNodeHandler(serve);
 const server = createServer((req, res) => {
@@ -38,5 +41,7 @@ const server = createServer((req, res) => {
 });
 server.listen(0, "127.0.0.1");
 await once(server, "listening");
-process.send?.(server.address());
+process.send?.(server.address(), undefined, undefined, () => {
+  skip = Number(CRASH_SKIP);
+});
 process.once("disconnect", () => process.exit());
