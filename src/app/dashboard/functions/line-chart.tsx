@@ -13,7 +13,7 @@ interface LineChartProps {
   onAt: (at: number | null) => void;
 }
 
-export interface Line {
+interface Line {
   /** One for each of `times`. */
   values: (number | null)[];
   /** The name of a color of globals.css. */
