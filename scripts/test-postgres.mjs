@@ -10,6 +10,9 @@ import { identify } from "./process-identity.mjs";
 /** A test may lose its data: it need not reach the disk. Each core runs a test file, with a pool of connections. */
 const FAST = { fsync: "off", synchronous_commit: "off", full_page_writes: "off", max_connections: "1000" };
 
+/** Most databases are in the zone of the machine that made them. Ours has half an hour in it, and daylight saving time. */
+const DATABASE_ZONE = "America/St_Johns";
+
 const PREFIX = "next-trpc-storage-test-";
 
 /**
@@ -80,7 +83,10 @@ export async function prepareTemplate(url) {
 export async function createDatabase(url) {
   const name = `test_${randomUUID().replaceAll("-", "")}`;
   const template = await templateName();
-  await withClient(url, (client) => client.query(`CREATE DATABASE ${name} TEMPLATE ${template}`));
+  await withClient(url, async (client) => {
+    await client.query(`CREATE DATABASE ${name} TEMPLATE ${template}`);
+    await client.query(`ALTER DATABASE ${name} SET timezone TO '${DATABASE_ZONE}'`);
+  });
   const drop = async () => void (await withClient(url, (client) => client.query(`DROP DATABASE ${name} WITH (FORCE)`)));
   return { url: databaseUrl(url, name), drop };
 }

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Pool } from "pg";
+import type { Pool } from "~/server/connections";
 import { afterAll } from "vitest";
 import { createDatabase } from "./database";
 
@@ -16,12 +16,12 @@ Object.assign(process.env, {
 });
 
 afterAll(async () => {
-  const { storageKit } = globalThis as { storageKit?: { pool?: Pool } };
+  const { storageKit } = globalThis as { storageKit?: { pools?: Record<string, Pool> } };
   // A file that needed no database need not load what does.
-  if (storageKit?.pool && !storageKit.pool.ended) {
+  if (storageKit?.pools) {
     const { flush } = await import("~/server/calls/call-log");
-    await flush();
-    await storageKit.pool.end();
+    if (!storageKit.pools.functions?.ended) await flush();
+    await Promise.all(Object.values(storageKit.pools).map((pool) => pool.ended || pool.end()));
   }
   await database.drop();
   await rm(folder, { recursive: true, force: true });

@@ -12,7 +12,7 @@ import {
   type Kind,
   type ServerFunction,
 } from "./server-function";
-import { t } from "./trpc";
+import { procedure as anyProcedure } from "./trpc";
 
 type Shape = z.ZodRawShape;
 type Input<S extends Shape> = z.input<z.ZodObject<S>>;
@@ -65,7 +65,10 @@ interface Builder<V extends Visibility, K extends Kind, Ctx> {
   use<More extends object>(narrow: (ctx: Ctx) => More | Promise<More>): Builder<V, K, Ctx & More>;
 }
 
-/** A function that reads; in the browser a tRPC query. See QueryCtx for what it can do. */
+/**
+ * A function that reads; in the browser a tRPC query. All that it reads, by however many calls, is of one moment: that of
+ * its first call of `ctx.db`. See QueryCtx for what it can do.
+ */
 export const query = builder("public", "query", async (ctx: Contexts["query"]) => ctx);
 
 /** A function that reads and writes, all or nothing; in the browser a tRPC mutation. See MutationCtx. */
@@ -113,7 +116,7 @@ function builder<V extends Visibility, K extends Kind, Ctx>(
 
 function toProcedure(fn: AnyFunction) {
   // The handler checks the arguments, so that calls from other functions are checked too.
-  const procedure = t.procedure.input((args: unknown) => args);
+  const procedure = anyProcedure.input((args: unknown) => args);
   switch (fn[definition].kind) {
     case "query":
       return procedure.query(({ ctx, input, path }) =>

@@ -14,9 +14,9 @@ import {
   storageReader,
   storageWriter,
 } from "./storage/storage";
-import { alone, type Transaction, transaction } from "./transaction";
+import { alone, snapshot, type Transaction, transaction } from "./transaction";
 
-/** What a query can do: read. */
+/** What a query can do: read. All that it reads is of one moment, that of its first statement. */
 export interface QueryCtx {
   db: ReadDb;
   storage: StorageReader;
@@ -50,7 +50,7 @@ export interface ActionCtx {
   runAction: RunAction;
 }
 
-function queryCtx(caller: Caller, within?: Transaction): QueryCtx {
+function queryCtx(caller: Caller, within: Transaction): QueryCtx {
   const db = readDb(within, caller.noteReads);
   return { db, storage: storageReader(caller, db), auth: authOf(caller), runQuery: runQuery(caller, within) };
 }
@@ -72,7 +72,7 @@ export function mutationCtx(caller: Caller, transaction: Transaction): MutationC
 
 export function actionCtx(caller: Caller): ActionCtx {
   return {
-    storage: storageActionWriter(caller, readDb(), alone),
+    storage: storageActionWriter(caller, readDb(alone), alone),
     auth: authOf(caller),
     scheduler: scheduler(caller, alone),
     limitRate: caller.limitRate,
@@ -86,15 +86,18 @@ const authOf = (caller: Caller): Auth => ({ getUserIdentity: caller.identity });
 
 export function runQuery(caller: Caller, within?: Transaction): RunQuery {
   return (fn, ...[args]) =>
-    observe(callOf(caller, fn), () => fn[definition].handle(queryCtx(deeper(caller), within), args));
+    observe(callOf(caller, fn), () => {
+      const handle = (current: Transaction) => fn[definition].handle(queryCtx(deeper(caller), current), args);
+      return within ? handle(within) : snapshot(handle);
+    });
 }
 
 /** A mutation runs again from its start when it loses a conflict. */
 export function runMutation(caller: Caller): RunMutation {
   return (fn, ...[args]) =>
     observe(callOf(caller, fn), () =>
-      retryOnConflict(() =>
-        transaction((current) => fn[definition].handle(mutationCtx(deeper(caller), current), args)),
+      retryOnConflict(nameOf(fn) ?? "", (timeout) =>
+        transaction((current) => fn[definition].handle(mutationCtx(deeper(caller), current), args), timeout),
       ),
     );
 }

@@ -2,10 +2,21 @@ import { TRPCError } from "@trpc/server";
 
 /**
  * The database could not be reached, or went away under a statement; trying again later may work. Only the kit throws
- * it, at its own statements: an error that a function throws is never one, whatever its text or its cause.
+ * it, where it talks to the database: an error that a function throws is never one, whatever its text or its cause.
  */
-export class DatabaseUnavailable extends TRPCError {
+export class DatabaseUnavailable extends Error {
+  override name = "DatabaseUnavailable";
+
   constructor(cause: unknown) {
-    super({ code: "SERVICE_UNAVAILABLE", message: "The database does not answer now; try again in a moment", cause });
+    super("The database does not answer now; try again in a moment", { cause });
   }
 }
+
+/** Seconds after which whoever was refused may try again. */
+export const retryAfter = 1;
+
+/** What the caller is told: 503 when the database could not be reached; any other error stays as it is. */
+export const asAnswer = (error: unknown): unknown =>
+  error instanceof DatabaseUnavailable
+    ? new TRPCError({ code: "SERVICE_UNAVAILABLE", message: error.message, cause: error })
+    : error;

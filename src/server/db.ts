@@ -1,7 +1,7 @@
 import { tablesRead } from "./changes/reads";
-import { type Client, prisma } from "./database";
+import type { Client } from "./database";
 import { type SystemTables, systemTables } from "./system-tables";
-import { alone, type Transaction } from "./transaction";
+import type { Transaction } from "./transaction";
 
 const readOperations = [
   "findUnique",
@@ -51,26 +51,20 @@ type Run = Transaction["run"];
 /** A call or property access that waits to be replayed on a client, as `.message.findMany(…)`. */
 type Step = { get: string } | { call: unknown[] };
 
-/** SQL may write whatever its first word is, so PostgreSQL is told to refuse. */
-const runRawRead: Run = (statement) =>
-  prisma.$transaction(async (client) => {
-    await client.$executeRaw`SET TRANSACTION READ ONLY`;
-    return statement(client as Client);
-  });
-
 /** Is told which tables are read. */
 export type NoteReads = (tables: Iterable<string>) => void;
 
-/** A client that only reads: on the pool, or within a mutation's transaction. */
-export function readDb(within?: Transaction, noteReads?: NoteReads): ReadDb {
-  const run = within?.run ?? alone.run;
-  const runRaw: Run = within
-    ? (statement) =>
+/** A client that only reads: in a query's transaction, or in a mutation's. */
+export function readDb(within: Transaction, noteReads?: NoteReads): ReadDb {
+  const { run } = within;
+  // SQL may write whatever its first word is, so PostgreSQL is told to refuse.
+  const runRaw: Run = within.onlyReads
+    ? run
+    : (statement) =>
         within.nest(async (savepoint) => {
           await savepoint.run((client) => client.$executeRaw`SET TRANSACTION READ ONLY`);
           return savepoint.run(statement);
-        })
-    : runRawRead;
+        });
   const check = (target: string, operation?: string) => {
     const allowed: readonly string[] = operation === undefined ? rawReads : readOperations;
     if (!allowed.includes(operation ?? target)) {
@@ -110,8 +104,9 @@ function replayed<Db extends object>(
     const isCall = steps.some((step) => "call" in step);
     let result: Promise<unknown> | undefined;
     const start = () => {
-      const raw = target?.startsWith("$");
+      const raw = target?.startsWith("$") ?? false;
       if (!result && noteReads) noteReads(tablesRead(target, callsOf(steps)));
+      if (raw) refuseSessionCommands(callsOf(steps)[0]?.[0]);
       result ??= (raw ? runRaw : run)((client) => replay(client, steps));
       return result;
     };
@@ -134,6 +129,49 @@ function replayed<Db extends object>(
     });
   };
   return record([]) as Db;
+}
+
+/** Commands that end the transaction, or change the connection for whoever has it next. `SET LOCAL` is no such. */
+const sessionCommand =
+  /^(begin|start|commit|end|rollback|abort|savepoint|release|prepare|deallocate|listen|unlisten|discard|reset|set(?!\s+(local|constraints)\b))\b/i;
+
+/** One raw statement is one command, so that its first word says what it does: see connections.ts. */
+function refuseSessionCommands(statement: unknown): void {
+  const sql = textOf(statement);
+  const [command] = sessionCommand.exec(withoutComments(sql)) ?? [];
+  if (command) {
+    throw new Error(
+      `Cannot run ${command.toUpperCase()} by ctx.db: the kit begins and ends transactions, and shares the connection`,
+    );
+  }
+}
+
+/** The SQL in what Prisma's raw calls take first: a text, a template's strings, or what `Prisma.sql` returns. */
+function textOf(statement: unknown): string {
+  if (typeof statement === "string") return statement;
+  if (Array.isArray(statement)) return statement.join("?");
+  const sql = typeof statement === "object" && statement !== null && "sql" in statement ? statement.sql : "";
+  return typeof sql === "string" ? sql : "";
+}
+
+/** Without the white space, empty statements and comments, which may be nested, before the first word. */
+function withoutComments(sql: string): string {
+  let start = 0;
+  for (;;) {
+    const [blank = ""] = /^(?:[\s;]|--[^\n\r]*)*/.exec(sql.slice(start)) ?? [];
+    start += blank.length;
+    if (!sql.startsWith("/*", start)) return sql.slice(start, start + 100);
+    let depth = 0;
+    do {
+      if (sql.startsWith("/*", start)) depth++;
+      else if (sql.startsWith("*/", start)) depth--;
+      else {
+        start++;
+        continue;
+      }
+      start += 2;
+    } while (depth > 0 && start < sql.length);
+  }
 }
 
 const callsOf = (steps: Step[]) => steps.flatMap((step) => ("call" in step ? [step.call] : []));

@@ -16,6 +16,10 @@ export const env = createEnv({
     }),
     /** A direct connection where `DATABASE_URL` is a transaction pooler: listening for changes and migrating need one. */
     DIRECT_DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/, error: "put a PostgreSQL URL there" }).optional(),
+    /** Connections for functions; half as many more look up who calls. */
+    DATABASE_POOL_SIZE: z.coerce.number().int().min(1).max(1000).optional(),
+    /** Milliseconds that a query may take, and a mutation with all its attempts. */
+    TRANSACTION_TIMEOUT: z.coerce.number().int().positive().default(30_000),
     /** The first signs, all verify, so that a secret can be replaced without breaking links. */
     APP_SECRET: z
       .string({ error: "put a random string there; `openssl rand -base64 32` makes one" })

@@ -1,12 +1,12 @@
-import { prisma } from "./database";
+import { pools } from "./database";
 import { withRequestId } from "./request-id";
 import { blobs } from "./storage/driver";
 
 /** Milliseconds in which each part has to answer. */
-const patience = 5_000;
+const patience = 4_000;
 
 const parts = {
-  database: async () => void (await prisma.$queryRaw`SELECT 1`),
+  database: async () => void (await pools.lookups.sql("SELECT 1")),
   storage: () => blobs.check(),
 };
 

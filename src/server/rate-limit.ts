@@ -1,6 +1,6 @@
 import { TRPCError } from "@trpc/server";
 import { RateLimiterPostgres, RateLimiterRes } from "rate-limiter-flexible";
-import { pool } from "./database";
+import { pools } from "./database";
 import { env } from "./env";
 
 /** Calls per minute of one identity or address. */
@@ -42,7 +42,13 @@ export async function limitRate(name: RateLimitName, { identity, headers }: Coun
 
 const createLimiter = (keyPrefix: string, points: number) =>
   new RateLimiterPostgres({
-    storeClient: pool,
+    // In this form its statements have no names, which poolers would mix up.
+    storeType: "client",
+    storeClient: {
+      query: async ({ text, values }: { text: string; values: unknown[] }) => ({
+        rows: await pools.lookups.sql(text, values),
+      }),
+    },
     tableName: "_rate_limits",
     tableCreated: true,
     clearExpiredByTimeout: false,

@@ -5,6 +5,7 @@ import { createCaller } from "./caller";
 import { reportFailure } from "./calls/report-failure";
 import { formatReads, readsHeader } from "./changes/reads";
 import { serveChanges } from "./changes/serve-changes";
+import { asAnswer, retryAfter } from "./database-unavailable";
 import { limitBody } from "./http/limit-body";
 import { RateLimited } from "./rate-limit";
 import { withRequestId } from "./request-id";
@@ -25,15 +26,21 @@ export function serveRouter(router: AnyTRPCRouter) {
       async createContext() {
         refuseForeign(request);
         // Not only where a function asks: a caller whose token is refused should learn it.
-        if (request.headers.has("authorization")) await caller.identity();
+        if (request.headers.has("authorization")) {
+          await caller.identity().catch((error) => {
+            throw asAnswer(error);
+          });
+        }
         return caller;
       },
       maxBatchSize: 50,
       responseMeta({ errors }) {
         const limited = errors.find((error) => error instanceof RateLimited);
+        const isUnavailable = errors.some(({ code }) => code === "SERVICE_UNAVAILABLE");
         return {
           headers: {
             ...(caller.reads.size > 0 && { [readsHeader]: formatReads(caller.reads) }),
+            ...(isUnavailable && { "Retry-After": String(retryAfter) }),
             ...(limited && { "Retry-After": String(limited.retryAfter) }),
           },
         };

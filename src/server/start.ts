@@ -1,6 +1,9 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { flushAtOnce } from "./calls/call-log";
 import { observeConsole } from "./calls/console";
-import { prisma } from "./database";
+import { WrongTimeZone } from "./connections";
+import { maintenance } from "./database";
+import { DatabaseUnavailable } from "./database-unavailable";
 import { processWide } from "./process-wide";
 import { type CronJobs, setCrons } from "./scheduler/crons";
 import { startRunner } from "./scheduler/runner";
@@ -8,26 +11,55 @@ import { runInRoute } from "./scheduler/serve-cron";
 import { stopping } from "./stopping";
 import { findLooseReferences } from "./storage/references";
 
+/** Milliseconds that the start waits for what the database has to say. `/api/health` is to answer within five seconds. */
+const patience = 3_000;
+/** Milliseconds between two attempts to ask a database that does not answer. */
+const pause = 5_000;
+
 /** What the process does once when it starts, before it serves. Throws to refuse the start. */
 export async function start(crons: CronJobs): Promise<void> {
   observeConsole();
   stopping.addEventListener("abort", flushAtOnce);
   setCrons(crons);
-  const loose = await findLooseReferences(prisma).catch((error) => {
-    // The health endpoint tells of a database that is down; it may come.
-    console.error("Could not look at the database at the start:", error);
-    return [];
-  });
-  if (loose.length > 0) {
-    throw new Error(
-      `${loose.join(", ")} looks like a storage id without a foreign key to _storage: its files would be collected as ` +
-        "unreferenced. Add the foreign key, or rename the column.",
-    );
-  }
+  await inPatience(checkDatabase());
   // Elsewhere than on hosts that stop processes between requests, where /api/cron does it.
   if (process.env.VERCEL === "1") return;
   const stopRunner = processWide("runner", () =>
     startRunner(process.env.NODE_ENV === "development" ? runInRoute : undefined),
   );
   stopping.addEventListener("abort", () => void stopRunner());
+}
+
+/** Asks until the database answers. Throws when the app cannot work with it as it is. */
+async function checkDatabase(): Promise<void> {
+  for (;;) {
+    try {
+      return await refuseLooseReferences();
+    } catch (error) {
+      if (!(error instanceof DatabaseUnavailable)) throw error;
+      if (error.cause instanceof WrongTimeZone) throw error.cause;
+      // The health endpoint tells of a database that is away; it may come.
+      await sleep(pause, undefined, { ref: false });
+    }
+  }
+}
+
+async function refuseLooseReferences(): Promise<void> {
+  const loose = await findLooseReferences(maintenance);
+  if (loose.length === 0) return;
+  throw new Error(
+    `${loose.join(", ")} looks like a storage id without a foreign key to _storage: its files would be collected as ` +
+      "unreferenced. Add the foreign key, or rename the column.",
+  );
+}
+
+/** Lets a check go on behind the start when it takes long: a refusal then ends the process. */
+async function inPatience(check: Promise<void>): Promise<void> {
+  const isDone = await Promise.race([check.then(() => true), sleep(patience, false, { ref: false })]);
+  if (isDone) return;
+  console.warn("The database does not answer yet; the app starts without having looked at it.");
+  check.catch((error) => {
+    console.error("The app cannot work with this database and stops:", error);
+    process.exit(1);
+  });
 }

@@ -1,6 +1,7 @@
 import { initTRPC } from "@trpc/server";
 import superjson from "superjson";
 import type { Caller } from "./caller";
+import { asAnswer, DatabaseUnavailable } from "./database-unavailable";
 
 const production = process.env.NODE_ENV === "production";
 
@@ -13,4 +14,11 @@ export const t = initTRPC.context<Caller>().create({
     // An unexpected error may quote a query or a path: the caller gets what finds it in the log.
     return { ...shape, message: `The server failed; quote request ${ctx?.requestId ?? "id unknown"} to its operator` };
   },
+});
+
+/** What every procedure is made of: answers 503 when the database cannot be reached. */
+export const procedure = t.procedure.use(async ({ next }) => {
+  const result = await next();
+  if (!result.ok && result.error.cause instanceof DatabaseUnavailable) throw asAnswer(result.error.cause);
+  return result;
 });

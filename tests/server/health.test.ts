@@ -1,6 +1,6 @@
 import { rename, rm, writeFile } from "node:fs/promises";
 import { afterEach, expect, test, vi } from "vitest";
-import { pool } from "~/server/database";
+import { pools } from "~/server/database";
 import { serveHealth } from "~/server/health";
 
 const folder = process.env.STORAGE_DISK_PATH ?? "";
@@ -30,6 +30,6 @@ test("serveHealth: 503 names the blob store, and says nothing of why", async () 
 
 test("serveHealth: 503 names the database", async () => {
   vi.spyOn(console, "error").mockImplementation(() => undefined);
-  await pool.end();
+  await pools.lookups.end();
   expect(await answer()).toEqual([503, { database: "unavailable", storage: "ok" }]);
 });

@@ -1,9 +1,10 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { prisma } from "~/server/database";
 import { readDb } from "~/server/db";
+import { alone } from "~/server/transaction";
 import { uploadFile } from "../caller";
 
-const { system } = readDb();
+const { system } = readDb(alone);
 const files: string[] = [];
 
 beforeAll(async () => {

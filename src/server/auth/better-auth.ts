@@ -1,23 +1,34 @@
 import { createHash } from "node:crypto";
 import { betterAuth } from "better-auth";
 import { prismaAdapter } from "better-auth/adapters/prisma";
+import { isAPIError } from "better-auth/api";
 import { anonymous, jwt } from "better-auth/plugins";
-import { prisma } from "../database";
+import { lookups, prisma } from "../database";
+import { DatabaseUnavailable } from "../database-unavailable";
 import { env } from "../env";
 import { publicOrigin } from "../origin";
 import { adoptRows } from "./adopt";
 import { ownIssuer, tokenIdentifier } from "./issuers";
 
-let made: ReturnType<typeof createAuth> | undefined;
+type BetterAuth = ReturnType<typeof createAuth>;
+
+let endpoints: BetterAuth | undefined;
+let sessions: BetterAuth | undefined;
 
 /** Better Auth, made when first asked for: a build has no secret to make it with. */
-export function auth() {
-  made ??= createAuth();
-  return made;
+export function auth(): BetterAuth {
+  endpoints ??= createAuth(prisma);
+  return endpoints;
+}
+
+/** The same for who has a session: asked while a function may hold a connection, on connections of its own. */
+export function sessionAuth(): BetterAuth {
+  sessions ??= createAuth(lookups);
+  return sessions;
 }
 
 /** Sessions by cookie, for accounts (email and password) and for anonymous visitors; tokens for scripts. */
-const createAuth = () =>
+const createAuth = (client: typeof prisma) =>
   betterAuth({
     appName: "next-trpc-storage",
     baseURL: publicOrigin(new Headers()),
@@ -26,11 +37,17 @@ const createAuth = () =>
     basePath: "/api/auth",
     // Its version names the secret that encrypted a key, so that a replaced secret still decrypts.
     secrets: env.APP_SECRET.map((value) => ({ version: versionOf(value), value })),
-    database: prismaAdapter(prisma, { provider: "postgresql", transaction: true }),
+    database: prismaAdapter(client, { provider: "postgresql", transaction: true }),
     // Seconds. A visitor has nothing but the session to come back with; each day of use renews it.
     session: { expiresIn: 90 * 24 * 60 * 60, updateAge: 24 * 60 * 60 },
     emailAndPassword: { enabled: true, minPasswordLength: 8 },
     telemetry: { enabled: false },
+    onAPIError: {
+      onError(error) {
+        if (error instanceof DatabaseUnavailable) throw error;
+        if (!isAPIError(error) || error.status === "INTERNAL_SERVER_ERROR") console.error("Signing in failed:", error);
+      },
+    },
     // Ours count in PostgreSQL, for all processes together.
     rateLimit: { enabled: false },
     advanced: { ipAddress: { disableIpTracking: true } },

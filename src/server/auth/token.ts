@@ -8,7 +8,7 @@ import {
   type JWTVerifyGetKey,
   jwtVerify,
 } from "jose";
-import { prisma } from "../database";
+import { lookups } from "../database";
 import { type Issuer, issuers, ownIssuer } from "./issuers";
 
 /** Only keys that verify and cannot sign: no `none`, and no HMAC, which a public key could be mistaken for. */
@@ -79,7 +79,7 @@ async function discover(issuer: string): Promise<string> {
 
 /** The app's own keys are in its database. */
 const ownKeys: JWTVerifyGetKey = async (header, token) => {
-  const rows = await prisma.jwks.findMany({ select: { id: true, publicKey: true } });
+  const rows = await lookups.jwks.findMany({ select: { id: true, publicKey: true } });
   const keys = rows.map(({ id, publicKey }) => ({ kid: id, ...JSON.parse(publicKey) })) as JSONWebKeySet["keys"];
   return createLocalJWKSet({ keys })(header, token);
 };

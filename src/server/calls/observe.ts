@@ -1,5 +1,6 @@
 import { TRPCError } from "@trpc/server";
 import { v7 } from "uuid";
+import { DatabaseUnavailable } from "../database-unavailable";
 import type { Kind } from "../server-function";
 import { UploadError } from "../storage/upload/upload-error";
 import { traced } from "../tracing/traced";
@@ -61,8 +62,9 @@ export async function observe<R>(
   }
 }
 
-/** The code of an error that says what its caller did wrong; `null` of one that nobody meant to throw. */
+/** The code of an error that tells its caller what to do; `null` of one that nobody meant to throw. */
 function expectedCode(error: unknown): string | null {
+  if (error instanceof DatabaseUnavailable) return "SERVICE_UNAVAILABLE";
   if (error instanceof UploadError) return error.status < 500 ? error.code : null;
   return error instanceof TRPCError && error.code !== "INTERNAL_SERVER_ERROR" ? error.code : null;
 }

@@ -3,7 +3,7 @@ import type { UserIdentity } from "../auth/identity";
 import { ownIssuer } from "../auth/issuers";
 import { noting } from "../changes/reads";
 import { prisma } from "../database";
-import { t } from "../trpc";
+import { procedure } from "../trpc";
 
 /** Whether this is an administrator's account; asked of the database each time, so that it can be revoked at once. */
 export async function isAdmin(identity: UserIdentity | null): Promise<boolean> {
@@ -14,7 +14,7 @@ export async function isAdmin(identity: UserIdentity | null): Promise<boolean> {
 }
 
 /** A procedure of the dashboard. For everybody but administrators it does not exist. */
-export const adminProcedure = t.procedure.use(async ({ ctx, path, next }) => {
+export const adminProcedure = procedure.use(async ({ ctx, path, next }) => {
   if (await isAdmin(await ctx.identity())) return next();
   // As tRPC says it.
   throw new TRPCError({ code: "NOT_FOUND", message: `No procedure found on path "${path}"` });

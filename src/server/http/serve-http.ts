@@ -4,6 +4,7 @@ import { type Caller, createCaller } from "../caller";
 import { observe } from "../calls/observe";
 import { reportFailure } from "../calls/report-failure";
 import { actionCtx } from "../context";
+import { asAnswer, retryAfter } from "../database-unavailable";
 import { RateLimited } from "../rate-limit";
 import { withRequestId } from "../request-id";
 import { passivePolicy } from "../storage/serve/file-headers";
@@ -56,7 +57,8 @@ export const answerRoute = (route: Route, request: Request, caller: Caller): Pro
   );
 
 /** Expected errors (`TRPCError`) have their status and message; of others the caller learns only where to look. */
-function errorAnswer(error: unknown, route: Route, requestId: string): Response {
+function errorAnswer(thrown: unknown, route: Route, requestId: string): Response {
+  const error = asAnswer(thrown);
   // Of a digest that cannot be parsed, say: an action that stores what it is sent says the same as the upload endpoint.
   if (error instanceof UploadError && error.status < 500) {
     return Response.json({ code: error.code, message: error.message, requestId }, { status: error.status });
@@ -67,7 +69,8 @@ function errorAnswer(error: unknown, route: Route, requestId: string): Response 
   const code = expected?.code ?? "INTERNAL_SERVER_ERROR";
   const message = expected?.message ?? `The server failed; quote request ${requestId} to its operator${detail}`;
   const status = expected ? getHTTPStatusCodeFromError(expected) : 500;
-  const headers = error instanceof RateLimited ? { "Retry-After": String(error.retryAfter) } : undefined;
+  const wait = error instanceof RateLimited ? error.retryAfter : status === 503 ? retryAfter : null;
+  const headers = wait === null ? undefined : { "Retry-After": String(wait) };
   return Response.json({ code, message, requestId }, { status, headers });
 }
 

@@ -5,9 +5,9 @@ import { reportFailure } from "../calls/report-failure";
 import { isConflict, retryOnConflict } from "../conflict";
 import { actionCtx, mutationCtx } from "../context";
 import { prisma } from "../database";
+import { DatabaseUnavailable } from "../database-unavailable";
 import { functionNamed } from "../registry";
 import { type AnyFunction, definition } from "../server-function";
-import { isConnectionLost } from "../sql-state";
 import { transaction } from "../transaction";
 
 /** Seconds that an action in progress counts as running after its process last said so. */
@@ -56,7 +56,7 @@ export async function runJob(job: Job): Promise<boolean> {
     );
   } catch (error) {
     // The database went away, or others were always faster: the job is still pending, and comes again.
-    if (isMutation(fn) && (isConnectionLost(error) || isConflict(error))) throw error;
+    if (isMutation(fn) && (error instanceof DatabaseUnavailable || isConflict(error))) throw error;
     await fail(job, error);
     return true;
   }
@@ -68,7 +68,7 @@ const isMutation = (fn: AnyFunction): fn is Mutation => fn[definition].kind === 
 
 /** That the job ended and what the mutation writes commit together, so that no crash can part them. */
 async function runMutationJob(job: Job, fn: Mutation, caller: Caller, args: unknown): Promise<boolean> {
-  const ran = await retryOnConflict(() =>
+  const ran = await retryOnConflict(job.name, (timeout) =>
     transaction(async (current) => {
       const ours = await current.run(
         (client) => client.$executeRaw`
@@ -79,7 +79,7 @@ async function runMutationJob(job: Job, fn: Mutation, caller: Caller, args: unkn
       if (ours === 0) return false;
       await fn[definition].handle(mutationCtx(caller, current), args);
       return true;
-    }),
+    }, timeout),
   );
   if (ran) await succeed(job);
   return ran;

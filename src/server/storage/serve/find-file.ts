@@ -15,11 +15,10 @@ interface Row {
  * the work of serving a small file.
  */
 export async function findFile(id: string): Promise<{ file: FileMetadata; blobKey: string } | null> {
-  const { rows } = await pool.query<Row>(
+  const [row] = await pool.sql<Row>(
     `SELECT "_id" AS "id", "_creationTime" AS "creationTime", "sha256", "size", "contentType", "blobKey"
     FROM "_storage" WHERE "_id" = $1`,
     [id],
   );
-  const [row] = rows;
   return row ? { file: toMetadata({ ...row, size: BigInt(row.size) }), blobKey: row.blobKey } : null;
 }

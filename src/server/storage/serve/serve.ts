@@ -1,3 +1,4 @@
+import { DatabaseUnavailable } from "../../database-unavailable";
 import { blobs } from "../driver";
 import { type FilePermit, readFileUrl } from "../file-url";
 import { cacheHeaders, corsHeaders, etagOf, fileHeaders } from "./file-headers";
@@ -18,6 +19,8 @@ export async function serve(request: Request): Promise<Response> {
   if (request.method === "OPTIONS") return new Response(null, { status: 204, headers: preflight });
   const response = await respond(request).catch((error) => {
     console.error("Could not serve a file:", error);
+    if (error instanceof DatabaseUnavailable)
+      return refuse(503, "StorageUnavailable", error.message, { "Retry-After": "1" });
     return refuse(500, "InternalServerError", "The file could not be read; try again");
   });
   return request.method === "HEAD" ? new Response(null, response) : response;

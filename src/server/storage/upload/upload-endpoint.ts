@@ -1,3 +1,4 @@
+import { DatabaseUnavailable } from "../../database-unavailable";
 import { RateLimited } from "../../rate-limit";
 import { UploadError } from "./upload-error";
 
@@ -38,6 +39,7 @@ export function uploadEndpoint(handle: (request: Request) => Promise<object>) {
 function toUploadError(error: unknown): UploadError {
   if (error instanceof UploadError) return error;
   if (error instanceof RateLimited) return new UploadError("TooManyRequests", error.message);
+  if (error instanceof DatabaseUnavailable) return UploadError.ofStore(error);
   return new UploadError("InternalServerError", "The upload failed on the server; try again");
 }
 
