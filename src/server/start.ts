@@ -36,7 +36,8 @@ async function checkDatabase(): Promise<void> {
     try {
       return await refuseLooseReferences();
     } catch (error) {
-      if (!(error instanceof DatabaseUnavailable)) throw error;
+      if (error instanceof StartRefused) throw error;
+      if (!(error instanceof DatabaseUnavailable)) return console.error("Could not look at the database:", error);
       if (error.cause instanceof WrongTimeZone) throw error.cause;
       // The health endpoint tells of a database that is away; it may come.
       await sleep(pause, undefined, { ref: false });
@@ -44,10 +45,15 @@ async function checkDatabase(): Promise<void> {
   }
 }
 
+/** What is wrong with the database, and what to do. */
+class StartRefused extends Error {
+  override name = "StartRefused";
+}
+
 async function refuseLooseReferences(): Promise<void> {
   const loose = await findLooseReferences(maintenance);
   if (loose.length === 0) return;
-  throw new Error(
+  throw new StartRefused(
     `${loose.join(", ")} looks like a storage id without a foreign key to _storage: its files would be collected as ` +
       "unreferenced. Add the foreign key, or rename the column.",
   );
@@ -55,7 +61,9 @@ async function refuseLooseReferences(): Promise<void> {
 
 /** Lets a check go on behind the start when it takes long: a refusal then ends the process. */
 async function inPatience(check: Promise<void>): Promise<void> {
-  const isDone = await Promise.race([check.then(() => true), sleep(patience, false, { ref: false })]);
+  const waiting = new AbortController();
+  const late = sleep(patience, false, { signal: waiting.signal }).catch(() => false);
+  const isDone = await Promise.race([check.then(() => true), late]).finally(() => waiting.abort());
   if (isDone) return;
   console.warn("The database does not answer yet; the app starts without having looked at it.");
   check.catch((error) => {

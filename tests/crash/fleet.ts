@@ -92,7 +92,13 @@ export function startFleet({
   async function keepUp(): Promise<void> {
     while (!stopping) await liveOnce();
   }
-  const slots = Array.from({ length: size }, () => keepUp().catch((error) => failures.push(`${error}`)));
+  let lost = 0;
+  const giveUp = (error: unknown) => {
+    failures.push(`${error}`);
+    lost++;
+    for (const resume of awaiting.splice(0)) resume();
+  };
+  const slots = Array.from({ length: size }, () => keepUp().catch(giveUp));
 
   return {
     failures,
@@ -101,6 +107,7 @@ export function startFleet({
       for (;;) {
         const [first, ...rest] = up;
         if (first) return requestFrom(random.pick([first, ...rest]));
+        if (lost === size) throw new Error(`No server can be started any more: ${failures.join("\n")}`);
         await new Promise<void>((resolve) => awaiting.push(resolve));
       }
     },

@@ -1,0 +1,26 @@
+import { expect, test, vi } from "vitest";
+import { startQuietProxy } from "../stand-ins/quiet-proxy";
+
+const proxy = await startQuietProxy(process.env.DATABASE_URL ?? "");
+proxy.fallSilent();
+process.env.DATABASE_URL = proxy.url;
+process.env.VERCEL = "1";
+const { crons } = await import("~/functions");
+const { serveHealth } = await import("~/server/health");
+const { start } = await import("~/server/start");
+
+test("start, with a database that says nothing, is not held up; /api/health tells of it from the first second on", async () => {
+  const log = vi.spyOn(console, "error").mockImplementation(() => undefined);
+  const warn = vi.spyOn(console, "warn").mockImplementation(() => undefined);
+  const health = async () => {
+    const response = await serveHealth(new Request("http://app.test/api/health"));
+    return [response.status, await response.json()];
+  };
+  const [, answer] = await Promise.all([start(crons), health()]);
+  expect(answer).toMatchObject([503, { database: "unavailable" }]);
+  expect(warn).toHaveBeenCalledWith(expect.stringContaining("without having looked at it"));
+  proxy.speakAgain();
+  await vi.waitFor(async () => expect(await health()).toMatchObject([200, { database: "ok" }]), { timeout: 15_000 });
+  expect(log.mock.calls.flat().join("\n")).toContain("Health: database is unavailable");
+  proxy.stop();
+});
