@@ -2,6 +2,7 @@ import { PrismaPg } from "@prisma/adapter-pg";
 import type { IsolationLevel, SqlDriverAdapter, Transaction } from "@prisma/driver-adapter-utils";
 import pg from "pg";
 import { DatabaseUnavailable } from "./database-unavailable";
+import { processWide } from "./process-wide";
 
 /** Milliseconds to wait for a free connection, and for a new one to be made. */
 const connectTimeout = 10_000;
@@ -12,6 +13,8 @@ declare module "pg" {
   interface Client {
     /** The parameters of the start-up message. node-postgres has no option for those that it does not know. */
     getStartupConf(): Record<string, string>;
+    /** The session's time zone, which PostgreSQL tells when the session begins, and whenever it changes. */
+    timeZone?: string;
     /** `I` when no transaction is open. */
     getTransactionStatus(): "I" | "T" | "E" | null;
   }
@@ -104,9 +107,6 @@ export class Pool extends pg.Pool {
 }
 
 class Connection extends pg.Client {
-  /** The session's time zone. PostgreSQL tells it when the session begins, and whenever it changes. */
-  timeZone = "unknown";
-
   constructor(config?: pg.ClientConfig) {
     super(config);
     this.connection.on("parameterStatus", ({ parameterName, parameterValue }) => {
@@ -120,21 +120,23 @@ class Connection extends pg.Client {
   }
 }
 
-const isUtc = (client: pg.Client) =>
-  !(client instanceof Connection) || /^(Etc\/)?(UTC|Zulu|Universal|UCT)$/i.test(client.timeZone);
+const isUtc = ({ timeZone = "" }: pg.Client) => /^(Etc\/)?(UTC|Zulu|Universal|UCT)$/i.test(timeZone);
 
 /** The connections are not in UTC, and say how to make them so. */
-export class WrongTimeZone extends Error {
-  override name = "WrongTimeZone";
-}
+export const WrongTimeZone = processWide(
+  "WrongTimeZone",
+  () =>
+    class WrongTimeZone extends Error {
+      override name = "WrongTimeZone";
+    },
+);
 
 /** A pooler in between may ignore the zone that we ask for: then no time would be right. */
 function zoneProblem(client: pg.Client, url: string): Error | undefined {
   if (isUtc(client)) return undefined;
-  const zone = client instanceof Connection ? client.timeZone : "unknown";
   const database = decodeURIComponent(new URL(url).pathname.slice(1));
   return new WrongTimeZone(
-    `The sessions of DATABASE_URL are in the time zone ${zone} although UTC was asked for, so that every time would be ` +
+    `The sessions of DATABASE_URL are in the time zone ${client.timeZone} although UTC was asked for, so that every time would be ` +
       `wrong. Run this on the database, then restart its pooler and the app: ALTER DATABASE "${database}" SET timezone TO 'UTC'`,
   );
 }

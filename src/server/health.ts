@@ -3,7 +3,7 @@ import { withRequestId } from "./request-id";
 import { blobs } from "./storage/driver";
 
 /** Milliseconds in which each part has to answer. */
-const patience = 4_000;
+const patience = 2_500;
 
 const parts = {
   database: async () => void (await pools.lookups.sql("SELECT 1")),

@@ -12,7 +12,7 @@ import { stopping } from "./stopping";
 import { findLooseReferences } from "./storage/references";
 
 /** Milliseconds that the start waits for what the database has to say. `/api/health` is to answer within five seconds. */
-const patience = 3_000;
+const patience = 1_000;
 /** Milliseconds between two attempts to ask a database that does not answer. */
 const pause = 5_000;
 
@@ -38,7 +38,7 @@ async function checkDatabase(): Promise<void> {
     } catch (error) {
       if (error instanceof StartRefused) throw error;
       if (!(error instanceof DatabaseUnavailable)) return console.error("Could not look at the database:", error);
-      if (error.cause instanceof WrongTimeZone) throw error.cause;
+      if (error.reason instanceof WrongTimeZone) throw error.reason;
       // The health endpoint tells of a database that is away; it may come.
       await sleep(pause, undefined, { ref: false });
     }

@@ -151,8 +151,8 @@ describe("times", () => {
     const proxy = await startQuietProxy(databaseUrl, withoutParameter("TimeZone"));
     const pool = new Pool({ url: proxy.url, size: 1, statementTimeout: 1_000 });
     const failure = await pool.sql("SELECT 1").catch((error) => error);
-    expect(failure.cause).toBeInstanceOf(WrongTimeZone);
-    expect(failure.cause.message).toMatch(/America\/St_Johns.*ALTER DATABASE "test_\w+" SET timezone TO 'UTC'/);
+    expect(failure.reason).toBeInstanceOf(WrongTimeZone);
+    expect(failure.reason.message).toMatch(/America\/St_Johns.*ALTER DATABASE "test_\w+" SET timezone TO 'UTC'/);
     await pool.end();
     proxy.stop();
   });

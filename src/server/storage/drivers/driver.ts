@@ -1,3 +1,5 @@
+import { processWide } from "../../process-wide";
+
 /** First and last byte, both included, as in HTTP. */
 export interface ByteRange {
   start: number;
@@ -79,9 +81,13 @@ export interface DirectResult {
   sha256?: string;
 }
 
-export class StorageFullError extends Error {
-  override name = "StorageFullError";
-}
+export const StorageFullError = processWide(
+  "StorageFullError",
+  () =>
+    class StorageFullError extends Error {
+      override name = "StorageFullError";
+    },
+);
 
 /** The store cannot be reached, or refuses us; `cause` says why. */
 export class StorageUnavailableError extends Error {
