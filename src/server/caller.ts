@@ -18,6 +18,8 @@ export interface Caller {
   reads: Map<string, Set<string>>;
   /** Of the query that is running, where what it reads is wanted. */
   noteReads?: NoteReads;
+  /** Aborted when nobody waits for the answer any more. */
+  signal?: AbortSignal;
   /** The scheduled function that calls. */
   jobId?: string;
   /** How many functions called one another to come here. */
@@ -41,6 +43,7 @@ export function createCaller(request: Credentials): Caller {
   };
   return {
     requestId: currentRequestId(),
+    signal: request.signal,
     origin: publicOrigin(request.headers),
     depth: 0,
     reads: new Map(),

@@ -1,8 +1,10 @@
+import { TRPCError } from "@trpc/server";
 import type { Auth } from "./auth/require-identity";
 import { type Caller, deeper } from "./caller";
 import { observe } from "./calls/observe";
 import { retryOnConflict } from "./conflict";
 import { type ReadDb, readDb, type WriteDb, writeDb } from "./db";
+import { env } from "./env";
 import { nameOf } from "./registry";
 import { type Scheduler, scheduler } from "./scheduler/scheduler";
 import { definition, type Kind, type RunAction, type RunMutation, type RunQuery } from "./server-function";
@@ -42,6 +44,11 @@ export interface ActionCtx {
   storage: StorageActionWriter;
   auth: Auth;
   scheduler: Scheduler;
+  /**
+   * Aborted when the action has taken longer than `ACTION_TIMEOUT` (10 minutes unless set), when its caller went away, or
+   * when the server stops. Pass it on to what may take long: `fetch(url, { signal: ctx.signal })`.
+   */
+  signal: AbortSignal;
   /** Counts a call of this kind by the caller. Throws `TOO_MANY_REQUESTS` after too many in a minute. */
   limitRate: Caller["limitRate"];
   runQuery: RunQuery;
@@ -75,6 +82,7 @@ export function actionCtx(caller: Caller): ActionCtx {
     storage: storageActionWriter(caller, readDb(alone), alone),
     auth: authOf(caller),
     scheduler: scheduler(caller, alone),
+    signal: caller.signal ?? new AbortController().signal,
     limitRate: caller.limitRate,
     runQuery: runQuery(caller),
     runMutation: runMutation(caller),
@@ -103,7 +111,33 @@ export function runMutation(caller: Caller): RunMutation {
 }
 
 export function runAction(caller: Caller): RunAction {
-  return (fn, ...[args]) => observe(callOf(caller, fn), () => fn[definition].handle(actionCtx(deeper(caller)), args));
+  return (fn, ...[args]) =>
+    observe(callOf(caller, fn), () =>
+      inActionTime(caller, (limited) => fn[definition].handle(actionCtx(deeper(limited)), args)),
+    );
+}
+
+/**
+ * Runs an action with a signal that is aborted when its time is over, or that of the action that called it. Then throws,
+ * whether or not the action heeds the signal.
+ */
+export async function inActionTime<R>(caller: Caller, run: (limited: Caller) => Promise<R>): Promise<R> {
+  const over = new AbortController();
+  const signal = caller.signal ? AbortSignal.any([caller.signal, over.signal]) : over.signal;
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      const message = `The action took longer than ${env.ACTION_TIMEOUT / 1000} s; do less in one, or schedule the rest`;
+      const error = new TRPCError({ code: "TIMEOUT", message });
+      over.abort(error);
+      reject(error);
+    }, env.ACTION_TIMEOUT);
+  });
+  try {
+    return await Promise.race([run({ ...caller, signal }), late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** How the log of calls has it. */

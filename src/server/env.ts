@@ -20,6 +20,10 @@ export const env = createEnv({
     DATABASE_POOL_SIZE: z.coerce.number().int().min(1).max(1000).optional(),
     /** Milliseconds that a query may take, and a mutation with all its attempts. */
     TRANSACTION_TIMEOUT: z.coerce.number().int().positive().default(30_000),
+    /** Milliseconds that an action may take; then its signal is aborted. */
+    ACTION_TIMEOUT: z.coerce.number().int().positive().default(600_000),
+    /** Milliseconds that a process which is asked to end waits for requests and jobs under way. */
+    STOP_TIMEOUT: z.coerce.number().int().positive().default(25_000),
     /** The first signs, all verify, so that a secret can be replaced without breaking links. */
     APP_SECRET: z
       .string({ error: "put a random string there; `openssl rand -base64 32` makes one" })

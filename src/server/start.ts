@@ -5,10 +5,11 @@ import { WrongTimeZone } from "./connections";
 import { maintenance } from "./database";
 import { DatabaseUnavailable } from "./database-unavailable";
 import { processWide } from "./process-wide";
-import { type CronJobs, setCrons } from "./scheduler/crons";
+import { type CronJobs, checkCrons, setCrons } from "./scheduler/crons";
+import { giveUpRunning } from "./scheduler/jobs";
 import { startRunner } from "./scheduler/runner";
 import { runInRoute } from "./scheduler/serve-cron";
-import { stopping } from "./stopping";
+import { finishBeforeExit, stopping } from "./stopping";
 import { findLooseReferences } from "./storage/references";
 
 /** Milliseconds that the start waits for what the database has to say. `/api/health` is to answer within five seconds. */
@@ -21,13 +22,24 @@ export async function start(crons: CronJobs): Promise<void> {
   observeConsole();
   stopping.addEventListener("abort", flushAtOnce);
   setCrons(crons);
+  checkFunctions(crons);
   await inPatience(checkDatabase());
   // Elsewhere than on hosts that stop processes between requests, where /api/cron does it.
   if (process.env.VERCEL === "1") return;
   const stopRunner = processWide("runner", () =>
     startRunner(process.env.NODE_ENV === "development" ? runInRoute : undefined),
   );
-  stopping.addEventListener("abort", () => void stopRunner());
+  finishBeforeExit({ finish: stopRunner, giveUp: giveUpRunning });
+}
+
+/** Refuses the start; in development, where the file is just being written, says what is wrong and goes on. */
+function checkFunctions(crons: CronJobs): void {
+  try {
+    checkCrons(crons);
+  } catch (error) {
+    if (process.env.NODE_ENV !== "development") throw error;
+    console.error(error instanceof Error ? error.message : error);
+  }
 }
 
 /** Asks until the database answers. Throws when the app cannot work with it as it is. */

@@ -55,3 +55,45 @@ export const schedule = mutation({
     }
   },
 });
+
+/** Leaves one row after so many milliseconds. */
+export const slowAction = internalAction({
+  args: { n: z.int(), milliseconds: z.int() },
+  handler: async (ctx, { n, milliseconds }) => {
+    await pause(milliseconds);
+    await ctx.runMutation(countStart, { n });
+  },
+});
+
+/** Leaves one row with the time at which it began. */
+export const good = internalMutation({
+  args: numbered,
+  handler: async (ctx, { n }) => {
+    const began = Date.now();
+    await ctx.db.message.create({ data: { author: `good ${n}`, body: `${began}`, format: "text" } });
+  },
+});
+
+const misbehave: Record<string, () => unknown> = {
+  throw: () => Promise.reject(Object.assign(new TypeError("fetch failed"), { code: "ECONNREFUSED" })),
+  hang: () => new Promise(() => undefined),
+  overrun: () => pause(5_000),
+  print: () => {
+    for (let line = 0; line < 1_000; line++) console.log(`\0\x1b[31m\ud800${"garbage ".repeat(line)}`);
+    throw Object.create(null);
+  },
+};
+export const misdeeds = Object.keys(misbehave);
+const bad = {
+  args: { how: z.string() },
+  handler: async (_: unknown, { how }: { how: string }) => void (await misbehave[how]?.()),
+};
+
+export const badAction = internalAction(bad);
+export const badMutation = internalMutation({
+  ...bad,
+  handler: async (ctx, given) => {
+    await ctx.db.message.create({ data: row("bad", 0) });
+    await bad.handler(ctx, given);
+  },
+});

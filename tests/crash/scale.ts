@@ -18,6 +18,12 @@ export const scale = {
   /** Mutations scheduled, and servers killed meanwhile. */
   jobs: amount("SOAK_JOBS", 60, 1000),
   jobKills: amount("SOAK_JOB_KILLS", 9, 100),
+  /** Jobs of which a fifth misbehave, the seconds over which they are due, and servers killed meanwhile. */
+  mixedJobs: amount("SOAK_MIXED_JOBS", 100, 10_000),
+  mixedSeconds: amount("SOAK_MIXED_SECONDS", 6, 600),
+  mixedKills: amount("SOAK_MIXED_KILLS", 2, 60),
+  /** Whether to wait for actions whose server was killed, which takes a minute. */
+  waitsForLeases: isSoak,
   /** Kills of PostgreSQL, and files answered meanwhile. */
   databaseKills: amount("SOAK_DATABASE_KILLS", 2, 20),
   databaseFiles: amount("SOAK_DATABASE_FILES", 60, 2000),

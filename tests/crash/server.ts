@@ -45,3 +45,5 @@ process.send?.(server.address(), undefined, undefined, () => {
   skip = Number(CRASH_SKIP);
 });
 process.once("disconnect", () => process.exit());
+// As Next.js does.
+process.once("SIGTERM", () => server.close(() => process.exit(143)));

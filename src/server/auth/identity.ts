@@ -22,6 +22,8 @@ export interface UserIdentity {
 export interface Credentials {
   method: string;
   headers: Headers;
+  /** Aborted when the client goes away. */
+  signal?: AbortSignal;
   /** Whether pages of this other origin may act with the visitor's cookie. */
   trusts?: (origin: string) => boolean;
 }

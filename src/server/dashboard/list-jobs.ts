@@ -1,7 +1,7 @@
-import superjson, { type SuperJSONResult } from "superjson";
 import { z } from "zod";
 import { Prisma, type ScheduledState } from "~/generated/prisma/client";
 import { prisma } from "../database";
+import { readArgs } from "../scheduler/scheduled-function";
 import { type Direction, keyset, pageArgs, toPage } from "./keyset";
 
 export const jobArgs = { ...pageArgs, list: z.enum(["pending", "running", "failed", "recent"]) };
@@ -19,7 +19,7 @@ const lists: Record<List, { where: Prisma.Sql; by: "scheduledTime" | "completedT
 interface Row {
   id: string;
   name: string;
-  args: SuperJSONResult;
+  args: unknown;
   scheduledTime: Date;
   completedTime: Date | null;
   state: ScheduledState;
@@ -42,7 +42,7 @@ export async function listJobs({ list, limit, cursor }: z.output<z.ZodObject<typ
 const toJob = ({ id, args, scheduledTime, completedTime, ...row }: Row) => ({
   ...row,
   _id: id,
-  args: superjson.deserialize<unknown>(args),
+  args: readArgs(args),
   scheduledTime: scheduledTime.getTime(),
   completedTime: completedTime?.getTime() ?? null,
 });

@@ -3,7 +3,7 @@ import { getHTTPStatusCodeFromError } from "@trpc/server/http";
 import { type Caller, createCaller } from "../caller";
 import { observe } from "../calls/observe";
 import { reportFailure } from "../calls/report-failure";
-import { actionCtx } from "../context";
+import { actionCtx, inActionTime } from "../context";
 import { asAnswer, retryAfter } from "../database-unavailable";
 import { RateLimited } from "../rate-limit";
 import { withRequestId } from "../request-id";
@@ -23,7 +23,12 @@ export function serveHttp(router: HttpRouter, mount = "/http") {
     if (!found) return new Response("No matching routes found", { status: 404 });
     if ("allow" in found) return otherMethod(request, found);
     const { cors } = found.route;
-    const caller = createCaller({ method: request.method, headers: request.headers, trusts: cors?.trusts });
+    const caller = createCaller({
+      method: request.method,
+      headers: request.headers,
+      signal: request.signal,
+      trusts: cors?.trusts,
+    });
     // Actions see the public origin, not the one the server listens on.
     const seen = new Request(new URL(url.pathname + url.search, caller.origin), request);
     const response = await runRoute(found.route, seen, caller);
@@ -52,7 +57,7 @@ async function runRoute(route: Route, request: Request, caller: Caller): Promise
 export const answerRoute = (route: Route, request: Request, caller: Caller): Promise<Response> =>
   observe(
     { requestId: caller.requestId, name: nameOf(route), kind: "httpAction" },
-    () => route.handler.answer(actionCtx(caller), request),
+    () => inActionTime(caller, (limited) => route.handler.answer(actionCtx(limited), request)),
     ({ status }) => (status < 400 ? "ok" : `HTTP ${status}`),
   );
 

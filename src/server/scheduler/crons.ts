@@ -3,6 +3,7 @@ import superjson from "superjson";
 import { v7 } from "uuid";
 import { parseArgs } from "../args";
 import { prisma } from "../database";
+import { DatabaseUnavailable } from "../database-unavailable";
 import { nameOf } from "../registry";
 import { type ArgsOf, definition, type Schedulable } from "../server-function";
 
@@ -17,6 +18,11 @@ export interface CronJob {
   next(now: Date): Date;
 }
 
+/**
+ * Runs of one recurring function never overlap, in all processes together. Of the times that come while a run is going on
+ * or could not begin, the last is made up for when that is possible, and the others are passed over. A time that comes
+ * while no process is up is not made up for.
+ */
 export interface CronJobs {
   /** Runs the function every so often, at whole multiples since the epoch: `{ hours: 1 }` is on the hour. */
   interval<Args>(name: string, every: Interval, fn: Schedulable<Args>, ...args: ArgsOf<Args>): void;
@@ -72,6 +78,20 @@ export function setCrons(crons: CronJobs): void {
   registered = crons;
 }
 
+/** Throws when a recurring function is one that jobs cannot find. */
+export function checkCrons({ jobs }: CronJobs): void {
+  const unknown = [...jobs.values()].filter(({ fn }) => nameOf(fn) === null).map(({ name }) => JSON.stringify(name));
+  if (unknown.length > 0) {
+    throw new Error(
+      `src/functions/crons.ts: ${unknown.join(", ")} cannot run, because src/functions/index.ts does not list the file ` +
+        "that exports its function. Import that file there and add it to createRouter({ … }).",
+    );
+  }
+}
+
+/** What was said of each that could not be ensured: once is enough. */
+const complaints = new Map<string, string>();
+
 /** The next time of each, until when nothing needs to be done for it. */
 const ensured = new Map<string, Date>();
 
@@ -81,17 +101,31 @@ const ensured = new Map<string, Date>();
  */
 export async function ensureCronJobs(): Promise<void> {
   const now = new Date();
-  for (const { name, fn, args, next } of registered.jobs.values()) {
-    const known = ensured.get(name);
+  for (const job of registered.jobs.values()) {
+    const known = ensured.get(job.name);
     if (known && known > now) continue;
-    const time = next(now);
-    const functionName = nameOf(fn);
-    if (!functionName)
-      throw new Error(`Cron job ${JSON.stringify(name)} runs a function that no file of functions exports`);
-    await prisma.$executeRaw`
-      INSERT INTO "_scheduled_functions" ("_id", "name", "args", "scheduledTime", "cron")
-      VALUES (${v7()}::uuid, ${functionName}, ${superjson.stringify(args ?? {})}::jsonb, ${time}, ${name})
-      ON CONFLICT ("cron", "scheduledTime") DO NOTHING`;
-    ensured.set(name, time);
+    try {
+      ensured.set(job.name, await ensure(job, now));
+      complaints.delete(job.name);
+    } catch (error) {
+      // The others, and all other jobs, do not wait for this one.
+      if (error instanceof DatabaseUnavailable) throw error;
+      const complaint = String(error);
+      if (complaints.get(job.name) !== complaint) {
+        console.error(`Cron job ${JSON.stringify(job.name)} cannot be scheduled:`, error);
+      }
+      complaints.set(job.name, complaint);
+    }
   }
+}
+
+async function ensure({ name, fn, args, next }: CronJob, now: Date): Promise<Date> {
+  const functionName = nameOf(fn);
+  if (!functionName) throw new Error("src/functions/index.ts does not list the file that exports its function");
+  const time = next(now);
+  await prisma.$executeRaw`
+    INSERT INTO "_scheduled_functions" ("_id", "name", "args", "scheduledTime", "cron")
+    VALUES (${v7()}::uuid, ${functionName}, ${superjson.stringify(args ?? {})}::jsonb, ${time}, ${name})
+    ON CONFLICT ("cron", "scheduledTime") DO NOTHING`;
+  return time;
 }

@@ -14,14 +14,22 @@ export interface ScheduledFunctionDocument {
   state: ScheduledState;
 }
 
+/** A job's arguments as the scheduler serialized them; `null` when they are not what it writes. */
+export function readArgs(args: unknown): unknown {
+  try {
+    return superjson.deserialize(args as SuperJSONResult);
+  } catch {
+    return null;
+  }
+}
+
 /** A `_scheduled_functions` row as functions see it. */
 export function toScheduledFunction(row: ScheduledFunction): ScheduledFunctionDocument {
   return {
     _id: row.id,
     _creationTime: row.creationTime.getTime(),
     name: row.name,
-    // As the scheduler serialized them.
-    args: superjson.deserialize(row.args as unknown as SuperJSONResult),
+    args: readArgs(row.args),
     scheduledTime: row.scheduledTime.getTime(),
     ...(row.completedTime && { completedTime: row.completedTime.getTime() }),
     state: row.state,

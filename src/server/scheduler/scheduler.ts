@@ -5,7 +5,8 @@ import { parseArgs } from "../args";
 import type { Caller } from "../caller";
 import { nameOf } from "../registry";
 import { type ArgsOf, definition, type Schedulable } from "../server-function";
-import type { Transaction } from "../transaction";
+import type { Statements } from "../transaction";
+import { runAfterResponse } from "./after-response";
 
 /** `ctx.scheduler`: runs mutations and actions later. In a mutation nothing is scheduled unless it commits. */
 export interface Scheduler {
@@ -20,7 +21,7 @@ export interface Scheduler {
 const fiveYears = 5 * 366 * 24 * 60 * 60 * 1000;
 const maxPerTransaction = 1000;
 
-export function scheduler(caller: Caller, { run }: Pick<Transaction, "run">): Scheduler {
+export function scheduler(caller: Caller, { run, afterCommit }: Statements): Scheduler {
   let scheduled = 0;
 
   const schedule = async <Args>(time: number, fn: Schedulable<Args>, args: unknown): Promise<string> => {
@@ -43,6 +44,7 @@ export function scheduler(caller: Caller, { run }: Pick<Transaction, "run">): Sc
           ) AS canceled
         ) AS parent`,
     );
+    afterCommit(() => runAfterResponse(time));
     return id;
   };
 

@@ -187,14 +187,21 @@ describe("job", () => {
     ]);
   });
 
-  test("of a function that is gone, failed", async () => {
-    await prisma.scheduledFunction.create({
-      data: { name: "test.gone", args: { json: {} }, scheduledTime: new Date() },
+  test("of a function that this process does not know, is left to one that does, and failed after a while", async () => {
+    const strange = (scheduledTime: Date) =>
+      prisma.scheduledFunction.create({ data: { name: "test.gone", args: { json: {} }, scheduledTime } });
+    const { id } = await strange(new Date());
+    await mutate(schedule, { author: "beside a stranger" });
+    await runDueJobs(1000);
+    expect([await states(), await count("beside a stranger")]).toEqual([["pending", "success"], 1]);
+    await prisma.scheduledFunction.update({
+      where: { id },
+      data: { scheduledTime: new Date(Date.now() - 16 * 60_000) },
     });
-    await silently(() => runDueJobs(1000));
+    await runDueJobs(1000);
     expect((await jobs())[0]).toMatchObject({
       state: "failed",
-      error: expect.stringContaining("no function test.gone"),
+      error: expect.stringContaining("src/functions/index.ts"),
     });
   });
 
