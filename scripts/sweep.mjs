@@ -15,11 +15,11 @@ await withDatabase(async (url) => {
     DATABASE_URL: url,
     APP_SECRET: process.env.APP_SECRET ?? randomBytes(32).toString("hex"),
   });
-  const { pool } = await tsImport("../src/server/database.ts", import.meta.url);
+  const { pools } = await tsImport("../src/server/database.ts", import.meta.url);
   try {
     await (values["dry-run"] ? list() : sweep());
   } finally {
-    await pool.end();
+    await Promise.all(Object.values(pools).map((pool) => pool.end()));
   }
 });
 
@@ -28,7 +28,11 @@ async function list() {
   const { files, bytes } = await countUnreferenced();
   console.log(`A sweep would delete ${files} files (${bytes} bytes) that nothing refers to.`);
   const shown = await listUnreferenced(1000);
-  for (const id of shown) console.log(`  ${id}`);
+  const { findLooselyReferenced } = await tsImport("../src/server/storage/loose-references.ts", import.meta.url);
+  const { named, columns } = await findLooselyReferenced(shown);
+  for (const id of shown)
+    console.log(`  ${id}${named.has(id) ? " (kept: a column without a foreign key names it)" : ""}`);
+  for (const { column, files } of columns) console.log(`  ${column} keeps ${files} of these; give it a foreign key`);
   if (shown.length < files) console.log(`  and ${files - shown.length} more`);
 }
 

@@ -1,8 +1,8 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Pool } from "~/server/connections";
 import { afterAll } from "vitest";
+import type { Pool } from "~/server/connections";
 import { createDatabase } from "./database";
 
 // Every test file has a database and a blob store of its own. The environment is set before the file's imports read it.

@@ -122,6 +122,7 @@ export const linkThumbnail = internalMutation({
   handler: async (ctx, { imageId, thumbnailId }) => {
     const image = await ctx.db.image.findUnique({ where: { id: imageId } });
     if (!image) return ctx.storage.delete(thumbnailId);
+    await ctx.storage.claim(thumbnailId);
     await ctx.db.image.update({ where: { id: imageId }, data: { thumbnailId } });
     if (image.thumbnailId) await ctx.storage.delete(image.thumbnailId);
   },

@@ -59,6 +59,12 @@ export const env = createEnv({
       .int()
       .nonnegative()
       .default(100 * 1024 ** 3),
+    /** Hours that the bytes of a deleted file are kept, so that it can be restored, and backups are whole. */
+    DELETED_FILE_RETENTION_HOURS: z.coerce
+      .number()
+      .int()
+      .nonnegative()
+      .default(production ? 24 : 0),
     /** Hours that a file may exist before it is collected when no row refers to it. */
     UNREFERENCED_GRACE_HOURS: z.coerce.number().int().nonnegative().default(24),
     /** How many calls of functions the log keeps, and for how many days; 0 calls for no log. */

@@ -11,6 +11,7 @@ import { startRunner } from "./scheduler/runner";
 import { runInRoute } from "./scheduler/serve-cron";
 import { finishBeforeExit, stopping } from "./stopping";
 import { findLooseReferences } from "./storage/references";
+import { ForeignStore, refuseForeignStore } from "./storage/store-id";
 
 /** Milliseconds that the start waits for what the database has to say. `/api/health` is to answer within five seconds. */
 const patience = 1_000;
@@ -46,9 +47,13 @@ function checkFunctions(crons: CronJobs): void {
 async function checkDatabase(): Promise<void> {
   for (;;) {
     try {
-      return await refuseLooseReferences();
+      await warnOfLooseReferences();
+      await refuseForeignStore().catch((error) => {
+        if (error instanceof DatabaseUnavailable) throw error;
+        console.warn(error instanceof ForeignStore ? error.message : `Could not compare the blob store's id: ${error}`);
+      });
+      return;
     } catch (error) {
-      if (error instanceof StartRefused) throw error;
       if (!(error instanceof DatabaseUnavailable)) return console.error("Could not look at the database:", error);
       if (error.reason instanceof WrongTimeZone) throw error.reason;
       // The health endpoint tells of a database that is away; it may come.
@@ -57,17 +62,12 @@ async function checkDatabase(): Promise<void> {
   }
 }
 
-/** What is wrong with the database, and what to do. */
-class StartRefused extends Error {
-  override name = "StartRefused";
-}
-
-async function refuseLooseReferences(): Promise<void> {
+async function warnOfLooseReferences(): Promise<void> {
   const loose = await findLooseReferences(maintenance);
   if (loose.length === 0) return;
-  throw new StartRefused(
-    `${loose.join(", ")} looks like a storage id without a foreign key to _storage: its files would be collected as ` +
-      "unreferenced. Add the foreign key, or rename the column.",
+  console.warn(
+    `${loose.join(", ")} looks like a storage id without a foreign key to _storage. Its files are kept only as long as each ` +
+      "collection finds them there in time, and deleting a file leaves the column as it is. Add the foreign key.",
   );
 }
 

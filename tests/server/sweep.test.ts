@@ -9,6 +9,7 @@ import { blobs } from "~/server/storage/driver";
 import { claimUpload, listUpload } from "~/server/storage/ledger";
 import { findLooseReferences, findReferences } from "~/server/storage/references";
 import { newStorageId } from "~/server/storage/storage-id";
+import { storeIdKey } from "~/server/storage/store-id";
 import { sweep, sweepBlobs } from "~/server/storage/sweep";
 import { api, apiOf, post, uploadFile } from "../caller";
 import { eventually } from "../eventually";
@@ -16,7 +17,7 @@ import { eventually } from "../eventually";
 /** The keys of all blobs on the disk. */
 async function stored(): Promise<string[]> {
   const entries = await readdir(env.STORAGE_DISK_PATH, { recursive: true, withFileTypes: true });
-  return entries.filter((entry) => entry.isFile()).map(({ name }) => name);
+  return entries.filter((entry) => entry.isFile() && entry.name !== storeIdKey).map(({ name }) => name);
 }
 
 /** Lets files look older than the grace time, and lists of blobs due. */

@@ -12,10 +12,8 @@ beforeAll(async () => {
   // Two of one millisecond: the id decides.
   await prisma.$transaction([
     prisma.$executeRaw`SELECT set_config('storage.row', '*', true)`,
-    ...files.map(
-      (id, index) => prisma.$executeRaw`UPDATE "_storage"
-        SET "_creationTime" = to_timestamp(${1000 + (index === 2 ? 1 : index)}) WHERE "_id" = ${id}::uuid`,
-    ),
+    prisma.$executeRaw`UPDATE "_storage" AS file SET "_creationTime" = to_timestamp(second)
+      FROM unnest(${files}::uuid[], ${[1000, 1001, 1001, 1003, 1004]}::int[]) AS given(id, second) WHERE file."_id" = id`,
   ]);
 });
 

@@ -1,4 +1,4 @@
-import { pool } from "../database";
+import { pools } from "../database";
 import { env } from "../env";
 import { idAt } from "./id-at";
 
@@ -8,7 +8,7 @@ const batch = 10_000;
 export async function pruneCalls(): Promise<number> {
   const oldest = Date.now() - env.CALL_LOG_DAYS * 86_400_000;
   // The newest of those that are too many, if there are so many.
-  const { rows } = await pool.query<{ _id: string }>(
+  const { rows } = await pools.upkeep.query<{ _id: string }>(
     'SELECT "_id" FROM "_calls" ORDER BY "_id" DESC OFFSET $1 LIMIT 1',
     [env.CALL_LOG_ROWS],
   );
@@ -23,7 +23,7 @@ export async function pruneCalls(): Promise<number> {
        SELECT ctid FROM "_call_counts" WHERE "minute" < $1 LIMIT ${batch}))`,
     [new Date(oldest)],
   );
-  await pool.query(foldHours);
+  await pools.upkeep.query(foldHours);
   return pruned;
 }
 
@@ -41,7 +41,7 @@ const foldHours = `
 
 async function deleteBatches(sql: string, bounds: unknown[]): Promise<number> {
   for (let deleted = 0; ; ) {
-    const { rowCount } = await pool.query(sql, bounds);
+    const { rowCount } = await pools.upkeep.query(sql, bounds);
     deleted += rowCount ?? 0;
     if ((rowCount ?? 0) < batch) return deleted;
   }

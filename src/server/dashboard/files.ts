@@ -5,8 +5,10 @@ import { prisma } from "../database";
 import { env } from "../env";
 import { scheduler } from "../scheduler/scheduler";
 import { sqlState } from "../sql-state";
+import { readLooseReferences } from "../storage/collect";
+import { listDeletedFiles } from "../storage/deleted-files";
 import { createFileUrl, type FileUrlOptions } from "../storage/file-url";
-import { condemnFiles } from "../storage/ledger";
+import { condemnFiles, forgetDeleted, restoreFile } from "../storage/ledger";
 import { storageId } from "../storage/storage-id";
 import { sweepSoon } from "../storage/sweep";
 import { readSweepPreview } from "../storage/sweep-preview";
@@ -14,7 +16,7 @@ import { readTotals } from "../storage/totals";
 import { createUploadUrl } from "../storage/upload-url";
 import { alone } from "../transaction";
 import { t } from "../trpc";
-import { preview } from "../upkeep";
+import { preview, readUpkeep } from "../upkeep";
 import { adminProcedure, liveProcedure } from "./admin-procedure";
 import { type FileReference, referencesOf, referringTables } from "./file-references";
 import { findFile, listArgs, listFiles, type StoredFile } from "./list-files";
@@ -52,10 +54,10 @@ export const files = t.router({
 
   /** Deletes files, all or none. Returns how many there were. */
   delete: adminProcedure
-    .input(z.object({ storageIds: z.array(storageId()).min(1).max(100) }))
+    .input(z.object({ storageIds: z.array(storageId()).min(1).max(100), permanently: z.boolean().default(false) }))
     .mutation(async ({ input }) => {
       try {
-        const deleted = await condemnFiles(prisma, input.storageIds);
+        const deleted = await condemnFiles(prisma, input.storageIds, input.permanently);
         sweepSoon();
         return deleted;
       } catch (cause) {
@@ -64,6 +66,27 @@ export const files = t.router({
         throw new TRPCError({ code: "CONFLICT", message, cause });
       }
     }),
+
+  /** The latest deleted files whose bytes are still kept. */
+  deleted: liveProcedure("_storage").query(() => listDeletedFiles(100)),
+
+  /** Undoes a deletion: the file comes back, the rows that referred to it do not. */
+  restore: adminProcedure.input(z.object({ storageId: storageId() })).mutation(async ({ input }) => {
+    if (await restoreFile(prisma, input.storageId)) return;
+    throw new TRPCError({ code: "NOT_FOUND", message: `Cannot restore file ${input.storageId}: its bytes are gone` });
+  }),
+
+  /** Lets the bytes of a deleted file go now, for those who must not keep them. */
+  forget: adminProcedure.input(z.object({ storageId: storageId() })).mutation(async ({ input }) => {
+    await forgetDeleted(prisma, [input.storageId]);
+    sweepSoon();
+  }),
+
+  /** How upkeep went: its steps, and the columns without a foreign key that keep files. */
+  upkeep: liveProcedure("_scheduled_functions").query(async () => ({
+    steps: await readUpkeep(),
+    looseReferences: await readLooseReferences(),
+  })),
 
   /** What the next sweep would remove, as found out last, and the age in hours from which it does. */
   sweepPreview: liveProcedure("_scheduled_functions").query(async () => ({

@@ -7,7 +7,7 @@ import { observe } from "../calls/observe";
 import { reportFailure } from "../calls/report-failure";
 import { isConflict, retryOnConflict } from "../conflict";
 import { actionCtx, inActionTime, mutationCtx } from "../context";
-import { prisma } from "../database";
+import { maintenance, prisma } from "../database";
 import { DatabaseUnavailable } from "../database-unavailable";
 import { processWide } from "../process-wide";
 import { allFunctions, functionNamed } from "../registry";
@@ -290,9 +290,9 @@ export async function giveUpRunning(): Promise<string[]> {
 
 /** Forgets jobs that ended a week ago. Returns how many. */
 export async function forgetOld(): Promise<number> {
-  const forgotten = await prisma.$executeRaw`
+  const forgotten = await maintenance.$executeRaw`
     DELETE FROM "_scheduled_functions" WHERE "completedTime" < now() - interval '7 days'`;
-  await prisma.$executeRaw`
+  await maintenance.$executeRaw`
     DELETE FROM "_ended_jobs" AS ended
     WHERE NOT EXISTS (SELECT FROM "_scheduled_functions" AS job WHERE job."_id" = ended."_id")`;
   return forgotten;

@@ -1,5 +1,6 @@
 import { Prisma, type Storage } from "~/generated/prisma/client";
 import type { Client } from "../database";
+import { env } from "../env";
 import { sqlState, uniqueViolation } from "../sql-state";
 
 /**
@@ -10,8 +11,11 @@ import { sqlState, uniqueViolation } from "../sql-state";
 /** Hours an upload may take. Its listing lives one longer, so that the sweeper never meets an upload under way. */
 export const uploadHours = 24;
 
-/** Allows one statement to write one row of `_storage`; a trigger refuses all others. */
-const permitRow = (storageId: string) => Prisma.sql`
+/**
+ * Allows one statement to write one row of `_storage`: a trigger refuses all others, and another ends the permission with
+ * the statement. It guards against nested writes and SQL that was not meant so; SQL that is written to get around it can.
+ */
+export const permitRow = (storageId: string) => Prisma.sql`
   permit AS MATERIALIZED (SELECT set_config('storage.row', ${storageId}, true))`;
 
 /** Lists the blob of an upload before its first byte. `false` when the upload URL has made its file already. */
@@ -84,36 +88,90 @@ export async function condemnUpload(client: Client, blobKey: string): Promise<bo
  * would conflict with everyone who takes one.
  */
 export async function takeFile(client: Client, storageId: string, owner: string | null) {
-  const [row] = await client.$queryRaw<Storage[]>`
-    WITH ${permitRow(storageId)}
-    UPDATE "_storage" SET "claimed" = true, "owner" = coalesce("owner", ${owner}) FROM permit
+  const [row] = await client.$queryRaw<(Storage & { wasUnowned: boolean })[]>`
+    WITH ${permitRow(storageId)},
+    before AS MATERIALIZED (SELECT "owner" IS NULL AS unowned FROM "_storage" WHERE "_id" = ${storageId}::uuid),
+    noted AS MATERIALIZED (SELECT ${noteClaim(Prisma.sql`${storageId}::text`)})
+    UPDATE "_storage" SET "claimed" = true, "owner" = coalesce("owner", ${owner}) FROM permit, noted, before
     WHERE "_id" = ${storageId}::uuid AND CASE WHEN "owner" IS NULL THEN NOT "claimed" ELSE "owner" = ${owner} END
-    RETURNING "_id"::text AS "id", "_creationTime" AS "creationTime", "sha256", "size", "contentType"`;
+    RETURNING "_id"::text AS "id", "_creationTime" AS "creationTime", "sha256", "size", "contentType",
+      before.unowned AS "wasUnowned"`;
   return row ?? null;
 }
 
-/** Deletes the file's row and lists its blob for the sweeper. `false` when there is no such file. */
-export async function condemnFile(client: Client, storageId: string): Promise<boolean> {
+/** Lets rows of this transaction refer to the file: see the trigger `guard_file`. */
+const noteClaim = (id: Prisma.Sql) =>
+  Prisma.sql`set_config('storage.claimed', concat(current_setting('storage.claimed', true), ' ', ${id}), true)`;
+
+/** Lets rows of this transaction refer to a file that is not the caller's. `false` when there is no such file. */
+export async function shareFile(client: Client, storageId: string): Promise<boolean> {
+  const rows = await client.$queryRaw<unknown[]>`
+    SELECT ${noteClaim(Prisma.sql`"_id"::text`)} FROM "_storage" WHERE "_id" = ${storageId}::uuid`;
+  return rows.length === 1;
+}
+
+/**
+ * Lists the blobs of the rows in `gone`, which is to return all of their columns. Unless it is for good, they are kept for
+ * `DELETED_FILE_RETENTION_HOURS`, with their rows as they were.
+ */
+export const listDeleted = (permanently: boolean) => {
+  const hours = permanently ? 0 : env.DELETED_FILE_RETENTION_HOURS;
+  const kept = hours > 0;
+  return Prisma.sql`
+    INSERT INTO "_unowned_blobs" ("blobKey", "deleteAfter", "condemned", "fileId", "owner", "size", "deletedAt", "file")
+    SELECT "blobKey", now() + make_interval(hours => ${hours}), true,
+      CASE WHEN ${kept} THEN "_id" END, CASE WHEN ${kept} THEN "owner" END, CASE WHEN ${kept} THEN "size" END,
+      CASE WHEN ${kept} THEN now() END, CASE WHEN ${kept} THEN to_jsonb(gone) END
+    FROM gone`;
+};
+
+/**
+ * Deletes the file's row and lists its blob for the sweeper; for good, also when it was deleted before and is kept.
+ * `false` when there is no such file.
+ */
+export async function condemnFile(client: Client, storageId: string, permanently = false): Promise<boolean> {
   const condemned = await client.$executeRaw`
     WITH ${permitRow(storageId)},
-    gone AS (DELETE FROM "_storage" USING permit WHERE "_id" = ${storageId}::uuid RETURNING "blobKey")
-    INSERT INTO "_unowned_blobs" ("blobKey", "deleteAfter", "condemned") SELECT "blobKey", now(), true FROM gone`;
-  return condemned === 1;
+    gone AS (DELETE FROM "_storage" USING permit WHERE "_id" = ${storageId}::uuid RETURNING "_storage".*)
+    ${listDeleted(permanently)}`;
+  return condemned === 1 || (permanently && (await forgetDeleted(client, [storageId])) === 1);
 }
 
 /** The same for many, of which some may not exist. Returns how many it deleted; all, or when it throws none. */
-export async function condemnFiles(client: Client, storageIds: string[]): Promise<number> {
+export async function condemnFiles(client: Client, storageIds: string[], permanently = false): Promise<number> {
   return client.$executeRaw`
     WITH ${permitRow("*")},
-    gone AS (DELETE FROM "_storage" USING permit WHERE "_id" = ANY(${storageIds}::uuid[]) RETURNING "blobKey")
-    INSERT INTO "_unowned_blobs" ("blobKey", "deleteAfter", "condemned") SELECT "blobKey", now(), true FROM gone`;
+    gone AS (DELETE FROM "_storage" USING permit WHERE "_id" = ANY(${storageIds}::uuid[]) RETURNING "_storage".*)
+    ${listDeleted(permanently)}`;
+}
+
+/** Has the bytes of deleted files go at the next sweep. Returns how many of them were still kept. */
+export function forgetDeleted(client: Client, storageIds: string[]): Promise<number> {
+  return client.$executeRaw`
+    UPDATE "_unowned_blobs"
+    SET "deleteAfter" = now(), "fileId" = NULL, "owner" = NULL, "size" = NULL, "deletedAt" = NULL, "file" = NULL
+    WHERE "fileId" = ANY(${storageIds}::uuid[])`;
+}
+
+/**
+ * Undoes a deletion: the row comes back as it was, and the rows that referred to it do not. `false` when the bytes are gone
+ * or about to go.
+ */
+export async function restoreFile(client: Client, storageId: string): Promise<boolean> {
+  const restored = await client.$executeRaw`
+    WITH ${permitRow(storageId)},
+    back AS (DELETE FROM "_unowned_blobs" WHERE "fileId" = ${storageId}::uuid AND "file" IS NOT NULL RETURNING "file")
+    INSERT INTO "_storage"
+    SELECT (jsonb_populate_record(NULL::"_storage", "file" || jsonb_build_object('restoredAt', now()))).* FROM back, permit`;
+  return restored === 1;
 }
 
 /** Takes blobs whose time has come; other sweepers leave them alone for ten minutes, uploads for good. */
 export async function takeCondemned(client: Client, limit: number): Promise<string[]> {
   // An array is made once. With IN, PostgreSQL may look again for each row, past those it has just taken.
   const rows = await client.$queryRaw<{ blobKey: string }[]>`
-    UPDATE "_unowned_blobs" SET "condemned" = true, "deleteAfter" = now() + interval '10 minutes'
+    UPDATE "_unowned_blobs" SET "condemned" = true, "deleteAfter" = now() + interval '10 minutes',
+      "fileId" = NULL, "owner" = NULL, "size" = NULL, "deletedAt" = NULL, "file" = NULL
     WHERE "blobKey" = ANY(ARRAY(
       SELECT "blobKey" FROM "_unowned_blobs" WHERE "deleteAfter" <= now()
       ORDER BY "deleteAfter" LIMIT ${limit} FOR UPDATE SKIP LOCKED

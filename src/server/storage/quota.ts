@@ -1,4 +1,5 @@
-import { prisma } from "../database";
+import { TRPCError } from "@trpc/server";
+import { lookups } from "../database";
 import { env } from "../env";
 
 /**
@@ -7,6 +8,13 @@ import { env } from "../env";
  */
 export async function remainingQuota(owner: string | undefined): Promise<number> {
   if (owner === undefined) return Number.POSITIVE_INFINITY;
-  const { _sum } = await prisma.storage.aggregate({ _sum: { size: true }, where: { owner } });
+  const { _sum } = await lookups.storage.aggregate({ _sum: { size: true }, where: { owner } });
   return Math.max(0, env.STORAGE_QUOTA - Number(_sum.size ?? 0));
+}
+
+/** Refuses that `owner` takes files of so many bytes that nobody owned before. Claims side by side do not see each other. */
+export async function refuseOverQuota(owner: string, bytes: number): Promise<void> {
+  if (bytes <= (await remainingQuota(owner))) return;
+  const message = `Taking this upload would exceed your ${env.STORAGE_QUOTA} bytes; delete files first`;
+  throw new TRPCError({ code: "PAYLOAD_TOO_LARGE", message });
 }

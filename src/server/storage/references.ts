@@ -27,15 +27,14 @@ export function unreferenced(references: Reference[]): Prisma.Sql {
 }
 
 /**
- * Columns that look like a storage id, by name, but have no foreign key: their files would be collected as
- * unreferenced. Each as `"table"."column"`.
+ * Columns that look like a storage id, by name, but have no foreign key. Each as `"table"."column"`.
  */
 export async function findLooseReferences(client: Pick<Client, "$queryRaw">): Promise<string[]> {
   const rows = await client.$queryRaw<{ name: string }[]>`
     SELECT format('%s.%I', attrelid::regclass, attname) AS name
     FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
     WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace AND attnum > 0 AND NOT attisdropped
-      AND attname ~* 'storage_?ids?$'
+      AND relname !~ '^_' AND attname ~* 'storage_?ids?$'
       AND NOT EXISTS (
         SELECT FROM pg_constraint
         WHERE contype = 'f' AND conrelid = attrelid AND attnum = ANY(conkey) AND confrelid = '"_storage"'::regclass

@@ -6,7 +6,8 @@ import type { Statements } from "../transaction";
 import { blobs } from "./driver";
 import { type FileMetadata, toMetadata } from "./file-metadata";
 import { createFileUrl, type FileUrlOptions } from "./file-url";
-import { condemnFile, takeFile } from "./ledger";
+import { condemnFile, shareFile, takeFile } from "./ledger";
+import { refuseOverQuota } from "./quota";
 import { parseStorageId } from "./storage-id";
 import { type StoreOptions, storeBlob } from "./store";
 import { StoredBlob } from "./stored-blob";
@@ -30,8 +31,18 @@ export interface StorageWriter extends StorageReader {
    * identity. Throws `NOT_FOUND` for anybody else's. Call it before a storage id from outside is saved.
    */
   claim(storageId: string): Promise<FileMetadata>;
-  /** Deletes the file when the mutation commits; from then on its URLs are 404. Throws `NOT_FOUND` when there is none. */
-  delete(storageId: string): Promise<void>;
+  /**
+   * Lets this mutation write rows that refer to a file which is not the caller's, or which other rows have too: a message
+   * that is forwarded with its picture. A mutation that refers to a file without `claim` or `reuse` cannot commit. Throws
+   * `NOT_FOUND` when there is none.
+   */
+  reuse(storageId: string): Promise<void>;
+  /**
+   * Deletes the file when the mutation commits; from then on its URLs are 404. Its bytes are kept for
+   * `DELETED_FILE_RETENTION_HOURS`, in which an operator can restore it; with `permanently` they go at once, also those of
+   * a file that was deleted before. Throws `NOT_FOUND` when there is none.
+   */
+  delete(storageId: string, options?: { permanently?: boolean }): Promise<void>;
 }
 
 /** `ctx.storage` of an action or HTTP action. */
@@ -41,6 +52,8 @@ export interface StorageActionWriter extends StorageWriter {
   /** The file, its bytes read only when asked for; `null` when there is none. */
   get(storageId: string): Promise<Blob | null>;
 }
+
+const notFound = (what: string) => new TRPCError({ code: "NOT_FOUND", message: `${what}: there is none of that id` });
 
 type Reads = Pick<ReadDb, "storage" | "system">;
 
@@ -56,6 +69,8 @@ export function storageReader(caller: Caller, db: Reads): StorageReader {
 }
 
 export function storageWriter(caller: Caller, db: Reads, { run, afterCommit }: Statements): StorageWriter {
+  // Uploads without an owner that this call has taken: what is not committed counts nowhere else.
+  let claimedBytes = 0;
   return {
     ...storageReader(caller, db),
     async generateUploadUrl(limits) {
@@ -65,15 +80,23 @@ export function storageWriter(caller: Caller, db: Reads, { run, afterCommit }: S
     },
     async claim(storageId) {
       const id = parseStorageId(storageId);
-      const identity = await caller.identity();
-      const file = await run((client) => takeFile(client, id, identity?.tokenIdentifier ?? null));
+      const owner = (await caller.identity())?.tokenIdentifier ?? null;
+      const file = await run((client) => takeFile(client, id, owner));
       if (!file) throw new TRPCError({ code: "NOT_FOUND", message: `There is no upload ${id} of yours` });
+      if (file.wasUnowned && owner !== null) {
+        claimedBytes += Number(file.size);
+        await refuseOverQuota(owner, claimedBytes);
+      }
       return toMetadata(file);
     },
-    async delete(storageId) {
+    async reuse(storageId) {
       const id = parseStorageId(storageId);
-      if (!(await run((client) => condemnFile(client, id)))) {
-        throw new TRPCError({ code: "NOT_FOUND", message: `Cannot delete file ${id}: there is none of that id` });
+      if (!(await run((client) => shareFile(client, id)))) throw notFound(`Cannot reuse file ${id}`);
+    },
+    async delete(storageId, { permanently = false } = {}) {
+      const id = parseStorageId(storageId);
+      if (!(await run((client) => condemnFile(client, id, permanently)))) {
+        throw notFound(`Cannot delete file ${id}`);
       }
       afterCommit(sweepSoon);
     },

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { prisma } from "../database";
+import { maintenance, prisma } from "../database";
 import { countUnreferenced, listUnreferenced } from "./collect";
 
 /** What a sweep would remove. */
@@ -25,7 +25,7 @@ export async function previewSweep(): Promise<void> {
   const value = {
     ...(await countUnreferenced()),
     ids: await listUnreferenced(listed),
-    blobs: await prisma.unownedBlob.count({ where: { deleteAfter: { lte: new Date() } } }),
+    blobs: await maintenance.unownedBlob.count({ where: { deleteAfter: { lte: new Date() } } }),
     at: Date.now(),
   } satisfies SweepPreview;
   await prisma.systemState.upsert({ where: { key }, create: { key, value }, update: { value } });

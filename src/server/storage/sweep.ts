@@ -1,9 +1,13 @@
-import { prisma } from "../database";
+import { maintenance, prisma } from "../database";
+import { env } from "../env";
 import { type Collected, collectFiles, countUnreferenced } from "./collect";
 import { blobs } from "./driver";
 import { takeCondemned, unlist } from "./ledger";
+import { ForeignStore, refuseForeignStore } from "./store-id";
 
 const batch = 100;
+/** The share of the disk that is to be free. */
+const reserve = 0.05;
 
 export interface Swept extends Collected {
   /** Whose bytes are gone: of files deleted, now or before, and of uploads that died. */
@@ -12,8 +16,8 @@ export interface Swept extends Collected {
   reportOnly: boolean;
 }
 
-/** Collects the files that nothing refers to, then deletes the bytes that nothing owns (SPEC §6). */
-export async function sweep(): Promise<Swept> {
+/** Collects the files that nothing refers to (SPEC §6). */
+export async function collect(): Promise<Omit<Swept, "blobs">> {
   const reportOnly = process.env.NODE_ENV === "production" && (await isFirstSweep());
   const collected = await (reportOnly ? countUnreferenced() : collectFiles());
   if (reportOnly && collected.files > 0) {
@@ -22,8 +26,19 @@ export async function sweep(): Promise<Swept> {
         "day from now or later, deletes them. `npm run sweep -- --dry-run` lists them.",
     );
   }
-  await prisma.spentUpload.deleteMany({ where: { expiresAt: { lt: new Date() } } });
-  return { ...collected, reportOnly, blobs: await sweepBlobs() };
+  return { ...collected, reportOnly };
+}
+
+/** Collects the files that nothing refers to, then deletes the bytes that nothing owns. */
+export async function sweep(): Promise<Swept> {
+  const collected = await collect();
+  await forgetSpentUploads();
+  return { ...collected, blobs: await sweepBlobs() };
+}
+
+/** Forgets the upload URLs that made a file and have expired since. */
+export async function forgetSpentUploads(): Promise<number> {
+  return maintenance.$executeRaw`DELETE FROM "_spent_uploads" WHERE "expiresAt" < now()`;
 }
 
 /** True until a day after the first sweep of this database, which is time to see what it said. */
@@ -40,6 +55,8 @@ async function isFirstSweep(): Promise<boolean> {
  * only once it is gone. Returns how many went.
  */
 export async function sweepBlobs(): Promise<number> {
+  await refuseForeignStore();
+  await letGoOfKept();
   let swept = 0;
   const failures: unknown[] = [];
   for (;;) {
@@ -57,7 +74,39 @@ export async function sweepBlobs(): Promise<number> {
   return swept;
 }
 
+/**
+ * Bytes of deleted files are kept within the bounds of stored ones: each owner's within `STORAGE_QUOTA`, together with what
+ * they store, and all of them only while a twentieth of the disk is free. Beyond that the oldest go first.
+ */
+async function letGoOfKept(): Promise<void> {
+  await prisma.$executeRaw`
+    WITH kept AS (
+      SELECT "blobKey", "owner", sum("size") OVER (PARTITION BY "owner" ORDER BY "deletedAt" DESC, "blobKey") AS bytes
+      FROM "_unowned_blobs" WHERE "file" IS NOT NULL AND "owner" IS NOT NULL AND "deleteAfter" > now()
+    ), stored AS (
+      SELECT "owner", coalesce((SELECT sum("size") FROM "_storage" WHERE "_storage"."owner" = owners."owner"), 0) AS bytes
+      FROM (SELECT DISTINCT "owner" FROM kept) AS owners
+    )
+    UPDATE "_unowned_blobs" SET "deleteAfter" = now()
+    WHERE "blobKey" IN (
+      SELECT "blobKey" FROM kept JOIN stored USING ("owner") WHERE kept.bytes + stored.bytes > ${env.STORAGE_QUOTA}
+    )`;
+  const space = await blobs.space?.();
+  const missing = space ? space.total * reserve - space.free : 0;
+  if (missing <= 0) return;
+  await prisma.$executeRaw`
+    UPDATE "_unowned_blobs" SET "deleteAfter" = now() WHERE "blobKey" IN (
+      SELECT "blobKey" FROM (
+        SELECT "blobKey", sum("size") OVER (ORDER BY "deletedAt", "blobKey") - "size" AS before
+        FROM "_unowned_blobs" WHERE "file" IS NOT NULL AND "deleteAfter" > now()
+      ) AS kept WHERE before < ${missing}
+    )`;
+}
+
 /** Sweeps without making the caller wait. What fails is tried again by the next sweep. */
 export function sweepSoon(): void {
-  sweepBlobs().catch((error) => console.error("Could not sweep deleted files, will try again:", error));
+  sweepBlobs().catch((error) => {
+    // Said at the start, and by each upkeep.
+    if (!(error instanceof ForeignStore)) console.error("Could not sweep deleted files, will try again:", error);
+  });
 }

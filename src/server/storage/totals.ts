@@ -1,4 +1,4 @@
-import { prisma } from "../database";
+import { maintenance, prisma } from "../database";
 
 /** All files. */
 export interface Totals {
@@ -14,7 +14,7 @@ export async function readTotals(): Promise<Totals> {
 
 /** Makes one row of those that the statements since have added. Several may run at once. */
 export async function foldTotals(): Promise<void> {
-  await prisma.$executeRaw`
+  await maintenance.$executeRaw`
     WITH folded AS (DELETE FROM "_storage_totals" RETURNING "files", "bytes")
     INSERT INTO "_storage_totals" ("files", "bytes")
     SELECT sum("files"), sum("bytes") FROM folded HAVING count(*) > 0`;

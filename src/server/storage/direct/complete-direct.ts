@@ -4,6 +4,7 @@ import { essenceOf } from "../content-type";
 import { blobs } from "../driver";
 import type { DirectResult } from "../drivers/driver";
 import { claimUpload, isSpent, uploadHours, wasOvertaken } from "../ledger";
+import { remainingQuota } from "../quota";
 import { discard } from "../receive";
 import { uploadEndpoint } from "../upload/upload-endpoint";
 import { UploadError } from "../upload/upload-error";
@@ -69,6 +70,9 @@ async function verify(receipt: Receipt, sent: DirectResult | null): Promise<stri
 async function claim(receipt: Receipt, sha256: string): Promise<void> {
   const { permit, blobKey, size, contentType } = receipt;
   const { storageId, owner } = permit;
+  // Other uploads may have ended since this one began.
+  const remaining = await remainingQuota(owner);
+  if (size > remaining) throw UploadError.tooLarge(remaining);
   const spentUntil = permit.expiresAt + 2 * uploadHours * 3_600_000;
   const file = { storageId, blobKey, sha256, size, contentType, owner, spentUntil };
   if (!(await claimUpload(prisma, file))) await refuseClosed(receipt);

@@ -1,4 +1,4 @@
-import { access, constants, mkdir, open, rename, rm, stat } from "node:fs/promises";
+import { access, constants, mkdir, open, rename, rm, stat, statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { readPieces } from "./disk-read";
 import { writePieces } from "./disk-write";
@@ -50,6 +50,11 @@ export function diskDriver(folder: string): BlobDriver {
     },
 
     delete: remove,
+
+    async space() {
+      const { blocks, bavail, bsize } = await calling("ask for free space", () => statfs(folder));
+      return { total: blocks * bsize, free: bavail * bsize };
+    },
 
     async check() {
       await calling(`write to ${folder}`, async () => {

@@ -29,6 +29,8 @@ export interface BlobDriver {
   delete(key: string): Promise<void>;
   /** Resolves when the store answers. */
   check(): Promise<void>;
+  /** Bytes of the volume, where there is one: in all, and those that are free. */
+  space?(): Promise<{ total: number; free: number }>;
   /** For stores that take bytes from the client itself. */
   direct?: DirectUploads;
   /**
