@@ -1,9 +1,18 @@
-import { relative } from "node:path";
+import { spawnSync } from "node:child_process";
+import { join, relative } from "node:path";
 import { parseArgs } from "node:util";
 import { ROOT } from "./checkout.mjs";
 import { withDatabase } from "./development-database.mjs";
 import { generateClient } from "./generate.mjs";
-import { applyMigrations, dataLosses, pendingChanges, writeMigration } from "./migrations.mjs";
+import {
+  applyMigrations,
+  dataLosses,
+  markApplied,
+  pendingChanges,
+  rememberSchema,
+  whereIsChange,
+  writeMigration,
+} from "./migrations.mjs";
 
 // npm run db:migrate [-- name] [--create-only] [--accept-data-loss] [--deploy]
 //
@@ -29,6 +38,10 @@ async function migrate(url) {
       `prisma/schema.prisma has changes that no migration makes:\n\n${sql}\nRun \`npm run db:migrate\` in development and commit the migration.`,
     );
   }
+  if (sql && (await isElsewhere(url, sql))) {
+    if (!deploying) await generateClient();
+    return;
+  }
   if (sql || values["create-only"]) await create(sql ?? "-- Write the SQL here.\n");
   if (values["create-only"]) return console.log("Edit it, then apply it with `npm run db:migrate`.");
 
@@ -37,8 +50,54 @@ async function migrate(url) {
     console.warn(`Warning: ${warning} \`npm run db:reset\` makes a development database anew.`);
   for (const migration of applied) console.log(`Applied ${migration}`);
   if (applied.length === 0) console.log("The database has all migrations.");
+  // What it finds, it says; the migration is done.
+  spawnSync(process.execPath, [join(ROOT, "scripts", "check-schema.mjs")], { stdio: "inherit" });
   if (!deploying) await generateClient();
 }
+
+/**
+ * Whether the change was made by other means, and is dealt with: Prisma's own commands work beside this one.
+ *
+ * @param {string} url
+ * @param {string} sql
+ */
+async function isElsewhere(url, sql) {
+  if ((await applyMigrations(url)).warnings.some((warning) => warning.includes("not here"))) {
+    throw new Error(
+      "The database has migrations that are not in prisma/migrations, and prisma/schema.prisma has changes. Nothing was done. " +
+        "Bring the migrations back (git checkout -- prisma/migrations, or the branch that has them), or make the database anew: " +
+        "npm run db:reset.",
+    );
+  }
+  const { place, differences } = await whereIsChange(url, sql);
+  switch (place) {
+    case "nowhere":
+      return false;
+    case "migrations":
+      await rememberSchema();
+      console.log(
+        "A migration in prisma/migrations makes this change already (`prisma migrate dev` writes them): nothing to do.",
+      );
+      return true;
+    case "database": {
+      const path = await writeMigration(nameOf(sql), sql);
+      await markApplied(url, path);
+      console.log(
+        `The database has this change already, as after \`prisma db push\`. Wrote ${relative(ROOT, path)} for the others, and noted it as applied.`,
+      );
+      return true;
+    }
+    default:
+      throw new Error(
+        "The database was changed by other means than migrations, and not all of the change is in it. Nothing was done. To become " +
+          `what prisma/schema.prisma says it would need:\n\n${differences}\nMake the database anew (npm run db:reset), or finish by ` +
+          "`npx prisma db push` and run npm run db:migrate again, which then writes the migration.",
+      );
+  }
+}
+
+/** @param {string} sql */
+const nameOf = (sql) => (values.name ?? (positionals.join("_") || nameAfter(sql))).toLowerCase().replace(/\W+/g, "_");
 
 /** @param {string} sql */
 async function create(sql) {
@@ -55,8 +114,7 @@ async function create(sql) {
       ].join("\n"),
     );
   }
-  const name = values.name ?? positionals.join("_");
-  const path = await writeMigration((name || nameAfter(sql)).toLowerCase().replace(/\W+/g, "_"), sql);
+  const path = await writeMigration(nameOf(sql), sql);
   console.log(`Wrote ${relative(ROOT, path)}`);
 }
 

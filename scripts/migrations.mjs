@@ -1,7 +1,9 @@
+import { randomUUID } from "node:crypto";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import pg from "pg";
+import { withClient } from "./client.mjs";
 import { withSchemaEngine } from "./schema-engine.mjs";
 
 /** The folder of schema.prisma and of migrations/, where Prisma looks for them too. */
@@ -37,12 +39,14 @@ export async function applyMigrations(url, folder = PRISMA_FOLDER) {
     }
     try {
       const { appliedMigrationNames } = await engine.applyMigrations({ migrationsList, filters });
-      if (appliedMigrationNames.length > 0) await watchTables(url);
       return { applied: appliedMigrationNames, warnings };
     } catch (cause) {
       const [failed] = await rollBack();
       if (!failed) throw cause;
       throw new Error([...warnings, `Migration ${failed} failed and was rolled back`].join("\n"), { cause });
+    } finally {
+      // Also when nothing was to be applied: tables come by other ways too, and those before a failure are there.
+      await watchTables(url);
     }
   });
 }
@@ -83,6 +87,78 @@ export async function pendingChanges(url, folder = PRISMA_FOLDER) {
 }
 
 /**
+ * Where the change of the schema is already, when not in a migration of ours: Prisma's own commands make changes too.
+ *
+ * - `"nowhere"`: it is new.
+ * - `"database"`: the database has it and no migration makes it, as after `prisma db push`.
+ * - `"migrations"`: a migration makes it, as `prisma migrate dev` writes them.
+ * - `"elsewhere"`: the database differs from both in another way; `differences` says how it would become the schema.
+ *
+ * @param {string} url of the development database
+ * @param {string} sql of the change
+ * @param {string} [folder]
+ * @returns {Promise<{ place: "nowhere" | "database" | "migrations" | "elsewhere", differences: string }>}
+ */
+export async function whereIsChange(url, sql, folder = PRISMA_FOLDER) {
+  const differences = (await differencesOf(url, folder)) ?? "";
+  if (differences === sql) return { place: "nowhere", differences };
+  const shadow = new URL(url);
+  shadow.pathname = `/shadow_${randomUUID().replaceAll("-", "")}`;
+  const name = shadow.pathname.slice(1);
+  await withClient(url, (client) => client.query(`CREATE DATABASE ${name}`));
+  try {
+    await applyMigrations(shadow.href, folder);
+    const unmade = (await differencesOf(shadow.href, folder)) ?? "";
+    if (unmade === "") return { place: "migrations", differences };
+    return { place: differences === "" ? "database" : "elsewhere", differences };
+  } finally {
+    await withClient(url, (client) => client.query(`DROP DATABASE ${name} WITH (FORCE)`));
+  }
+}
+
+/**
+ * The SQL that leads from the database to schema.prisma, or null when they agree.
+ *
+ * @param {string} url
+ * @param {string} folder
+ * @returns {Promise<string | null>}
+ */
+async function differencesOf(url, folder) {
+  const path = join(folder, "schema.prisma");
+  const files = [{ path, content: await readFile(path, "utf8") }];
+  const diff = {
+    from: { tag: /** @type {const} */ ("schemaDatasource"), files, configDir: folder },
+    to: { tag: /** @type {const} */ ("schemaDatamodel"), files },
+    script: true,
+    exitCode: true,
+    filters,
+  };
+  const { exitCode, stdout } = await withSchemaEngine(url, (engine) => engine.diff(diff));
+  return exitCode === 0 ? null : stdout;
+}
+
+/**
+ * Records a migration as applied without running it: the database has its changes.
+ *
+ * @param {string} url
+ * @param {string} path of its file
+ * @param {string} [folder]
+ */
+export async function markApplied(url, path, folder = PRISMA_FOLDER) {
+  const migrationName = basename(dirname(path));
+  const migrationsList = await readMigrations(folder);
+  await withSchemaEngine(url, (engine) => engine.markMigrationApplied({ migrationName, migrationsList }));
+}
+
+/**
+ * Remembers schema.prisma as what all migrations together lead to.
+ *
+ * @param {string} [folder]
+ */
+export const rememberSchema = async (folder = PRISMA_FOLDER) =>
+  writeFile(migratedSchema(folder), await readFile(join(folder, "schema.prisma")));
+
+/**
  * The lines of a migration that delete data.
  *
  * @param {string} sql
@@ -109,7 +185,7 @@ export async function writeMigration(name, sql, folder = PRISMA_FOLDER) {
   await mkdir(dirname(path), { recursive: true });
   await writeFile(path, sql);
   await writeFile(join(folder, "migrations", "migration_lock.toml"), 'provider = "postgresql"\n');
-  await writeFile(migratedSchema(folder), await readFile(join(folder, "schema.prisma")));
+  await rememberSchema(folder);
   return path;
 }
 
@@ -128,7 +204,12 @@ export async function readMigrations(folder = PRISMA_FOLDER) {
   const names = entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
   const migrationDirectories = await Promise.all(
     names.sort().map(async (name) => {
-      const value = await readFile(join(baseDir, name, "migration.sql"), "utf8");
+      const value = await readOptional(join(baseDir, name, "migration.sql"));
+      if (value === null) {
+        throw new Error(
+          `prisma/migrations/${name} has no migration.sql. Delete the folder, or bring the file back: git checkout -- prisma/migrations`,
+        );
+      }
       const content = { tag: /** @type {const} */ ("ok"), value };
       return { path: name, migrationFile: { path: "migration.sql", content } };
     }),

@@ -1,12 +1,16 @@
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { PrismaPg } from "@prisma/adapter-pg";
-import { bindMigrationAwareSqlAdapterFactory } from "@prisma/driver-adapter-utils";
+import { bindMigrationAwareSqlAdapterFactory, ColumnTypeEnum } from "@prisma/driver-adapter-utils";
 import pg from "pg";
 import { unreachable } from "./client.mjs";
 
 /** The advisory lock that Prisma's own migrations take. */
 const MIGRATING = 72_707_369;
+
+/** Types of PostgreSQL, as `pg_type` numbers them. */
+const CHAR = 18;
+const TEXT = 25;
 
 /**
  * Runs `work` with Prisma's schema engine, connected to the database at `url`, one process at a time. It is the
@@ -36,7 +40,34 @@ export async function withSchemaEngine(url, work) {
         throw error;
       });
     };
-    adapter.connect = async () => Object.assign(await connect(), { executeScript });
+    adapter.connect = async () => {
+      const connected = await connect();
+      const queryRaw = connected.queryRaw.bind(connected);
+      // PostgreSQL's catalogues have columns of its one-byte type `"char"`, which the adapter does not know.
+      /** @type {Set<number>} */
+      const characters = new Set();
+      const client = {
+        query: async (/** @type {import("pg").QueryConfig} */ config) => {
+          const result = await pool.query(config);
+          characters.clear();
+          for (const [index, field] of result.fields.entries()) {
+            if (field.dataTypeID !== CHAR) continue;
+            field.dataTypeID = TEXT;
+            characters.add(index);
+          }
+          return result;
+        },
+      };
+      return Object.assign(connected, {
+        executeScript,
+        client,
+        queryRaw: async (/** @type {Parameters<typeof queryRaw>[0]} */ query) => {
+          const result = await queryRaw(query);
+          for (const index of characters) result.columnTypes[index] = ColumnTypeEnum.Character;
+          return result;
+        },
+      });
+    };
 
     const { SchemaEngine } = await loadedOnce();
     const engine = await SchemaEngine.new(

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { flushAtOnce } from "./calls/call-log";
 import { observeConsole } from "./calls/console";
+import { watchModels } from "./changes/watched";
 import { WrongTimeZone } from "./connections";
 import { maintenance } from "./database";
 import { DatabaseUnavailable } from "./database-unavailable";
@@ -48,6 +49,7 @@ async function checkDatabase(): Promise<void> {
   for (;;) {
     try {
       await warnOfLooseReferences();
+      await watchModels();
       await refuseForeignStore().catch((error) => {
         if (error instanceof DatabaseUnavailable) throw error;
         console.warn(error instanceof ForeignStore ? error.message : `Could not compare the blob store's id: ${error}`);

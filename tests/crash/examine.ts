@@ -4,6 +4,7 @@ import { vi } from "vitest";
 import { prisma } from "~/server/database";
 import { env } from "~/server/env";
 import { createFileUrl } from "~/server/storage/file-url";
+import { storeIdKey } from "~/server/storage/store-id";
 import { sweep } from "~/server/storage/sweep";
 import { ageFiles, ageListings } from "./age";
 import { createClient } from "./client";
@@ -71,7 +72,7 @@ async function expectIdleDatabase(): Promise<void> {
 async function storedFiles(): Promise<Map<string, string>> {
   const entries = await readdir(env.STORAGE_DISK_PATH, { recursive: true, withFileTypes: true });
   const hashes = new Map<string, string>();
-  for (const entry of entries.filter((entry) => entry.isFile())) {
+  for (const entry of entries.filter((entry) => entry.isFile() && entry.name !== storeIdKey)) {
     hashes.set(entry.name, sha256Of(await readFile(join(entry.parentPath, entry.name))));
   }
   return hashes;

@@ -3,7 +3,14 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import pg from "pg";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { applyMigrations, dataLosses, pendingChanges, writeMigration } from "../../scripts/migrations.mjs";
+import {
+  applyMigrations,
+  dataLosses,
+  markApplied,
+  pendingChanges,
+  whereIsChange,
+  writeMigration,
+} from "../../scripts/migrations.mjs";
 import { createDatabase } from "../database";
 
 const BASE = `
@@ -138,4 +145,30 @@ test("dropped tables and columns are losses, dropped indexes are not", async () 
   const renamed = await pendingChanges(database.url, folder);
   expect(dataLosses(renamed ?? "")).toEqual(['ALTER TABLE "Book" DROP COLUMN "title",']);
   expect(dataLosses('DROP INDEX "a";\nDROP TABLE "b";')).toEqual(['DROP TABLE "b";']);
+});
+
+test("a change is found where Prisma's own commands made it: nowhere, in the database, in migrations, or half done", async () => {
+  await migrate("init");
+  await apply();
+  await changeSchema("title String", "title String\n  pages Int?");
+  const sql = (await pendingChanges(database.url, folder)) ?? "";
+  const place = async () => (await whereIsChange(database.url, sql, folder)).place;
+  expect(await place()).toBe("nowhere");
+  // As `prisma db push` does.
+  await client.query(sql);
+  expect(await place()).toBe("database");
+  const path = await writeMigration("pages", sql, folder);
+  await markApplied(database.url, path, folder);
+  expect(await apply()).toEqual({ applied: [], warnings: [] });
+  // As `prisma migrate dev` leaves it: a migration, of which the copy of the schema knows nothing.
+  expect(await place()).toBe("migrations");
+  await client.query('ALTER TABLE "Book" DROP COLUMN title; ALTER TABLE "Book" ADD COLUMN other INT');
+  await changeSchema("pages Int?", "pages Int?\n  year Int?");
+  expect(await place()).toBe("elsewhere");
+});
+
+test("a folder without its migration.sql is named", async () => {
+  await migrate("init");
+  await mkdir(join(folder, "migrations", "20990101000000_empty"));
+  await expect(apply()).rejects.toThrow("20990101000000_empty has no migration.sql");
 });

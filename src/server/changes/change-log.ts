@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { processWide } from "../process-wide";
-import { onChange } from "./listener";
+import { grace, isDeaf, onChange, onSilence } from "./listener";
 
 /** A point in the history of changes, as this process has heard them. */
 interface Position {
@@ -31,7 +31,7 @@ export const currentPosition = (): string | null => log.now && format(log.now);
 /**
  * Tells which tables change from `since` on, each time with the position reached; `null` instead of tables when any may
  * have. Changes that the consumer is too slow for are told together, so that nothing piles up. Yields `null` now and
- * then while nothing changes. Ends with `signal`.
+ * then while nothing changes. Ends with `signal`, and when changes are not heard of any more.
  */
 export async function* changesSince(since: string | null, signal: AbortSignal) {
   follow();
@@ -45,6 +45,10 @@ export async function* changesSince(since: string | null, signal: AbortSignal) {
       const { count } = seen;
       seen = now;
       yield { position: format(now), tables: changedSince(count) };
+    } else if (now === null) {
+      await nextChange(signal, grace);
+      // Whoever waits is to know that nothing would be told.
+      if (log.now === null && isDeaf()) return;
     } else if (!(await nextChange(signal))) {
       yield null;
     }
@@ -55,7 +59,7 @@ const changedSince = (count: number) =>
   [...log.lastChange].flatMap(([table, number]) => (number > count ? [table] : []));
 
 /** Whether there is one, or the end; otherwise nothing has changed for a while. */
-function nextChange(signal: AbortSignal): Promise<boolean> {
+function nextChange(signal: AbortSignal, patience = silence): Promise<boolean> {
   return new Promise((resolve) => {
     const settle = (isChange: boolean) => {
       clearTimeout(timer);
@@ -64,7 +68,7 @@ function nextChange(signal: AbortSignal): Promise<boolean> {
       resolve(isChange);
     };
     const wake = () => settle(true);
-    const timer = setTimeout(settle, silence, false);
+    const timer = setTimeout(settle, patience, false);
     log.waiting.add(wake);
     signal.addEventListener("abort", wake, { once: true });
   });
@@ -73,6 +77,10 @@ function nextChange(signal: AbortSignal): Promise<boolean> {
 function follow(): void {
   if (log.following) return;
   log.following = true;
+  onSilence(() => {
+    log.now = null;
+    for (const tell of [...log.waiting]) tell();
+  });
   onChange((table) => {
     if (table === null || log.now === null) {
       log.now = { epoch: randomUUID(), count: 0 };

@@ -19,7 +19,7 @@ export async function listen(tell: Tell): Promise<"deaf"> {
   const client = new pg.Client({
     connectionString: env.DIRECT_DATABASE_URL ?? env.DATABASE_URL,
     keepAlive: true,
-    connectionTimeoutMillis: 10_000,
+    connectionTimeoutMillis: 5_000,
     query_timeout: 10_000,
   });
   client.on("error", (error) => lost.abort(error)).on("end", () => lost.abort(new Error("The database closed it")));

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { env } from "../env";
 import { processWide } from "../process-wide";
 import { backoff } from "./backoff";
 import { listen } from "./listen";
@@ -10,8 +11,15 @@ export type Tell = (table: string | null) => void;
 /** Milliseconds after which what breaks has worked, and the count of failures starts anew. */
 const steady = 60_000;
 
+/** Milliseconds in which a connection that broke may come back without anybody being told. */
+export const grace = 10_000;
+
+/** Milliseconds for which changes are polled for before listening is tried again. */
+const retryAfter = 60_000;
+
+const silences = processWide("change silences", () => new Set<() => void>());
 const listeners = processWide("change listeners", () => new Set<Tell>());
-const hearing = processWide("change hearing", () => ({ wanted: false, works: false }));
+const hearing = processWide("change hearing", () => ({ wanted: false, works: false, silentSince: 0 }));
 
 /**
  * Hears of every change that commits, in this process or another on the database; `null` comes first. Returns what ends
@@ -22,6 +30,7 @@ export function onChange(listener: Tell): () => void {
   if (hearing.works) listener(null);
   if (!hearing.wanted) {
     hearing.wanted = true;
+    hearing.silentSince = Date.now();
     void hear();
   }
   return () => {
@@ -42,17 +51,67 @@ async function hear(): Promise<void> {
         await poll(tell);
       }
     } catch (error) {
-      const reason = error instanceof Error ? error.message : error;
-      console.error("Lost the connection that hears of changes, will connect again:", reason);
+      explain(error);
     }
-    hearing.works = false;
+    const hasWorked = hearing.works;
+    stopHearing();
+    // The way that tells at once may be closed for good: an address that cannot be reached from here.
+    if (!hasWorked) await pollForAWhile();
     if (Date.now() - started > steady) failures = 0;
     await sleep(backoff(failures), undefined, { ref: false });
   }
   hearing.wanted = false;
 }
 
+/** Polls until it is time to try again to listen, or polling breaks too. */
+async function pollForAWhile(): Promise<void> {
+  const over = new AbortController();
+  const timer = setTimeout(() => over.abort(), retryAfter);
+  timer.unref();
+  try {
+    await poll(tell, over.signal);
+  } catch (error) {
+    if (!over.signal.aborted) explain(error);
+  } finally {
+    clearTimeout(timer);
+    stopHearing();
+  }
+}
+
+let explained = "";
+
+/** Says a reason once, until there is another. */
+function explain(error: unknown): void {
+  const errors: unknown[] = error instanceof AggregateError ? error.errors : [error];
+  const reason = errors.map((each) => (each instanceof Error ? each.message : String(each))).join(", ");
+  if (reason === explained) return;
+  explained = reason;
+  const direct = env.DIRECT_DATABASE_URL && new URL(env.DIRECT_DATABASE_URL).hostname;
+  const advice = direct
+    ? `; DIRECT_DATABASE_URL names ${direct}: can it be reached from here? Some hosts have an IPv6 address only. Until then ` +
+      "changes are polled for through DATABASE_URL"
+    : "";
+  console.error(`Lost the connection that hears of changes, will connect again: ${reason}${advice}`);
+}
+
 const tell: Tell = (table) => {
   hearing.works = true;
   for (const listener of listeners) listener(table);
 };
+
+/** Lets all know that from now on changes may be missed. */
+function stopHearing(): void {
+  if (!hearing.works) return;
+  hearing.works = false;
+  hearing.silentSince = Date.now();
+  for (const silence of silences) silence();
+}
+
+/** Whether nothing has been heard of for so long that who waits for changes should know. */
+export const isDeaf = (): boolean => hearing.wanted && !hearing.works && Date.now() - hearing.silentSince > grace;
+
+/** Has `silence` called whenever changes are no longer heard of, until what it returns is called. */
+export function onSilence(silence: () => void): () => void {
+  silences.add(silence);
+  return () => void silences.delete(silence);
+}

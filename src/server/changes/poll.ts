@@ -9,9 +9,9 @@ const renewal = 60_000;
 
 /**
  * Tells of changes by reading the table of changes, which is written while processes do. Throws when the database does
- * not answer, or some changes may have been missed.
+ * not answer, or some changes may have been missed. Ends with `signal`.
  */
-export async function poll(tell: Tell): Promise<never> {
+export async function poll(tell: Tell, signal?: AbortSignal): Promise<void> {
   await renew();
   // What ran before has not noted its changes: they are told of when it has ended.
   const { xmin, xmax } = await snapshot();
@@ -24,7 +24,7 @@ export async function poll(tell: Tell): Promise<never> {
   let told = new Map<string, bigint>();
   let looked = Date.now();
   let renewed = Date.now();
-  for (;;) {
+  while (!signal?.aborted) {
     await sleep(interval, undefined, { ref: false });
     if (Date.now() - looked > renewal) throw new Error("Nothing was polled for a minute");
     looked = Date.now();

@@ -1,5 +1,6 @@
 import type { Caller } from "../caller";
 import { prisma } from "../database";
+import { viewTables } from "./views";
 
 /** Stands for every table, where what was read cannot be known. */
 export const anyTable = "*";
@@ -11,10 +12,10 @@ interface Field {
   relationName?: string;
 }
 
-export type Models = Record<string, { dbName: string | null; fields: Field[] }>;
+export type Models = Record<string, { dbName: string | null; schema?: string | null; fields: Field[] }>;
 
 // Prisma has it for its own use and does not type it. Should a later Prisma lack it, every query reads any table.
-const { models = {} } = (prisma as { _runtimeDataModel?: { models: Models } })._runtimeDataModel ?? {};
+export const { models = {} } = (prisma as { _runtimeDataModel?: { models: Models } })._runtimeDataModel ?? {};
 
 /** A caller whose queries note the tables they read under this path, for the answer to tell. */
 export function noting(caller: Caller, path: string): Caller {
@@ -55,7 +56,9 @@ export function tablesRead(target: string | undefined, calls: unknown[][], withi
 }
 
 function addModel(name: string, args: unknown, within: Models, tables: Set<string>): void {
-  tables.add(within[name]?.dbName ?? name);
+  const table = within[name]?.dbName ?? name;
+  // A view changes when one of its tables does.
+  for (const source of viewTables.get(table) ?? [table]) tables.add(source);
   walk(name, args, within, tables);
 }
 

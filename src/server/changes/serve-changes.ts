@@ -2,6 +2,7 @@ import superjson from "superjson";
 import { processWide } from "../process-wide";
 import { stopping } from "../stopping";
 import { changesSince } from "./change-log";
+import { isDeaf } from "./listener";
 
 /** Streams that one process keeps open: each is a connection, and some 70 KB of memory. */
 const maxStreams = 10_000;
@@ -28,6 +29,7 @@ const streams = processWide("change streams", () => ({ open: 0 }));
 export function serveChanges(request: Request): Response {
   // Over a connection that was open already, requests still come.
   if (stopping.aborted) return refuse("The server is stopping; try again at once");
+  if (isDeaf()) return refuse("The server does not hear of changes now; try again later");
   if (streams.open >= maxStreams) return refuse("Too many streams are open; try again later");
   streams.open += 1;
   const end = new AbortController();
@@ -50,8 +52,13 @@ export function serveChanges(request: Request): Response {
     },
     // Called when the client has taken the event before.
     async pull(controller) {
-      const { value } = await changes.next();
+      const { value, done } = await changes.next();
       if (isFinished) return;
+      if (done && !end.signal.aborted) {
+        // Without the word that it ended: the browser takes the connection for lost, and says so when it stays so.
+        controller.close();
+        return finish();
+      }
       if (value) controller.enqueue(event({ data: superjson.stringify(value.tables), id: value.position }));
       else controller.enqueue(event({ event: "ping", data: "" }));
       if (!end.signal.aborted && Date.now() - opened < lifetime) return;

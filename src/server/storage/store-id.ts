@@ -35,17 +35,22 @@ export async function refuseForeignStore(): Promise<void> {
 async function compare(): Promise<string | null> {
   const [known, stored] = await Promise.all([readState(), readStore()]);
   if (known === null) {
-    // The first start, or an old store with a new database. Of processes that start together one decides.
+    // The first start, or an old store with a new database. The store comes first: after a crash in between, the database
+    // takes what it finds there. Of processes that start together the database decides.
     const id = stored ?? randomUUID();
+    if (stored === null) await writeStore(id);
     await maintenance.$executeRaw`
       INSERT INTO "_system_state" ("key", "value") VALUES (${stateKey}, to_jsonb(${id}::text)) ON CONFLICT DO NOTHING`;
     const agreed = (await readState()) ?? id;
-    if (stored === null) await blobs.put(storeIdKey, new Blob([agreed]).stream(), "text/plain");
-    return stored === null || stored === agreed ? null : explain(agreed, stored);
+    if ((await readStore()) === agreed) return null;
+    if (stored !== null) return explain(agreed, stored);
+    await blobs.delete(storeIdKey);
+    await writeStore(agreed);
+    return null;
   }
   if (stored === known) return null;
   if (stored === null && !(await hasFiles())) {
-    await blobs.put(storeIdKey, new Blob([known]).stream(), "text/plain");
+    await writeStore(known);
     return null;
   }
   return explain(known, stored);
@@ -56,6 +61,13 @@ const explain = (known: string, stored: string | null) =>
   "Clean-up is refused: it would forget or delete files of the other. Is DATABASE_URL that of another deployment, or did the " +
   "store change? When the files were moved here, copy the object " +
   `${storeIdKey} too, or accept this store: DELETE FROM "_system_state" WHERE "key" = '${stateKey}', and start again.`;
+
+/** Another process may be writing it at the same moment. */
+async function writeStore(id: string): Promise<void> {
+  await blobs.put(storeIdKey, new Blob([id]).stream(), "text/plain").catch(async (error) => {
+    if ((await readStore()) === null) throw error;
+  });
+}
 
 async function readState(): Promise<string | null> {
   const state = await maintenance.systemState.findUnique({ where: { key: stateKey } });

@@ -64,7 +64,9 @@ describe("run", () => {
     await functions.run({ name: "messages.sendOne", args: { author: "Bob", body: "b" }, userId: null });
     const listed = await functions.run({ name: "messages.listByAuthor", args: { author: "Bob" }, userId: null });
     expect(resultOf(listed)).toMatchObject([{ body: "Sent via HTTP action: b" }]);
-    expect(resultOf(await functions.run({ name: "_kit.upkeep", userId: null }))).toMatchObject({ collect: { reportOnly: false } });
+    expect(resultOf(await functions.run({ name: "_kit.upkeep", userId: null }))).toMatchObject({
+      collect: { reportOnly: false },
+    });
   });
 
   test("wrong arguments, the field is named", async () => {

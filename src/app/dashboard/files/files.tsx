@@ -110,7 +110,7 @@ export function Files() {
         isOpen={deleting !== null}
         onOpenChange={() => setDeleting(null)}
         title={`Delete ${these}?`}
-        description="This cannot be undone. Rows that refer to it change as their foreign keys say, and links to it stop working at once."
+        description="Links to it stop working at once, and rows that refer to it change as their foreign keys say. The bytes are kept for a while where the server is told to: “Next sweep” lists what can be restored."
         action="Delete"
         onConfirm={async () => {
           await client.dashboard.files.delete.mutate({ storageIds: deleting ?? [] });

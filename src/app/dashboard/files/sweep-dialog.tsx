@@ -6,6 +6,8 @@ import { explainError } from "~/client/explain-error";
 import { useTRPC } from "~/client/trpc";
 import { formatBytes } from "../../_site/format-bytes";
 import { Timestamp } from "../../_site/timestamp";
+import { DeletedFiles } from "./deleted-files";
+import { UpkeepReport } from "./upkeep-report";
 
 /** What the next sweep would remove, found out when it is opened. */
 export function SweepDialog({ onOpenFile }: { onOpenFile: (storageId: string) => void }) {
@@ -80,6 +82,8 @@ export function SweepDialog({ onOpenFile }: { onOpenFile: (storageId: string) =>
               )
             )}
           </p>
+          <UpkeepReport />
+          <DeletedFiles />
           {(refresh.isError || query.isError) && (
             <p role="alert" className="mt-2 text-danger text-sm">
               {explainError(refresh.error ?? query.error)}

@@ -1,0 +1,17 @@
+-- Makes the indexes that Prisma's schema has no word for, and that `prisma db push` therefore drops.
+CREATE FUNCTION "mend_indexes"() RETURNS void LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+  CREATE INDEX IF NOT EXISTS "_storage_kind_creationTime__id_idx" ON "_storage"(split_part(lower("contentType"), '/', 1), "_creationTime", "_id");
+  CREATE INDEX IF NOT EXISTS "_storage_kind_size__id_idx" ON "_storage"(split_part(lower("contentType"), '/', 1), "size", "_id");
+  CREATE INDEX IF NOT EXISTS "_calls_failed_idx" ON "_calls"("_id") WHERE "outcome" <> 'ok';
+  CREATE INDEX IF NOT EXISTS "_calls_text_idx" ON "_calls"("_id") WHERE "lines" IS NOT NULL OR "error" IS NOT NULL;
+  CREATE UNIQUE INDEX IF NOT EXISTS "_scheduled_functions_running_cron_key" ON "_scheduled_functions"("cron") WHERE "state" = 'inProgress';
+END $$;
+
+-- As before, and with these indexes.
+CREATE OR REPLACE FUNCTION "watch_tables"() RETURNS void LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+  PERFORM "watch_table"(missing) FROM "unwatched_tables"() AS missing;
+  PERFORM "guard_files"();
+  PERFORM "mend_indexes"();
+END $$;
