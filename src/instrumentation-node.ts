@@ -5,9 +5,9 @@ export async function register(): Promise<void> {
   try {
     if (process.env.OTEL_EXPORTER_OTLP_ENDPOINT) (await import("~/server/tracing/start-tracing")).startTracing();
     // The scheduler runs functions by their names.
-    const { crons } = await import("~/functions");
+    const { crons, owners } = await import("~/functions");
     const { start } = await import("~/server/start");
-    await start(crons);
+    await start(crons, owners);
   } catch (error) {
     // Next.js would report it and serve all the same.
     console.error(error instanceof Error ? error.stack : error);

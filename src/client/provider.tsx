@@ -3,8 +3,8 @@
 import { QueryClientProvider } from "@tanstack/react-query";
 import { createTRPCClient, httpBatchLink, httpSubscriptionLink, splitLink } from "@trpc/client";
 import { type ReactNode, useEffect, useState } from "react";
-import superjson from "superjson";
 import type { AppRouter } from "~/functions";
+import { transformer } from "~/server/transformer";
 import { ensureVisitor } from "./ensure-visitor";
 import { LiveQueries } from "./live";
 import { createLiveQueries } from "./live-queries";
@@ -13,7 +13,6 @@ import { noteReads } from "./reads";
 import { TRPCProvider } from "./trpc";
 
 const url = "/api/trpc";
-const transformer = superjson;
 /** Milliseconds for the answer to a query; over a connection that is dead it never comes. */
 const patience = 30_000;
 

@@ -1,12 +1,12 @@
 import { QueryClient } from "@tanstack/react-query";
-import superjson from "superjson";
+import { transformer } from "~/server/transformer";
 
 /** A cache for one browser tab, or for one request on the server. */
 export function makeQueryClient(): QueryClient {
   return new QueryClient({
     defaultOptions: {
-      dehydrate: { serializeData: superjson.serialize },
-      hydrate: { deserializeData: superjson.deserialize },
+      dehydrate: { serializeData: (data) => transformer.serialize(data) },
+      hydrate: { deserializeData: (data) => transformer.deserialize(data) },
       queries: {
         // What the server prefetched is not fetched again on arrival.
         staleTime: 5_000,

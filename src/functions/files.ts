@@ -20,8 +20,12 @@ export const generateUploadUrl = mutation({
 export const saveFile = mutation({
   args: { storageId: storageId(), name },
   handler: async (ctx, { storageId, name }) => {
+    const owner = await ownerOf(ctx);
+    // A client whose answer was lost calls again.
+    const saved = owner === null ? null : await ctx.db.file.findFirst({ where: { storageId, owner } });
+    if (saved) return saved;
     const { size, contentType } = await ctx.storage.claim(storageId);
-    return ctx.db.file.create({ data: { storageId, name, size, contentType, owner: await ownerOf(ctx) } });
+    return ctx.db.file.create({ data: { storageId, name, size, contentType, owner } });
   },
 });
 

@@ -52,6 +52,9 @@ export const insertImage = internalMutation({
   },
   handler: async (ctx, { storageId, actualType, ...details }) => {
     const { identity } = await requireIdentity(ctx);
+    // A client whose answer was lost calls again.
+    const saved = await ctx.db.image.findFirst({ where: { storageId, uploadedBy: identity.tokenIdentifier } });
+    if (saved) return saved;
     const { contentType, size } = await ctx.storage.claim(storageId);
     if (!actualType || actualType !== contentType) {
       const message = `Cannot save ${contentType ?? "a file without a type"} as an image: its bytes are ${actualType ?? "no image"}`;

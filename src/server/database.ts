@@ -44,7 +44,16 @@ export const maintenance = clientOf(pools.upkeep);
 export type Client = Omit<typeof prisma, "$connect" | "$disconnect" | "$on" | "$extends">;
 
 function clientOf(connections: Pool) {
-  return new PrismaClient({ adapter: new Adapter(connections), omit: { storage: { blobKey: true } } });
+  // Prisma waits two seconds for a connection where the pool is patient.
+  const transactionOptions = {
+    maxWait: (connections.options.connectionTimeoutMillis ?? 10_000) + 5_000,
+    timeout: 30_000,
+  };
+  return new PrismaClient({
+    adapter: new Adapter(connections),
+    omit: { storage: { blobKey: true } },
+    transactionOptions,
+  });
 }
 
 /** What Prisma's own URLs say of the pool counts where there is no setting: connections, and seconds to wait for one. */

@@ -30,6 +30,7 @@ const hidden = [
   "verification",
   "jwks",
   "rateLimit",
+  "adoption",
 ] as const;
 /** Functions read these, and only the kit writes them. */
 const readOnly = ["storage", "user"] as const;

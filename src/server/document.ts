@@ -1,3 +1,5 @@
+import { Prisma } from "~/generated/prisma/client";
+
 /** A row of a table whose model has `id` and `creationTime`. */
 interface Row {
   id: string;
@@ -6,29 +8,82 @@ interface Row {
 
 /**
  * What callers see of a function's result: each row as a document, with `_id`, `_creationTime` in milliseconds since
- * the epoch, and big integers as numbers. Values that are not rows stay as they are.
+ * the epoch, big integers as numbers, and decimal numbers as strings. Values that are not rows stay as they are.
  */
 export type Documents<T> = T extends Row
   ? { _id: string; _creationTime: number } & { [K in Exclude<keyof T, keyof Row>]: Documents<T[K]> }
   : T extends bigint
     ? number
-    : T extends Date | Uint8Array
-      ? T
-      : T extends object
-        ? { [K in keyof T]: Documents<T[K]> }
-        : T;
+    : T extends Prisma.Decimal
+      ? string
+      : T extends Date | Uint8Array
+        ? T
+        : T extends object
+          ? { [K in keyof T]: Documents<T[K]> }
+          : T;
 
-/** Renames rows to documents, wherever they are in `value`: the one place that knows both names (SPEC §1). */
+/**
+ * Renames rows to documents, wherever they are in `value`: the one place that knows both names (SPEC §1). Throws for what
+ * cannot be sent, while the transaction of a mutation can still be undone.
+ */
 export function toDocuments<T>(value: T): Documents<T>;
 export function toDocuments(value: unknown): unknown {
-  if (typeof value === "bigint") return toNumber(value);
-  if (Array.isArray(value)) return value.map((item) => toDocuments(item));
-  if (!isPlainObject(value)) return value;
-  const { id, creationTime, ...fields } = value;
+  return convert(value, []);
+}
+
+/** How deep a result may be nested; one that holds itself is deeper. */
+const maxDepth = 100;
+
+/** @param path to the value, for the error; one array that grows and shrinks */
+function convert(value: unknown, path: (string | number)[]): unknown {
+  switch (typeof value) {
+    case "bigint":
+      return toNumber(value);
+    case "function":
+    case "symbol":
+      throw unsendable(`a ${typeof value}`, path);
+    case "object":
+      break;
+    default:
+      return value;
+  }
+  if (value === null) return value;
+  if (path.length > maxDepth) throw unsendable("nested too deeply, or holds itself", path);
+  if (Array.isArray(value)) return value.map((item, index) => within(item, index, path));
+  if (!isPlainObject(value)) return sendable(value, path);
+  const { id, creationTime } = value;
   const isRow = typeof id === "string" && creationTime instanceof Date;
-  const entries = Object.entries(isRow ? fields : value).map(([key, field]) => [key, toDocuments(field)]);
-  const renamed = isRow ? { _id: id, _creationTime: creationTime.getTime() } : {};
-  return { ...renamed, ...Object.fromEntries(entries) };
+  const entries: [string, unknown][] = isRow
+    ? [
+        ["_id", id],
+        ["_creationTime", creationTime.getTime()],
+      ]
+    : [];
+  for (const [key, field] of Object.entries(value)) {
+    if (!isRow || (key !== "id" && key !== "creationTime")) entries.push([key, within(field, key, path)]);
+  }
+  return Object.fromEntries(entries);
+}
+
+function within(value: unknown, key: string | number, path: (string | number)[]): unknown {
+  path.push(key);
+  const converted = convert(value, path);
+  path.pop();
+  return converted;
+}
+
+/** What the transformer of tRPC sends as it is. */
+const sentAsTheyAre = [Date, Uint8Array, Map, Set, RegExp, URL, Error];
+
+function sendable(value: object, path: (string | number)[]): unknown {
+  if (Prisma.Decimal.isDecimal(value)) return value.toString();
+  if (sentAsTheyAre.some((type) => value instanceof type) || ArrayBuffer.isView(value)) return value;
+  throw unsendable(`an instance of ${value.constructor?.name ?? "an unknown class"}`, path);
+}
+
+function unsendable(what: string, path: (string | number)[]): TypeError {
+  const place = ["result", ...path].slice(0, 12).join(".");
+  return new TypeError(`Cannot send ${place}: it is ${what}. Return plain objects, arrays, texts, numbers and dates`);
 }
 
 function toNumber(value: bigint): number {

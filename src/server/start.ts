@@ -1,4 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { findUnlistedOwners } from "./auth/adopt";
+import type { Owners } from "./auth/owners";
 import { flushAtOnce } from "./calls/call-log";
 import { observeConsole } from "./calls/console";
 import { watchModels } from "./changes/watched";
@@ -20,12 +22,12 @@ const patience = 1_000;
 const pause = 5_000;
 
 /** What the process does once when it starts, before it serves. Throws to refuse the start. */
-export async function start(crons: CronJobs): Promise<void> {
+export async function start(crons: CronJobs, owners: Owners = {}): Promise<void> {
   observeConsole();
   stopping.addEventListener("abort", flushAtOnce);
   setCrons(crons);
   checkFunctions(crons);
-  await inPatience(checkDatabase());
+  await inPatience(checkDatabase(owners));
   // Elsewhere than on hosts that stop processes between requests, where /api/cron does it.
   if (process.env.VERCEL === "1") return;
   const stopRunner = processWide("runner", () =>
@@ -45,11 +47,12 @@ function checkFunctions(crons: CronJobs): void {
 }
 
 /** Asks until the database answers. Throws when the app cannot work with it as it is. */
-async function checkDatabase(): Promise<void> {
+async function checkDatabase(owners: Owners): Promise<void> {
   for (;;) {
     try {
       await warnOfLooseReferences();
       await watchModels();
+      if (process.env.NODE_ENV === "development") await warnOfUnlistedOwners(owners);
       await refuseForeignStore().catch((error) => {
         if (error instanceof DatabaseUnavailable) throw error;
         console.warn(error instanceof ForeignStore ? error.message : `Could not compare the blob store's id: ${error}`);
@@ -62,6 +65,15 @@ async function checkDatabase(): Promise<void> {
       await sleep(pause, undefined, { ref: false });
     }
   }
+}
+
+async function warnOfUnlistedOwners(owners: Owners): Promise<void> {
+  const unlisted = await findUnlistedOwners(owners);
+  if (unlisted.length === 0) return;
+  console.warn(
+    `${unlisted.join(", ")} looks like a column that says whose a row is. When a visitor signs up, such rows become the ` +
+      "account's only if src/functions/owners.ts lists the column.",
+  );
 }
 
 async function warnOfLooseReferences(): Promise<void> {

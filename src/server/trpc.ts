@@ -1,13 +1,13 @@
 import { initTRPC } from "@trpc/server";
-import superjson from "superjson";
 import type { Caller } from "./caller";
 import { asAnswer, DatabaseUnavailable } from "./database-unavailable";
+import { transformer } from "./transformer";
 
 const production = process.env.NODE_ENV === "production";
 
 /** tRPC, with the caller as its context. */
 export const t = initTRPC.context<Caller>().create({
-  transformer: superjson,
+  transformer,
   isDev: !production,
   errorFormatter({ shape, error, ctx }) {
     if (!production || error.code !== "INTERNAL_SERVER_ERROR") return shape;

@@ -32,6 +32,9 @@ const steps: Record<string, () => Promise<unknown>> = {
   verifications: () =>
     prune(`DELETE FROM "_verifications" WHERE ctid = ANY(ARRAY(
     SELECT ctid FROM "_verifications" WHERE "expiresAt" < now() LIMIT ${batch}))`),
+  adoptions: () =>
+    prune(`DELETE FROM "_adoptions" WHERE ctid = ANY(ARRAY(
+    SELECT ctid FROM "_adoptions" WHERE "at" < now() - interval '7 days' LIMIT ${batch}))`),
   // A visitor has nothing but a session to come back with: without one nobody can be them again. The name of whoever
   // owned something may stand in any table, and stays.
   visitors: () =>

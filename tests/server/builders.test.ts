@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { z } from "zod";
 import { action, mutation, query } from "~/server/builders";
 import { createSystemCaller } from "~/server/caller";
@@ -153,5 +153,46 @@ describe("messages", () => {
     const bodies = [latest, older, oldest].map(({ page }) => page.map(({ body }) => body));
     expect(bodies).toEqual([["4", "5"], ["2", "3"], ["1"]]);
     expect(oldest.nextCursor).toBeNull();
+  });
+});
+
+describe("what a function returns", () => {
+  const answer = async (handler: () => unknown, kind: "query" | "mutation" = "query") => {
+    const { createRouter } = await import("~/server/router");
+    const { serveRouter } = await import("~/server/serve-router");
+    const { transformer } = await import("~/server/transformer");
+    const made = kind === "query" ? query({ handler }) : mutation({ handler });
+    const init = kind === "query" ? {} : { method: "POST" };
+    const handle = serveRouter(createRouter({ sent: { made } }));
+    const response = await handle(new Request("http://app.test/api/trpc/sent.made", init));
+    const body = await response.json();
+    return response.status === 200 ? transformer.deserialize(body.result.data) : body.error;
+  };
+
+  test.each(["constructor", "prototype", "__proto__"])("arrives whole with a key %s", async (key) => {
+    const sent = JSON.parse(`{"a": [{"${key}": {"polluted": true}, "b": 1}], "date": "x"}`);
+    const received = await answer(() => sent);
+    expect(JSON.stringify(received)).toBe(JSON.stringify(sent));
+    expect(({} as { polluted?: boolean }).polluted).toBeUndefined();
+  });
+
+  test("arrives with decimals as texts, and dates, bytes and big integers as they are typed", async () => {
+    const { Prisma } = await import("~/generated/prisma/client");
+    const sent = { price: new Prisma.Decimal("0.10"), at: new Date(5), big: 5n, none: undefined };
+    expect(await answer(() => sent)).toEqual({ price: "0.1", at: new Date(5), big: 5, none: undefined });
+  });
+
+  const itself: { self?: unknown } = {};
+  itself.self = itself;
+  test.each([
+    ["a function", { deep: [{ run: () => 1 }] }, /result\.deep\.0\.run/],
+    ["a symbol", [Symbol("a")], /result\.0/],
+    ["an instance of Promise", { later: Promise.resolve() }, /result\.later/],
+    ["nested too deeply", itself, /result\.self/],
+  ])("is refused before the commit when it holds %s, with the place", async (what, value, place) => {
+    vi.spyOn(console, "error").mockImplementation(() => undefined);
+    const error = await answer(() => value, "mutation");
+    expect(error.json.message).toContain(what);
+    expect(error.json.message).toMatch(place);
   });
 });

@@ -10,7 +10,8 @@ const { Pool, WrongTimeZone } = await import("~/server/connections");
 const { pools, prisma } = await import("~/server/database");
 const { createCaller } = await import("~/server/caller");
 const { runMutation } = await import("~/server/context");
-const { serveAuth } = await import("~/server/auth/serve-auth");
+const { serveAuth: serveAuthOf } = await import("~/server/auth/serve-auth");
+const serveAuth = serveAuthOf({});
 const { serveHealth } = await import("~/server/health");
 const { serve } = await import("~/server/storage/serve/serve");
 const { createFileUrl } = await import("~/server/storage/file-url");
@@ -57,6 +58,17 @@ describe("with a pool of one connection", () => {
       return runMutation(createCaller({ method: "POST", headers }))(lookUpCheckMint);
     });
     expect((await Promise.all(calls)).every((url) => url?.startsWith(`${origin}/api/storage/upload`))).toBe(true);
+  });
+
+  test("visitors who sign up at once all become accounts, and take what is theirs along", async () => {
+    const signUps = Array.from({ length: 5 }, async (_, n) => {
+      const { cookie } = await visitor();
+      const body = JSON.stringify({ email: `pool${n}@example.com`, password: "correct horse", name: "Pool" });
+      const headers = { "Content-Type": "application/json", Origin: origin, cookie };
+      return (await serveAuth(new Request(`${origin}/api/auth/sign-up/email`, { method: "POST", headers, body })))
+        .status;
+    });
+    expect(await Promise.all(signUps)).toEqual([200, 200, 200, 200, 200]);
   });
 
   test("a batch of tRPC calls by cookie is answered, every one", async () => {

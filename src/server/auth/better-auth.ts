@@ -9,6 +9,7 @@ import { env } from "../env";
 import { publicOrigin } from "../origin";
 import { adoptRows } from "./adopt";
 import { ownIssuer, tokenIdentifier } from "./issuers";
+import type { Owners } from "./owners";
 
 type BetterAuth = ReturnType<typeof createAuth>;
 
@@ -16,19 +17,19 @@ let endpoints: BetterAuth | undefined;
 let sessions: BetterAuth | undefined;
 
 /** Better Auth, made when first asked for: a build has no secret to make it with. */
-export function auth(): BetterAuth {
-  endpoints ??= createAuth(prisma);
+export function auth(owners: Owners): BetterAuth {
+  endpoints ??= createAuth(prisma, owners);
   return endpoints;
 }
 
 /** The same for who has a session: asked while a function may hold a connection, on connections of its own. */
 export function sessionAuth(): BetterAuth {
-  sessions ??= createAuth(lookups);
+  sessions ??= createAuth(lookups, {});
   return sessions;
 }
 
 /** Sessions by cookie, for accounts (email and password) and for anonymous visitors; tokens for scripts. */
-const createAuth = (client: typeof prisma) =>
+const createAuth = (client: typeof prisma, owners: Owners) =>
   betterAuth({
     appName: "next-trpc-storage",
     baseURL: publicOrigin(new Headers()),
@@ -57,7 +58,7 @@ const createAuth = (client: typeof prisma) =>
         generateName: () => "Visitor",
         // The anonymous user is deleted after this; what is theirs becomes the account's.
         onLinkAccount: ({ anonymousUser, newUser }) =>
-          adoptRows({ from: tokenIdentifier(anonymousUser.user.id), to: tokenIdentifier(newUser.user.id) }),
+          adoptRows({ from: tokenIdentifier(anonymousUser.user.id), to: tokenIdentifier(newUser.user.id) }, owners),
       }),
       jwt({
         jwt: {

@@ -7,6 +7,7 @@ export const anyTable = "*";
 
 interface Field {
   name: string;
+  dbName?: string | null;
   /** Of a relation: the other model. */
   type: string;
   relationName?: string;

@@ -1,6 +1,6 @@
-import superjson from "superjson";
 import { processWide } from "../process-wide";
 import { stopping } from "../stopping";
+import { transformer } from "../transformer";
 import { changesSince } from "./change-log";
 import { isDeaf } from "./listener";
 
@@ -59,7 +59,7 @@ export function serveChanges(request: Request): Response {
         controller.close();
         return finish();
       }
-      if (value) controller.enqueue(event({ data: superjson.stringify(value.tables), id: value.position }));
+      if (value) controller.enqueue(event({ data: transformer.stringify(value.tables), id: value.position }));
       else controller.enqueue(event({ event: "ping", data: "" }));
       if (!end.signal.aborted && Date.now() - opened < lifetime) return;
       controller.enqueue(event({ event: "return", data: "" }));

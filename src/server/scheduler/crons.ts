@@ -1,11 +1,11 @@
 import { Cron } from "croner";
-import superjson from "superjson";
 import { v7 } from "uuid";
 import { parseArgs } from "../args";
 import { prisma } from "../database";
 import { DatabaseUnavailable } from "../database-unavailable";
 import { nameOf } from "../registry";
 import { type ArgsOf, definition, type Schedulable } from "../server-function";
+import { transformer } from "../transformer";
 
 /** A recurring function. */
 export interface CronJob {
@@ -125,7 +125,7 @@ async function ensure({ name, fn, args, next }: CronJob, now: Date): Promise<Dat
   const time = next(now);
   await prisma.$executeRaw`
     INSERT INTO "_scheduled_functions" ("_id", "name", "args", "scheduledTime", "cron")
-    VALUES (${v7()}::uuid, ${functionName}, ${superjson.stringify(args ?? {})}::jsonb, ${time}, ${name})
+    VALUES (${v7()}::uuid, ${functionName}, ${transformer.stringify(args ?? {})}::jsonb, ${time}, ${name})
     ON CONFLICT ("cron", "scheduledTime") DO NOTHING`;
   return time;
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import superjson, { type SuperJSONResult } from "superjson";
+import type { SuperJSONResult } from "superjson";
 import { Prisma } from "~/generated/prisma/client";
 import { type Caller, createSystemCaller } from "../caller";
 import { storable } from "../calls/collect-lines";
@@ -15,6 +15,7 @@ import { type AnyFunction, definition, type Kind } from "../server-function";
 import { sqlState, uniqueViolation } from "../sql-state";
 import { stopping } from "../stopping";
 import { transaction } from "../transaction";
+import { transformer } from "../transformer";
 
 /** Seconds that an action in progress counts as running after its process last said so. */
 export const leaseSeconds = 60;
@@ -86,7 +87,7 @@ export async function runJob(job: Job): Promise<boolean> {
     return await observe(
       { requestId: job.id, name: job.name, kind },
       () => {
-        const args = superjson.deserialize(job.args as SuperJSONResult);
+        const args = transformer.deserialize(job.args as SuperJSONResult);
         return isMutation(fn) ? runMutationJob(job, fn, caller, args) : runActionJob(job, fn, caller, args);
       },
       (ran) => (ran ? "ok" : null),

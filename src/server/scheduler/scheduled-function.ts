@@ -1,5 +1,6 @@
-import superjson, { type SuperJSONResult } from "superjson";
+import type { SuperJSONResult } from "superjson";
 import type { ScheduledFunction, ScheduledState } from "~/generated/prisma/client";
+import { transformer } from "../transformer";
 
 /** A document of the `_scheduled_functions` system table. Times are in milliseconds since the epoch. */
 export interface ScheduledFunctionDocument {
@@ -17,7 +18,7 @@ export interface ScheduledFunctionDocument {
 /** A job's arguments as the scheduler serialized them; `null` when they are not what it writes. */
 export function readArgs(args: unknown): unknown {
   try {
-    return superjson.deserialize(args as SuperJSONResult);
+    return transformer.deserialize(args as SuperJSONResult);
   } catch {
     return null;
   }

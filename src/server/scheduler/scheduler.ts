@@ -1,11 +1,11 @@
 import { TRPCError } from "@trpc/server";
-import superjson from "superjson";
 import { v7 } from "uuid";
 import { parseArgs } from "../args";
 import type { Caller } from "../caller";
 import { nameOf } from "../registry";
 import { type ArgsOf, definition, type Schedulable } from "../server-function";
 import type { Statements } from "../transaction";
+import { transformer } from "../transformer";
 import { runAfterResponse } from "./after-response";
 
 /** `ctx.scheduler`: runs mutations and actions later. In a mutation nothing is scheduled unless it commits. */
@@ -36,7 +36,7 @@ export function scheduler(caller: Caller, { run, afterCommit }: Statements): Sch
     await run(
       (client) => client.$executeRaw`
         INSERT INTO "_scheduled_functions" ("_id", "name", "args", "scheduledTime", "parentId", "state", "completedTime")
-        SELECT ${id}::uuid, ${name}, ${superjson.stringify(args ?? {})}::jsonb, ${new Date(time)}, ${parentId}::uuid,
+        SELECT ${id}::uuid, ${name}, ${transformer.stringify(args ?? {})}::jsonb, ${new Date(time)}, ${parentId}::uuid,
           CASE WHEN canceled THEN 'canceled' ELSE 'pending' END::"ScheduledState", CASE WHEN canceled THEN now() END
         FROM (
           SELECT EXISTS (

@@ -57,7 +57,7 @@ export async function claimUpload(client: Client, file: ReceivedFile): Promise<b
     )
     INSERT INTO "_storage" ("_id", "blobKey", "sha256", "size", "contentType", "owner")
     SELECT ${file.storageId}::uuid, "blobKey", ${file.sha256}, ${file.size}, ${file.contentType},
-      ${file.owner ?? null}
+      coalesce((SELECT "to" FROM "_adoptions" WHERE "from" = ${file.owner ?? null}), ${file.owner ?? null})
     FROM claimed, permit`;
   return claimed === 1;
 }
@@ -83,7 +83,8 @@ export async function condemnUpload(client: Client, blobKey: string): Promise<bo
 }
 
 /**
- * Takes a file for `owner`: one that they uploaded, or one that nobody owns and nobody took before. `null` when it is
+ * Takes a file for `owner`: one that they uploaded, also as the visitor they were, or one that nobody owns and nobody took
+ * before. `null` when it is
  * neither, or there is none. CASE keeps PostgreSQL from the index of owners: of its many rows a serializable transaction
  * would conflict with everyone who takes one.
  */
@@ -92,8 +93,12 @@ export async function takeFile(client: Client, storageId: string, owner: string 
     WITH ${permitRow(storageId)},
     before AS MATERIALIZED (SELECT "owner" IS NULL AS unowned FROM "_storage" WHERE "_id" = ${storageId}::uuid),
     noted AS MATERIALIZED (SELECT ${noteClaim(Prisma.sql`${storageId}::text`)})
-    UPDATE "_storage" SET "claimed" = true, "owner" = coalesce("owner", ${owner}) FROM permit, noted, before
-    WHERE "_id" = ${storageId}::uuid AND CASE WHEN "owner" IS NULL THEN NOT "claimed" ELSE "owner" = ${owner} END
+    UPDATE "_storage" SET "claimed" = true, "owner" = ${owner} FROM permit, noted, before
+    WHERE "_id" = ${storageId}::uuid AND CASE
+      WHEN "owner" IS NULL THEN NOT "claimed"
+      WHEN "owner" = ${owner} THEN true
+      ELSE EXISTS (SELECT FROM "_adoptions" WHERE "from" = "_storage"."owner" AND "to" = ${owner})
+    END
     RETURNING "_id"::text AS "id", "_creationTime" AS "creationTime", "sha256", "size", "contentType",
       before.unowned AS "wasUnowned"`;
   return row ?? null;

@@ -144,7 +144,8 @@ describe("getUserIdentity", () => {
 
 describe("the app's own sessions and tokens", () => {
   async function signInAsVisitor() {
-    const { serveAuth } = await import("~/server/auth/serve-auth");
+    const { default: owners } = await import("~/functions/owners");
+    const serveAuth = (await import("~/server/auth/serve-auth")).serveAuth(owners);
     const send = (path: string, init: RequestInit = {}) =>
       serveAuth(new Request(`http://app.test/api/auth${path}`, init));
     const post = (path: string, body: object, cookie = "") =>
@@ -212,6 +213,52 @@ describe("the app's own sessions and tokens", () => {
     await as(signedUp).files.delete({ storageId });
   });
 
+  test.each(["before", "after"])(
+    "an upload that a visitor began, and that ends %s they sign up, is the account's to claim",
+    async (when) => {
+      const { post, cookieOf, visitor } = await signInAsVisitor();
+      const { createCaller } = await import("~/server/caller");
+      const { router } = await import("~/functions");
+      const { t } = await import("~/server/trpc");
+      const { post: upload } = await import("../../caller");
+      const { prisma } = await import("~/server/database");
+      const as = (cookie: string) =>
+        t.createCallerFactory(router)(createCaller({ method: "GET", headers: new Headers({ cookie }) }));
+      const url = await as(visitor).files.generateUploadUrl();
+      const before = (await identityOf({ cookie: visitor }))?.tokenIdentifier;
+      const account = { email: `${when}@example.com`, password: "correct horse", name: when };
+      const signedUp = cookieOf(await post("/sign-up/email", account, visitor));
+      const { storageId } = await (await upload(url, "on its way")).json();
+      if (when === "before") {
+        // Its row was written by what could not see the adoption yet.
+        await prisma.$transaction([
+          prisma.$executeRaw`SELECT set_config('storage.row', '*', true)`,
+          prisma.$executeRaw`UPDATE "_storage" SET "owner" = ${before} WHERE "_id" = ${storageId}::uuid`,
+        ]);
+      }
+      const stranger = await signInAsVisitor();
+      await expect(as(stranger.visitor).files.saveFile({ storageId, name: "theirs" })).rejects.toMatchObject({
+        code: "NOT_FOUND",
+      });
+      await as(signedUp).files.saveFile({ storageId, name: "mine" });
+      expect((await as(signedUp).files.list()).page).toMatchObject([{ name: "mine", storageId }]);
+    },
+  );
+
+  test("columns that look as if they said whose a row is are named, unless they are listed", async () => {
+    const { findUnlistedOwners } = await import("~/server/auth/adopt");
+    const { default: owners } = await import("~/functions/owners");
+    const { pool } = await import("~/server/database");
+    expect(await findUnlistedOwners(owners)).toEqual([]);
+    await pool.query('CREATE TABLE notes (n int, "createdBy" text)');
+    expect(await findUnlistedOwners(owners)).toEqual(["notes.createdBy"]);
+    expect(await findUnlistedOwners({ file: "owner", image: "uploadedBy" })).toEqual([
+      "messages.owner",
+      "notes.createdBy",
+    ]);
+    await pool.query("DROP TABLE notes");
+  });
+
   test("an account, after the app's host changed, is the same owner and keeps its files", async () => {
     const account = { email: "grace@example.com", password: "correct horse", name: "Grace" };
     const { post, cookieOf, visitor } = await signInAsVisitor();
@@ -224,7 +271,7 @@ describe("the app's own sessions and tokens", () => {
     const origin = "https://moved.example.com";
     vi.stubEnv("APP_ORIGIN", origin);
     try {
-      const { serveAuth } = await import("~/server/auth/serve-auth");
+      const serveAuth = (await import("~/server/auth/serve-auth")).serveAuth({});
       const signIn = new Request(`${origin}/api/auth/sign-in/email`, {
         method: "POST",
         headers: { "content-type": "application/json", origin },

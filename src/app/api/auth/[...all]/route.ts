@@ -1,3 +1,6 @@
+import owners from "~/functions/owners";
 import { serveAuth } from "~/server/auth/serve-auth";
 
-export { serveAuth as GET, serveAuth as POST };
+const handle = serveAuth(owners);
+
+export { handle as GET, handle as POST };
