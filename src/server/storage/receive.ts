@@ -63,7 +63,7 @@ async function put(blobKey: string, { body, contentType, sha256 = [], size, maxS
     }
   }
   try {
-    await blobs.put(blobKey, inspected(), contentType);
+    await blobs.put(blobKey, inspected(), contentType, size);
   } catch (error) {
     throw bodyFailure ? bodyFailure.error : UploadError.ofStore(error);
   }

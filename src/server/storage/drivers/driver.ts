@@ -18,9 +18,10 @@ export interface BlobDriver {
    * Writes the bytes; when it resolves they survive a power cut. When it rejects, or the process dies on the way, `get`
    * does not find the key, and `delete` removes whatever is there. What `body` throws comes out as it is.
    * @param contentType for stores that serve their blobs themselves
+   * @param size in bytes, where it is known before
    * @throws StorageFullError when there is no room
    */
-  put(key: string, body: AsyncIterable<Chunk>, contentType?: string | null): Promise<void>;
+  put(key: string, body: AsyncIterable<Chunk>, contentType?: string | null, size?: number): Promise<void>;
   /** The bytes, or a range of them that lies within the blob; `null` when there is no such blob. */
   get(key: string, range?: ByteRange): Promise<ReadableStream<Chunk> | null>;
   /** The size in bytes, and the SHA-256 as lower-case hex where the store has verified one; or `null`. */

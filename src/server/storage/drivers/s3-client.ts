@@ -5,7 +5,11 @@ export interface S3Options {
   region: string;
   /** Of a store that is not Amazon's. */
   endpoint?: string;
+  /** Milliseconds without a byte, in either direction, after which a request counts as stuck. */
+  stallTimeout?: number;
 }
+
+export const defaultStallTimeout = 60_000;
 
 interface Loaded {
   sdk: typeof import("@aws-sdk/client-s3");
@@ -16,7 +20,7 @@ interface Loaded {
  * The SDK, loaded when it is first used: apps on another driver never pay for it. Credentials are found where the SDK
  * looks for them: the environment, a profile, the machine's role.
  */
-export function s3Client({ region, endpoint }: S3Options): () => Promise<Loaded> {
+export function s3Client({ region, endpoint, stallTimeout = defaultStallTimeout }: S3Options): () => Promise<Loaded> {
   let loaded: Promise<Loaded> | undefined;
   return () => {
     loaded ??= import("@aws-sdk/client-s3").then((sdk) => ({
@@ -30,9 +34,8 @@ export function s3Client({ region, endpoint }: S3Options): () => Promise<Loaded>
         responseChecksumValidation: "WHEN_REQUIRED",
         requestHandler: {
           connectionTimeout: 5_000,
-          // Until the answer begins; downloads may take as long as their readers do.
-          requestTimeout: 60_000,
-          throwOnRequestTimeout: true,
+          // Of a request that does not move. How long one takes is its size and the network's business.
+          socketTimeout: stallTimeout,
           // A download holds its socket: those of slow readers must not keep all others waiting.
           httpAgent: { maxSockets: 1000 },
           httpsAgent: { maxSockets: 1000 },

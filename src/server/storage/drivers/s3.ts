@@ -1,7 +1,8 @@
+import type { Socket } from "node:net";
 import type { S3Client } from "@aws-sdk/client-s3";
 import { type BlobDriver, type ByteRange, type Chunk, calling, checkedKey } from "./driver";
 import { type PartsUpload, sendInParts } from "./parts";
-import { nullWhen, type S3Options, s3Client } from "./s3-client";
+import { defaultStallTimeout, nullWhen, type S3Options, s3Client } from "./s3-client";
 import { s3Direct, secondsUntil } from "./s3-direct";
 
 /** Blobs as objects of a bucket of Amazon S3, or of a store that speaks its protocol. */
@@ -57,7 +58,7 @@ export function s3Driver(options: S3Options): BlobDriver {
   }
 
   return {
-    async put(key, body, contentType) {
+    async put(key, body, contentType, size) {
       const Key = checkedKey(key);
       const ContentType = contentType ?? undefined;
       const { sdk, client } = await connect();
@@ -65,7 +66,7 @@ export function s3Driver(options: S3Options): BlobDriver {
         await calling("write a blob", () => client.send(new sdk.PutObjectCommand({ Bucket, Key, Body, ContentType })));
       };
       try {
-        await sendInParts(body, { putWhole, startParts: () => startParts(Key, ContentType) });
+        await sendInParts(body, { putWhole, startParts: () => startParts(Key, ContentType) }, size);
       } catch (error) {
         // The store may have taken what it said it did not. If it cannot be removed now, the caller has the key listed.
         await remove(Key).catch((failure) => console.error(`Could not remove blob ${Key}:`, failure));
@@ -81,7 +82,7 @@ export function s3Driver(options: S3Options): BlobDriver {
       if (!found) return null;
       if (!found.Body) throw new Error(`The blob store answered without the bytes of ${Key}`);
       if (range) checkLength(Key, range, found.ContentLength);
-      return toStream(found.Body as AsyncIterable<Chunk>);
+      return toStream(found.Body as AsyncIterable<Chunk> & { socket?: Socket | null }, options.stallTimeout);
     },
 
     head,
@@ -124,13 +125,30 @@ function checkLength(key: string, { start, end }: ByteRange, length: number | un
   }
 }
 
-/** `Readable.toWeb` throws outside of any promise when the reader goes away. */
-function toStream(body: AsyncIterable<Chunk>): ReadableStream<Chunk> {
+/**
+ * `Readable.toWeb` throws outside of any promise when the reader goes away. The store has so long for each chunk; the
+ * reader may take as long as it likes, so the connection itself is no longer watched.
+ */
+function toStream(
+  body: AsyncIterable<Chunk> & { socket?: Socket | null },
+  stallTimeout = defaultStallTimeout,
+): ReadableStream<Chunk> {
+  body.socket?.setTimeout(0);
   const chunks = body[Symbol.asyncIterator]();
+  const next = async () => {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        body.socket?.destroy();
+        reject(new Error(`The blob store sent nothing for ${stallTimeout / 1000} s`));
+      }, stallTimeout);
+    });
+    return Promise.race([chunks.next(), late]).finally(() => clearTimeout(timer));
+  };
   return new ReadableStream(
     {
       async pull(controller) {
-        const { done, value } = await chunks.next();
+        const { done, value } = await next();
         if (done) controller.close();
         else controller.enqueue(value);
       },
