@@ -2,7 +2,7 @@ import type { Metadata, Viewport } from "next";
 import type { ReactNode } from "react";
 import { ApiProvider } from "~/client/provider";
 import { type Viewer, viewerQuery } from "~/client/viewer";
-import { caller, Prefetched, queryClient } from "./prefetch";
+import { Prefetched, queryClient, viewer } from "./prefetch";
 import "./globals.css";
 
 export const metadata: Metadata = {
@@ -21,7 +21,7 @@ export const viewport: Viewport = {
 };
 
 async function readViewer(): Promise<Viewer | null> {
-  const identity = await (await caller()).identity();
+  const identity = await viewer();
   return identity && { name: identity.name ?? "", email: identity.email ?? null };
 }
 

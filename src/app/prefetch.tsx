@@ -1,7 +1,9 @@
 import "server-only";
 import { dehydrate, HydrationBoundary } from "@tanstack/react-query";
+import { TRPCError } from "@trpc/server";
 import { createTRPCOptionsProxy } from "@trpc/tanstack-react-query";
 import { headers } from "next/headers";
+import { notFound } from "next/navigation";
 import { cache, type ReactNode } from "react";
 import { CatchUp } from "~/client/live";
 import { makeQueryClient } from "~/client/query-client";
@@ -20,6 +22,31 @@ const position = cache(currentPosition);
 
 /** Who asks for the page. */
 export const caller = cache(async () => createCaller({ method: "GET", headers: await headers() }));
+
+/** Who they are; `null` also when that cannot be found out, since a page has nobody to tell. */
+export const viewer = cache(async () => {
+  const { identity } = await caller();
+  return identity().catch(() => null);
+});
+
+/**
+ * What a function answers, for a page whose URL has an id in it: the page is 404 when there is nothing of that id, or the id
+ * is none, as anybody may write there what they like.
+ *
+ *     const note = await orNotFound(queryClient().fetchQuery(api.notes.get.queryOptions({ noteId })));
+ */
+export async function orNotFound<T>(answer: Promise<T>): Promise<NonNullable<T>> {
+  const found = await answer.catch((error: unknown) => {
+    const isRefusal = error instanceof TRPCError && (error.code === "BAD_REQUEST" || error.code === "NOT_FOUND");
+    if (!isRefusal) throw error;
+    return null;
+  });
+  return found ?? notFound();
+}
+
+/** The first of a parameter that a URL has several times. */
+export const first = (value: string | string[] | undefined): string | undefined =>
+  Array.isArray(value) ? value[0] : value;
 
 /** Calls functions from a server component, without HTTP: `queryClient().prefetchQuery(api.files.list.queryOptions())` */
 export const api = createTRPCOptionsProxy({

@@ -1,10 +1,10 @@
 import { notFound } from "next/navigation";
 import type { ReactNode } from "react";
 import { isAdmin } from "~/server/dashboard/admin-procedure";
-import { caller } from "../prefetch";
+import { viewer } from "../prefetch";
 
 /** For everybody but administrators there is no dashboard. What its pages show is guarded by their calls, each by itself. */
 export default async function DashboardLayout({ children }: { children: ReactNode }) {
-  if (!(await isAdmin(await (await caller()).identity()))) notFound();
+  if (!(await isAdmin(await viewer()))) notFound();
   return children;
 }

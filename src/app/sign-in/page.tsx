@@ -2,26 +2,26 @@ import type { Metadata } from "next";
 import { redirect } from "next/navigation";
 import { pages } from "../_site/pages";
 import { SiteHeader } from "../_site/site-header";
-import { caller } from "../prefetch";
+import { first, viewer } from "../prefetch";
 import { SignInForm } from "./sign-in-form";
 
 export const metadata: Metadata = { title: "Sign in" };
 
 interface SignInPageProps {
-  searchParams: Promise<{ from?: string; new?: string }>;
+  searchParams: Promise<{ from?: string | string[]; new?: string | string[] }>;
 }
 
 export default async function SignInPage({ searchParams }: SignInPageProps) {
   const { from, new: isNew } = await searchParams;
   // Only ever back to a page of ours.
-  const { href } = pages.find((page) => page.href === from) ?? { href: "/files" };
-  const identity = await (await caller()).identity();
+  const { href } = pages.find((page) => page.href === first(from)) ?? { href: "/files" };
+  const identity = await viewer();
   if (identity && !identity.isAnonymous) redirect(href);
   return (
     <div className="flex min-h-dvh flex-col">
       <SiteHeader />
       <main className="m-auto w-full max-w-md px-page py-10">
-        <SignInForm key={isNew} from={href} isNew={isNew !== undefined} isVisitor={identity !== null} />
+        <SignInForm key={first(isNew)} from={href} isNew={isNew !== undefined} isVisitor={identity !== null} />
       </main>
     </div>
   );

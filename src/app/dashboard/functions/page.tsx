@@ -1,13 +1,14 @@
 import type { Metadata } from "next";
+import { first } from "../../prefetch";
 import { Functions } from "./functions";
 
 export const metadata: Metadata = { title: "Functions · Dashboard" };
 
 interface FunctionsPageProps {
-  searchParams: Promise<{ name?: string }>;
+  searchParams: Promise<{ name?: string | string[] }>;
 }
 
 export default async function FunctionsPage({ searchParams }: FunctionsPageProps) {
   const { name } = await searchParams;
-  return <Functions name={name ?? null} />;
+  return <Functions name={first(name) ?? null} />;
 }

@@ -1,13 +1,14 @@
 import type { Metadata } from "next";
+import { first } from "../../prefetch";
 import { Logs } from "./logs";
 
 export const metadata: Metadata = { title: "Logs · Dashboard" };
 
 interface LogsPageProps {
-  searchParams: Promise<{ request?: string; function?: string }>;
+  searchParams: Promise<{ request?: string | string[]; function?: string | string[] }>;
 }
 
 export default async function LogsPage({ searchParams }: LogsPageProps) {
   const { request, function: name } = await searchParams;
-  return <Logs requestId={request ?? null} functionName={name ?? ""} />;
+  return <Logs requestId={first(request) ?? null} functionName={first(name) ?? ""} />;
 }
