@@ -1,5 +1,6 @@
 import { TRPCError } from "@trpc/server";
 import { RateLimiterPostgres, RateLimiterRes } from "rate-limiter-flexible";
+import { clientNetwork } from "./client-address";
 import { pools } from "./database";
 import { env } from "./env";
 
@@ -28,7 +29,7 @@ export interface Counted {
 
 /** Counts a call. Throws `TOO_MANY_REQUESTS` when there were too many in this minute. */
 export async function limitRate(name: RateLimitName, { identity, headers }: Counted): Promise<void> {
-  const who = identity ?? clientAddress(headers);
+  const who = identity ?? clientNetwork(headers);
   const points = perMinute[name]() * (who === null ? crowd : 1);
   const limiter = limiters.get(`${name} ${points}`) ?? createLimiter(name, points);
   limiters.set(`${name} ${points}`, limiter);
@@ -62,14 +63,4 @@ export class RateLimited extends TRPCError {
   constructor(readonly retryAfter: number) {
     super({ code: "TOO_MANY_REQUESTS", message: `Too many calls; try again in ${retryAfter} s` });
   }
-}
-
-/**
- * The client's address as far as it can be believed: what the outermost of `TRUST_PROXY` proxies wrote. `null` when no
- * proxy is trusted, since then the client may have written it.
- */
-export function clientAddress(headers: Headers): string | null {
-  if (process.env.VERCEL === "1") return headers.get("x-vercel-forwarded-for");
-  const hops = (headers.get("x-forwarded-for") ?? "").split(",").map((hop) => hop.trim());
-  return (env.TRUST_PROXY > 0 && hops.at(-env.TRUST_PROXY)) || null;
 }

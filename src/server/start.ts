@@ -7,6 +7,7 @@ import { watchModels } from "./changes/watched";
 import { WrongTimeZone } from "./connections";
 import { maintenance } from "./database";
 import { DatabaseUnavailable } from "./database-unavailable";
+import { watchConnections } from "./http/watch-connections";
 import { processWide } from "./process-wide";
 import { type CronJobs, checkCrons, setCrons } from "./scheduler/crons";
 import { giveUpRunning } from "./scheduler/jobs";
@@ -24,6 +25,7 @@ const pause = 5_000;
 /** What the process does once when it starts, before it serves. Throws to refuse the start. */
 export async function start(crons: CronJobs, owners: Owners = {}): Promise<void> {
   observeConsole();
+  watchConnections();
   stopping.addEventListener("abort", flushAtOnce);
   setCrons(crons);
   checkFunctions(crons);
