@@ -2,6 +2,7 @@ import { type Credentials, identify, type UserIdentity } from "./auth/identity";
 import type { NoteReads } from "./db";
 import { limits } from "./limits";
 import { publicOrigin } from "./origin";
+import { createPlaces, type InTurn } from "./places";
 import { limitRate, type RateLimitName } from "./rate-limit";
 import { currentRequestId } from "./request-id";
 
@@ -20,7 +21,7 @@ export interface Caller {
   /** Of the query that is running, where what it reads is wanted. */
   noteReads?: NoteReads;
   /** Runs a call of the request once fewer than `limits.batchConcurrency` others of it run. */
-  inTurn: <R>(call: () => Promise<R>) => Promise<R>;
+  inTurn: InTurn;
   /** Aborted when nobody waits for the answer any more. */
   signal?: AbortSignal;
   /** The scheduled function that calls. */
@@ -50,28 +51,11 @@ export function createCaller(request: Credentials): Caller {
     origin: publicOrigin(request.headers),
     depth: 0,
     reads: new Map(),
-    inTurn: createTurns(limits.batchConcurrency),
+    inTurn: createPlaces(limits.batchConcurrency),
     identity: who,
     limitRate: async (name) => {
       await limitRate(name, { identity: (await who())?.tokenIdentifier ?? null, headers: request.headers });
     },
-  };
-}
-
-/** Lets so many calls run at once; the others wait for their turn. */
-function createTurns(atOnce: number): Caller["inTurn"] {
-  let running = 0;
-  const waiting: (() => void)[] = [];
-  return async (call) => {
-    if (running >= atOnce) await new Promise<void>((go) => waiting.push(go));
-    else running += 1;
-    try {
-      return await call();
-    } finally {
-      const next = waiting.shift();
-      if (next) next();
-      else running -= 1;
-    }
   };
 }
 

@@ -29,6 +29,19 @@ export const limits = {
   streamsOfIdentity: 50,
   /** How many of them one network may have, where addresses are known: an office may be behind one address. */
   streamsOfNetwork: 500,
+  /** URLs that one process fetches for users at once, and how many more may wait. */
+  fetches: 4,
+  fetchesWaiting: 100,
+  /** Images that one process decodes at once, each with one thread, and how many more may wait. */
+  images: 2,
+  imagesWaiting: 100,
+  /** Passwords that one process hashes at once, which takes 16 MiB and a thread each, and how many more may wait. */
+  passwords: 2,
+  passwordsWaiting: 100,
+  /** Bytes of a request that signs in or up, or asks for a token. */
+  authBytes: 64 * 1024,
+  /** Of the disk, the share that stays free: uploads that would take it are refused. */
+  diskReserve: 0.05,
   /** Bytes of memory for files that are being sent, all together, about. */
   responseBufferBytes: 32 * 1024 * 1024,
 };

@@ -11,6 +11,9 @@ const perMinute = {
   directUploads: () => env.RATE_LIMIT_UPLOADS,
   signIn: () => env.RATE_LIMIT_SIGN_IN,
   http: () => env.RATE_LIMIT_HTTP,
+  images: () => env.RATE_LIMIT_IMAGES,
+  /** URLs that the server fetches for somebody. */
+  fetches: () => env.RATE_LIMIT_FETCHES,
 };
 
 export type RateLimitName = keyof typeof perMinute;
@@ -36,10 +39,22 @@ export async function limitRate(name: RateLimitName, { identity, headers }: Coun
   try {
     await limiter.consume(who ?? "all");
   } catch (cause) {
-    if (cause instanceof RateLimiterRes) throw new RateLimited(Math.ceil(cause.msBeforeNext / 1000));
-    throw cause;
+    throw toRateLimited(cause);
   }
 }
+
+/** Counts a wrong password. Throws `TOO_MANY_REQUESTS` when there were too many in this minute for one of these. */
+export async function limitSignInFailures(counted: (string | null)[]): Promise<void> {
+  const points = perMinute.signIn();
+  const limiter = limiters.get(`signInFailures ${points}`) ?? createLimiter("signInFailures", points);
+  limiters.set(`signInFailures ${points}`, limiter);
+  // Each counts, also when the first is over its limit already.
+  const counts = await Promise.allSettled(counted.flatMap((who) => (who === null ? [] : limiter.consume(who))));
+  for (const count of counts) if (count.status === "rejected") throw toRateLimited(count.reason);
+}
+
+const toRateLimited = (cause: unknown): unknown =>
+  cause instanceof RateLimiterRes ? new RateLimited(Math.ceil(cause.msBeforeNext / 1000)) : cause;
 
 const createLimiter = (keyPrefix: string, points: number) =>
   new RateLimiterPostgres({

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { findUnlistedOwners } from "./auth/adopt";
+import { checkIssuerSettings } from "./auth/issuers";
 import type { Owners } from "./auth/owners";
 import { flushAtOnce } from "./calls/call-log";
 import { observeConsole } from "./calls/console";
@@ -28,6 +29,7 @@ export async function start(crons: CronJobs, owners: Owners = {}): Promise<void>
   watchConnections();
   stopping.addEventListener("abort", flushAtOnce);
   setCrons(crons);
+  checkIssuerSettings();
   checkFunctions(crons);
   await inPatience(checkDatabase(owners));
   // Elsewhere than on hosts that stop processes between requests, where /api/cron does it.

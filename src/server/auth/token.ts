@@ -33,7 +33,8 @@ export async function verifyToken(token: string): Promise<JWTPayload> {
       audience: issuer.audience,
       requiredClaims: ["sub", "exp"],
     });
-    if (!payload.sub) throw new Error("it has no subject");
+    // The types say so; the token says what its issuer wrote. All whose subject reads alike would be one.
+    if (typeof payload.sub !== "string" || payload.sub === "") throw new Error("its subject is not a text");
     return payload;
   } catch (cause) {
     if (isUnreachable(cause)) throw cause;
