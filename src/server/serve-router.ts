@@ -12,7 +12,7 @@ import { limits } from "./limits";
 import { RateLimited } from "./rate-limit";
 import { withRequestId } from "./request-id";
 import { transformer } from "./transformer";
-import { t } from "./trpc";
+import { isHidden, t } from "./trpc";
 
 const changesPath = "/api/trpc/_kit.changes";
 
@@ -45,10 +45,11 @@ export function serveRouter(router: AnyTRPCRouter) {
         return caller;
       },
       maxBatchSize: limits.batchCalls,
-      responseMeta({ errors }) {
+      responseMeta({ errors, paths }) {
         const limited = errors.find((error) => error instanceof RateLimited);
         const isUnavailable = errors.some(({ code }) => code === "SERVICE_UNAVAILABLE");
         return {
+          ...(errors.some((error) => paths?.some((path) => isHidden(error, path))) && { status: 404 }),
           headers: {
             ...(caller.reads.size > 0 && { [readsHeader]: formatReads(caller.reads) }),
             ...(isUnavailable && { "Retry-After": String(retryAfter) }),
