@@ -1,3 +1,15 @@
+/** What pages say to browsers. Files and HTTP actions have headers of their own; docs/limits.md says why no script-src. */
+const pageHeaders = [
+  {
+    key: "Content-Security-Policy",
+    value: "frame-ancestors 'none'; base-uri 'none'; object-src 'none'; form-action 'self'",
+  },
+  { key: "X-Content-Type-Options", value: "nosniff" },
+  { key: "Referrer-Policy", value: "strict-origin-when-cross-origin" },
+  { key: "Permissions-Policy", value: "camera=(), microphone=(), geolocation=()" },
+];
+const hsts = { key: "Strict-Transport-Security", value: "max-age=31536000" };
+
 /** @type {import("next").NextConfig} */
 const config = {
   // The Dockerfile asks for it: all that the server needs, without node_modules.
@@ -5,6 +17,18 @@ const config = {
   // `/_next/image` would fetch and decode strangers' files, and go on serving them after they are deleted.
   images: { unoptimized: true },
   poweredByHeader: false,
+  headers: async () => [
+    { source: "/((?!api/|http/).*)", headers: pageHeaders },
+    ...(process.env.NODE_ENV === "production"
+      ? [
+          {
+            source: "/:path*",
+            has: [{ type: /** @type {const} */ ("header"), key: "x-forwarded-proto", value: "https" }],
+            headers: [hsts],
+          },
+        ]
+      : []),
+  ],
   // `npm test` has a check of its own.
   typescript: { ignoreBuildErrors: process.env.TYPES_CHECKED === "1" },
   // HTTP actions receive their paths as they were sent; a 308 would break preflights.

@@ -9,12 +9,15 @@ import { storageId } from "~/server/storage/storage-id";
 const userQuery = query.use(requireIdentity);
 const userMutation = mutation.use(requireIdentity);
 
+/** Bytes of the largest file; anybody may upload here. */
+const largest = 5 * 1024 ** 3;
 const name = z.string().trim().min(1).max(255);
 
 /** A URL that takes one file of at most `maxSize` bytes and one of `contentTypes`, as `["image/*"]`. */
 export const generateUploadUrl = mutation({
   args: { maxSize: z.int().nonnegative().optional(), contentTypes: z.array(z.string()).optional() },
-  handler: (ctx, limits) => ctx.storage.generateUploadUrl(limits),
+  handler: (ctx, { maxSize = largest, contentTypes }) =>
+    ctx.storage.generateUploadUrl({ maxSize: Math.min(maxSize, largest), contentTypes }),
 });
 
 export const saveFile = mutation({

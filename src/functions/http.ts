@@ -5,6 +5,8 @@ import { cors } from "~/server/http/cors";
 import { httpAction } from "~/server/http/http-action";
 import { httpRouter } from "~/server/http/http-router";
 import { pathSuffix } from "~/server/http/path-suffix";
+import { readJson } from "~/server/http/read-json";
+import { dispositionOf } from "~/server/storage/serve/disposition";
 import { storageId } from "~/server/storage/storage-id";
 import { parseDigests } from "~/server/storage/upload/upload-headers";
 import * as images from "./images";
@@ -50,7 +52,8 @@ const getImage = httpAction(async (ctx, request) => {
   const id = storageId().safeParse(query(request).storageId);
   const shown = id.success && (await ctx.runQuery(messages.isShown, { storageId: id.data }));
   const image = shown ? await ctx.storage.get(id.data) : null;
-  return image ? new Response(image) : new Response("Image not found", { status: 404 });
+  if (!image) return new Response("Image not found", { status: 404 });
+  return new Response(image, { headers: { "Content-Disposition": dispositionOf(image.type) } });
 });
 http.route(open({ path: "/getImage", method: "GET", handler: getImage }));
 
@@ -61,12 +64,13 @@ const getPrivateImage = httpAction(async (ctx, request) => {
   const owner = id.success && (await ctx.runQuery(images.ownerOf, { storageId: id.data }));
   const image = identity && owner === identity.tokenIdentifier ? await ctx.storage.get(id.data ?? "") : null;
   if (!image) return new Response("Image not found", { status: 404 });
-  return new Response(image, { headers: { "Cache-Control": "private, no-store" } });
+  const headers = { "Cache-Control": "private, no-store", "Content-Disposition": dispositionOf(image.type) };
+  return new Response(image, { headers });
 });
 http.route(open({ path: "/getPrivateImage", method: "GET", handler: getPrivateImage }));
 
 const postMessage = limitedAction(async (ctx, request) => {
-  const message = parseArgs(z.object({ author: messages.author, body: z.string() }), await json(request));
+  const message = parseArgs(z.object({ author: messages.author, body: z.string() }), await readJson(request));
   await ctx.runMutation(messages.sendOne, message);
   return new Response();
 });
@@ -86,12 +90,3 @@ const getAuthorMessages = httpAction(async (ctx, request) => {
 http.route(open({ pathPrefix: authorMessages, method: "GET", handler: getAuthorMessages }));
 
 const query = (request: Request) => Object.fromEntries(new URL(request.url).searchParams);
-
-async function json(request: Request): Promise<unknown> {
-  try {
-    return await request.json();
-  } catch (cause) {
-    if (!(cause instanceof SyntaxError)) throw cause;
-    throw new TRPCError({ code: "BAD_REQUEST", message: `Cannot parse the body as JSON: ${cause.message}`, cause });
-  }
-}

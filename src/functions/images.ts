@@ -24,7 +24,9 @@ export const generateUploadUrl = userMutation({
 export const saveImage = userAction({
   args: { storageId: storageId(), ...details },
   handler: async (ctx, { storageId, ...details }) => {
+    await ctx.limitRate("images");
     const blob = await ctx.storage.get(storageId);
+    if (blob && blob.size > maxSize) throw tooLarge();
     return ctx.runMutation(insertImage, { storageId, ...details, actualType: blob && (await imageTypeOf(blob)) });
   },
 });
@@ -33,11 +35,12 @@ export const saveImage = userAction({
 export const downloadAndStore = userAction({
   args: { url: z.url({ protocol: /^https?$/ }).max(2000) },
   handler: async (ctx, { url }) => {
+    await ctx.limitRate("fetches");
     const blob = await fetchPublic(url, { maxSize });
     const contentType = await imageTypeOf(blob);
     if (!contentType) throw new TRPCError({ code: "BAD_REQUEST", message: `There is no image at ${url}` });
     const storageId = await ctx.storage.store(blob, { contentType });
-    const title = decodeURIComponent(new URL(url).pathname.split("/").at(-1) ?? "").slice(0, 200) || "Image";
+    const title = titleOf(url);
     return ctx.runMutation(insertImage, { storageId, title, originalUrl: url, actualType: contentType });
   },
 });
@@ -102,6 +105,7 @@ export const generateThumbnail = userAction({
   args: { imageId },
   handler: async (ctx, { imageId }) => {
     const image = await ctx.runQuery(find, { imageId });
+    await ctx.limitRate("images");
     if (image?.uploadedBy !== ctx.identity.tokenIdentifier) throw notFound(imageId);
     return ctx.runAction(createThumbnail, { imageId });
   },
@@ -113,6 +117,8 @@ export const createThumbnail = internalAction({
     const image = await ctx.runQuery(find, { imageId });
     const blob = image && (await ctx.storage.get(image.storageId));
     if (!blob) throw notFound(imageId);
+    // A row may refer to any file; only the gallery's own URLs bound their size.
+    if (blob.size > maxSize) throw tooLarge();
     const thumbnail = await makeThumbnail(blob);
     const thumbnailId = await ctx.storage.store(thumbnail);
     await ctx.runMutation(linkThumbnail, { imageId, thumbnailId });
@@ -144,3 +150,24 @@ export const ownerOf = internalQuery({
 
 const notFound = (imageId: string) =>
   new TRPCError({ code: "NOT_FOUND", message: `There is no image ${imageId} of yours; it may have been deleted` });
+
+const tooLarge = () =>
+  new TRPCError({ code: "PAYLOAD_TOO_LARGE", message: `Images have ${maxSize} bytes at most. Send a smaller one.` });
+
+/** The last part of the URL's path, as people read it. */
+function titleOf(url: string): string {
+  const last = new URL(url).pathname.split("/").at(-1) ?? "";
+  let title = last;
+  try {
+    title = decodeURIComponent(last);
+  } catch {
+    // A `%` of no meaning stays as it is.
+  }
+  // A NUL is no text for PostgreSQL.
+  return (
+    title
+      .replace(/\p{Cc}/gu, "")
+      .trim()
+      .slice(0, 200) || "Image"
+  );
+}

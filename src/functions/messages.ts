@@ -34,7 +34,8 @@ export const sendMessage = mutation({
 });
 
 export const generateUploadUrl = mutation({
-  handler: (ctx) => ctx.storage.generateUploadUrl(),
+  // Bytes. Anybody may upload here.
+  handler: (ctx) => ctx.storage.generateUploadUrl({ maxSize: 5 * 1024 ** 3 }),
 });
 
 export const sendImage = mutation({

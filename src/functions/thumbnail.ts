@@ -1,12 +1,25 @@
 import { TRPCError } from "@trpc/server";
 import { fileTypeFromBuffer } from "file-type";
 import sharp from "sharp";
+import { limits } from "~/server/limits";
+import { createPlaces } from "~/server/places";
+import { processWide } from "~/server/process-wide";
 
 /** What is accepted as an image. SVG is a document that can carry script, and no image here. */
 export const imageTypes = ["image/jpeg", "image/png", "image/gif", "image/webp", "image/avif"] as const;
 
 /** Decoded, an image takes four bytes a pixel, whatever its file is: a few kilobytes can ask for gigabytes. */
 const maxPixels = 50_000_000;
+
+/** That the work on one image may take. */
+const maxSeconds = 20;
+
+// One thread for an image, and nothing kept: what is decoded here is decoded once.
+sharp.concurrency(1);
+sharp.cache(false);
+
+/** Threads that decode images are those that read files: some are left for them. */
+const inTurn = processWide("images", () => createPlaces(limits.images, limits.imagesWaiting));
 
 /** The type of an image by its first bytes, whatever it is called; `null` for anything else. */
 export async function imageTypeOf(blob: Blob): Promise<string | null> {
@@ -19,14 +32,18 @@ export async function makeThumbnail(image: Blob): Promise<Blob> {
   // sharp itself would read SVG and more.
   if (!(await imageTypeOf(image))) throw refuse("its bytes are no image of a known type");
   try {
-    const thumbnail = await sharp(await image.arrayBuffer(), { limitInputPixels: maxPixels, pages: 1, failOn: "error" })
-      .autoOrient()
-      .resize(200, 200, { fit: "cover" })
-      .toColourspace("srgb")
-      .webp()
-      .toBuffer();
+    const thumbnail = await inTurn(async () =>
+      sharp(await image.arrayBuffer(), { limitInputPixels: maxPixels, pages: 1, failOn: "error" })
+        .autoOrient()
+        .resize(200, 200, { fit: "cover" })
+        .toColourspace("srgb")
+        .webp()
+        .timeout({ seconds: maxSeconds })
+        .toBuffer(),
+    );
     return new Blob([new Uint8Array(thumbnail)], { type: "image/webp" });
   } catch (cause) {
+    if (cause instanceof TRPCError) throw cause;
     throw refuse(cause instanceof Error ? cause.message : String(cause), cause);
   }
 }

@@ -1,6 +1,8 @@
 import { type Credentials, identify, type UserIdentity } from "./auth/identity";
 import type { NoteReads } from "./db";
+import { limits } from "./limits";
 import { publicOrigin } from "./origin";
+import { createPlaces, type InTurn } from "./places";
 import { limitRate, type RateLimitName } from "./rate-limit";
 import { currentRequestId } from "./request-id";
 
@@ -18,6 +20,8 @@ export interface Caller {
   reads: Map<string, Set<string>>;
   /** Of the query that is running, where what it reads is wanted. */
   noteReads?: NoteReads;
+  /** Runs a call of the request once fewer than `limits.batchConcurrency` others of it run. */
+  inTurn: InTurn;
   /** Aborted when nobody waits for the answer any more. */
   signal?: AbortSignal;
   /** The scheduled function that calls. */
@@ -47,6 +51,7 @@ export function createCaller(request: Credentials): Caller {
     origin: publicOrigin(request.headers),
     depth: 0,
     reads: new Map(),
+    inTurn: createPlaces(limits.batchConcurrency),
     identity: who,
     limitRate: async (name) => {
       await limitRate(name, { identity: (await who())?.tokenIdentifier ?? null, headers: request.headers });

@@ -38,6 +38,8 @@ export const env = createEnv({
     AUTH_ISSUER: z.url({ error: "put the issuer's URL there, exactly as its tokens have it" }).optional(),
     AUTH_AUDIENCE: z.string().min(1).optional(),
     AUTH_JWKS_URL: z.url().optional(),
+    /** Accepts tokens of AUTH_ISSUER that say for no app that they are, as some providers' access tokens. */
+    AUTH_WITHOUT_AUDIENCE: z.enum(["0", "1"], { error: "put 1 there, or leave it out" }).default("0"),
     /** Origins whose pages may call the shipped HTTP actions. */
     CLIENT_ORIGIN: z.string().optional(),
     /** Guards `/api/cron`. */
@@ -53,6 +55,15 @@ export const env = createEnv({
     RATE_LIMIT_UPLOADS: z.coerce.number().int().positive().default(600),
     RATE_LIMIT_SIGN_IN: z.coerce.number().int().positive().default(30),
     RATE_LIMIT_HTTP: z.coerce.number().int().positive().default(600),
+    /** Images saved or made, and URLs fetched for them, a minute; of one identity or address. */
+    RATE_LIMIT_IMAGES: z.coerce.number().int().positive().default(120),
+    RATE_LIMIT_FETCHES: z.coerce.number().int().positive().default(30),
+    /** Ports that `fetchPublic` connects to, comma-separated. */
+    FETCH_PORTS: z
+      .string()
+      .regex(/^\d+(,\d+)*$/, { error: 'put ports there, as "80,443"' })
+      .default("80,443")
+      .transform((list) => list.split(",").map(Number)),
     /** Bytes that one identity may store. */
     STORAGE_QUOTA: z.coerce
       .number()

@@ -4,6 +4,11 @@ import { get as httpsGet } from "node:https";
 import { isIP } from "node:net";
 import { TRPCError } from "@trpc/server";
 import ipaddr from "ipaddr.js";
+import { env } from "./env";
+import { limits } from "./limits";
+import { createPlaces } from "./places";
+import { processWide } from "./process-wide";
+import { quote } from "./quote";
 
 const maxRedirects = 5;
 
@@ -15,6 +20,8 @@ export interface FetchPublicOptions {
   /** Finds a host's addresses. */
   resolve?: (host: string) => Promise<string[]>;
   isAllowed?: (address: string) => boolean;
+  /** Ports to connect to; by default those of `FETCH_PORTS`. */
+  ports?: readonly number[];
 }
 
 /**
@@ -22,12 +29,17 @@ export interface FetchPublicOptions {
  * is made and on every redirect, and it is to a checked address that it is made, whatever DNS says next.
  * @throws TRPCError `BAD_REQUEST`
  */
-export async function fetchPublic(url: string, options: FetchPublicOptions): Promise<Blob> {
-  const { maxSize, timeout = 30_000, resolve = resolveAll, isAllowed = isPublic } = options;
+export const fetchPublic = (url: string, options: FetchPublicOptions): Promise<Blob> =>
+  inTurn(() => fetchNow(url, options));
+
+const inTurn = processWide("fetches", () => createPlaces(limits.fetches, limits.fetchesWaiting));
+
+async function fetchNow(url: string, options: FetchPublicOptions): Promise<Blob> {
+  const { maxSize, timeout = 30_000, resolve = resolveAll, isAllowed = isPublic, ports = env.FETCH_PORTS } = options;
   const signal = AbortSignal.timeout(timeout);
   let target = new URL(url);
   for (let hops = 0; hops <= maxRedirects; hops++) {
-    const response = await open(target, { resolve, isAllowed, signal });
+    const response = await open(target, { resolve, isAllowed, ports, signal });
     const { statusCode: status = 0, headers } = response;
     if (status >= 300 && status < 400 && headers.location) {
       response.destroy();
@@ -37,6 +49,11 @@ export async function fetchPublic(url: string, options: FetchPublicOptions): Pro
     if (status !== 200) {
       response.destroy();
       throw refuse(`${url} answers ${status}`);
+    }
+    if (headers["content-length"] === undefined && headers["transfer-encoding"] === undefined) {
+      // It ends with its connection, which may as well have broken.
+      response.destroy();
+      throw refuse(`${url} does not say how long its answer is`);
     }
     return read(response, maxSize, url);
   }
@@ -48,16 +65,19 @@ async function open(
   {
     resolve,
     isAllowed,
+    ports,
     signal,
-  }: { resolve: (host: string) => Promise<string[]>; isAllowed: (address: string) => boolean; signal: AbortSignal },
+  }: Required<Pick<FetchPublicOptions, "resolve" | "isAllowed" | "ports">> & { signal: AbortSignal },
 ): Promise<IncomingMessage> {
-  if (url.protocol !== "http:" && url.protocol !== "https:") throw refuse(`${url.href} is not a web address`);
+  if (url.protocol !== "http:" && url.protocol !== "https:") throw refuse(`${quote(url.href)} is not a web address`);
   const host = url.hostname.replace(/^\[|\]$/g, "");
   const addresses = isIP(host)
     ? [host]
     : await resolve(host).catch((cause) => Promise.reject(refuse(`Cannot find host ${host}`, cause)));
   const forbidden = addresses.find((address) => !isAllowed(address));
   if (addresses.length === 0 || forbidden !== undefined) throw refuse(`Host ${host} is not on the public internet`);
+  const port = Number(url.port || (url.protocol === "https:" ? 443 : 80));
+  if (!ports.includes(port)) throw refuse(`Port ${port} is not fetched from; FETCH_PORTS lists those that are`);
   const found = addresses.map((address) => ({ address, family: isIP(address) }));
   const get = url.protocol === "https:" ? httpsGet : httpGet;
   return new Promise((done, failed) => {
@@ -95,9 +115,17 @@ const resolveAll = async (host: string) => (await lookup(host, { all: true })).m
 
 /** Whether an address is one of the public internet's: not loopback, private, link-local, multicast, reserved or mapped to one. */
 export function isPublic(address: string): boolean {
-  if (!ipaddr.isValid(address)) return false;
+  // In one spelling: `::127.0.0.1` is `::7f00:1`, an old way to write 127.0.0.1, of which none is public.
+  const literal = `http://[${address}]`;
+  const spelled = isIP(address) === 6 && URL.canParse(literal) ? new URL(literal).hostname.slice(1, -1) : address;
+  if (!ipaddr.isValid(spelled)) return false;
   // `::ffff:127.0.0.1` is 127.0.0.1.
-  return ipaddr.process(address).range() === "unicast";
+  const parsed = ipaddr.process(spelled);
+  const isCompatible = parsed instanceof ipaddr.IPv6 && parsed.parts.slice(0, 6).every((part) => part === 0);
+  return parsed.range() === "unicast" && !isCompatible && parsed.toString() !== azure;
 }
+
+/** Where Azure answers its own machines. */
+const azure = "168.63.129.16";
 
 const refuse = (message: string, cause?: unknown) => new TRPCError({ code: "BAD_REQUEST", message, cause });

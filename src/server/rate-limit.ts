@@ -1,5 +1,6 @@
 import { TRPCError } from "@trpc/server";
 import { RateLimiterPostgres, RateLimiterRes } from "rate-limiter-flexible";
+import { clientNetwork } from "./client-address";
 import { pools } from "./database";
 import { env } from "./env";
 
@@ -10,6 +11,9 @@ const perMinute = {
   directUploads: () => env.RATE_LIMIT_UPLOADS,
   signIn: () => env.RATE_LIMIT_SIGN_IN,
   http: () => env.RATE_LIMIT_HTTP,
+  images: () => env.RATE_LIMIT_IMAGES,
+  /** URLs that the server fetches for somebody. */
+  fetches: () => env.RATE_LIMIT_FETCHES,
 };
 
 export type RateLimitName = keyof typeof perMinute;
@@ -28,17 +32,29 @@ export interface Counted {
 
 /** Counts a call. Throws `TOO_MANY_REQUESTS` when there were too many in this minute. */
 export async function limitRate(name: RateLimitName, { identity, headers }: Counted): Promise<void> {
-  const who = identity ?? clientAddress(headers);
+  const who = identity ?? clientNetwork(headers);
   const points = perMinute[name]() * (who === null ? crowd : 1);
   const limiter = limiters.get(`${name} ${points}`) ?? createLimiter(name, points);
   limiters.set(`${name} ${points}`, limiter);
   try {
     await limiter.consume(who ?? "all");
   } catch (cause) {
-    if (cause instanceof RateLimiterRes) throw new RateLimited(Math.ceil(cause.msBeforeNext / 1000));
-    throw cause;
+    throw toRateLimited(cause);
   }
 }
+
+/** Counts a wrong password. Throws `TOO_MANY_REQUESTS` when there were too many in this minute for one of these. */
+export async function limitSignInFailures(counted: (string | null)[]): Promise<void> {
+  const points = perMinute.signIn();
+  const limiter = limiters.get(`signInFailures ${points}`) ?? createLimiter("signInFailures", points);
+  limiters.set(`signInFailures ${points}`, limiter);
+  // Each counts, also when the first is over its limit already.
+  const counts = await Promise.allSettled(counted.flatMap((who) => (who === null ? [] : limiter.consume(who))));
+  for (const count of counts) if (count.status === "rejected") throw toRateLimited(count.reason);
+}
+
+const toRateLimited = (cause: unknown): unknown =>
+  cause instanceof RateLimiterRes ? new RateLimited(Math.ceil(cause.msBeforeNext / 1000)) : cause;
 
 const createLimiter = (keyPrefix: string, points: number) =>
   new RateLimiterPostgres({
@@ -62,14 +78,4 @@ export class RateLimited extends TRPCError {
   constructor(readonly retryAfter: number) {
     super({ code: "TOO_MANY_REQUESTS", message: `Too many calls; try again in ${retryAfter} s` });
   }
-}
-
-/**
- * The client's address as far as it can be believed: what the outermost of `TRUST_PROXY` proxies wrote. `null` when no
- * proxy is trusted, since then the client may have written it.
- */
-export function clientAddress(headers: Headers): string | null {
-  if (process.env.VERCEL === "1") return headers.get("x-vercel-forwarded-for");
-  const hops = (headers.get("x-forwarded-for") ?? "").split(",").map((hop) => hop.trim());
-  return (env.TRUST_PROXY > 0 && hops.at(-env.TRUST_PROXY)) || null;
 }

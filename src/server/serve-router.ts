@@ -1,5 +1,6 @@
-import type { AnyTRPCRouter } from "@trpc/server";
+import { type AnyTRPCRouter, getTRPCErrorShape, TRPCError } from "@trpc/server";
 import { fetchRequestHandler } from "@trpc/server/adapters/fetch";
+import { getHTTPStatusCodeFromError } from "@trpc/server/http";
 import { refuseForeign } from "./auth/identity";
 import { createCaller } from "./caller";
 import { reportFailure } from "./calls/report-failure";
@@ -7,21 +8,31 @@ import { formatReads, readsHeader } from "./changes/reads";
 import { serveChanges } from "./changes/serve-changes";
 import { asAnswer, retryAfter } from "./database-unavailable";
 import { limitBody } from "./http/limit-body";
+import { limits } from "./limits";
 import { RateLimited } from "./rate-limit";
 import { withRequestId } from "./request-id";
+import { transformer } from "./transformer";
+import { isHidden, t } from "./trpc";
 
-/** Bytes of one request: arguments are JSON, files go to upload URLs. */
-const maxBody = 1024 * 1024;
 const changesPath = "/api/trpc/_kit.changes";
 
 /** Serves the functions of `router` at `/api/trpc`. */
 export function serveRouter(router: AnyTRPCRouter) {
   return withRequestId(async (request) => {
-    if (request.method === "GET" && new URL(request.url).pathname === changesPath) return serveChanges(request);
     const caller = createCaller(request);
-    return fetchRequestHandler({
+    if (request.method === "GET" && new URL(request.url).pathname === changesPath) {
+      // Who it is only counts: what is told are names of tables.
+      return serveChanges(request, await caller.identity().catch(() => null));
+    }
+    let limited: Request;
+    try {
+      limited = limitBody(withBody(request), limits.jsonBytes);
+    } catch (error) {
+      return refuseBody(error);
+    }
+    const response = await fetchRequestHandler({
       endpoint: "/api/trpc",
-      req: limitBody(withBody(request), maxBody),
+      req: limited,
       router,
       async createContext() {
         refuseForeign(request);
@@ -33,11 +44,12 @@ export function serveRouter(router: AnyTRPCRouter) {
         }
         return caller;
       },
-      maxBatchSize: 50,
-      responseMeta({ errors }) {
+      maxBatchSize: limits.batchCalls,
+      responseMeta({ errors, paths }) {
         const limited = errors.find((error) => error instanceof RateLimited);
         const isUnavailable = errors.some(({ code }) => code === "SERVICE_UNAVAILABLE");
         return {
+          ...(errors.some((error) => paths?.some((path) => isHidden(error, path))) && { status: 404 }),
           headers: {
             ...(caller.reads.size > 0 && { [readsHeader]: formatReads(caller.reads) }),
             ...(isUnavailable && { "Retry-After": String(retryAfter) }),
@@ -49,7 +61,25 @@ export function serveRouter(router: AnyTRPCRouter) {
         if (error.code === "INTERNAL_SERVER_ERROR") reportFailure(caller.requestId, path, error);
       },
     });
+    // Answers are of who asks, and of now.
+    if (!response.headers.has("cache-control")) response.headers.set("Cache-Control", "private, no-store");
+    return response;
   });
+}
+
+/** A body that announces itself as too large is refused before a byte of it is read, in the form that clients expect. */
+function refuseBody(error: unknown): Response {
+  if (!(error instanceof TRPCError)) throw error;
+  const shape = getTRPCErrorShape({
+    error,
+    type: "unknown",
+    path: undefined,
+    input: undefined,
+    ctx: undefined,
+    config: t._config,
+  });
+  const headers = { "Cache-Control": "private, no-store" };
+  return Response.json({ error: transformer.serialize(shape) }, { status: getHTTPStatusCodeFromError(error), headers });
 }
 
 /** `curl -X POST` of a mutation without arguments sends no body; tRPC wants one, and its type. */

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { findUnlistedOwners } from "./auth/adopt";
+import { checkIssuerSettings } from "./auth/issuers";
 import type { Owners } from "./auth/owners";
 import { flushAtOnce } from "./calls/call-log";
 import { observeConsole } from "./calls/console";
@@ -7,6 +8,7 @@ import { watchModels } from "./changes/watched";
 import { WrongTimeZone } from "./connections";
 import { maintenance } from "./database";
 import { DatabaseUnavailable } from "./database-unavailable";
+import { watchConnections } from "./http/watch-connections";
 import { processWide } from "./process-wide";
 import { type CronJobs, checkCrons, setCrons } from "./scheduler/crons";
 import { giveUpRunning } from "./scheduler/jobs";
@@ -24,8 +26,10 @@ const pause = 5_000;
 /** What the process does once when it starts, before it serves. Throws to refuse the start. */
 export async function start(crons: CronJobs, owners: Owners = {}): Promise<void> {
   observeConsole();
+  watchConnections();
   stopping.addEventListener("abort", flushAtOnce);
   setCrons(crons);
+  checkIssuerSettings();
   checkFunctions(crons);
   await inPatience(checkDatabase(owners));
   // Elsewhere than on hosts that stop processes between requests, where /api/cron does it.

@@ -1,4 +1,5 @@
 import { TRPCError } from "@trpc/server";
+import { quote } from "./quote";
 import { parseStorageId } from "./storage/storage-id";
 
 type Direction = "asc" | "desc";
@@ -71,7 +72,7 @@ function beyond(cursor: string, direction: Direction): Condition {
   const [time = "", id] = cursor.split("_");
   const creationTime = new Date(Number(time));
   if (!/^\d+$/.test(time) || Number.isNaN(creationTime.getTime())) {
-    throw new TRPCError({ code: "BAD_REQUEST", message: `Invalid cursor ${JSON.stringify(cursor)}; use a nextCursor` });
+    throw new TRPCError({ code: "BAD_REQUEST", message: `Invalid cursor ${quote(cursor)}; use a nextCursor` });
   }
   const than = direction === "asc" ? "gt" : "lt";
   return {

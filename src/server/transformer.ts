@@ -1,10 +1,20 @@
 import SuperJSON from "superjson";
 
+type Value = Parameters<SuperJSON["serialize"]>[0];
+
+/** Sends a value that occurs twice as two values. The server takes no word of which are one: see decode.ts. */
+class Transformer extends SuperJSON {
+  override serialize(value: Value) {
+    const { json, meta } = super.serialize(value);
+    return meta?.values ? { json, meta: { values: meta.values, v: meta.v } } : { json };
+  }
+}
+
 /**
- * How arguments and results travel: JSON, with notes of what JSON has no word for, as dates. Server and browser use this
- * one instance.
+ * How arguments and results travel: JSON, with notes of what JSON has no word for, such as dates. Server and browser use
+ * this one instance. The server reads arguments with `decodeArguments`, because anybody can send them.
  */
-export const transformer = new SuperJSON();
+export const transformer = new Transformer();
 
 const reserved = ["constructor", "prototype", "__proto__"];
 

@@ -2,6 +2,7 @@ import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
 import { fetchPublic, isPublic } from "~/server/fetch-public";
+import { limits } from "~/server/limits";
 
 const servers: ReturnType<typeof createServer>[] = [];
 afterEach(() => {
@@ -18,7 +19,8 @@ async function site(listener: RequestListener) {
 
 const options = { maxSize: 1000, timeout: 2000 };
 /** As if loopback were public: what the tests' own servers need. */
-const trusting = { ...options, resolve: async () => ["127.0.0.1"], isAllowed: () => true };
+const everyPort = Array.from({ length: 65_536 }, (_, port) => port);
+const trusting = { ...options, resolve: async () => ["127.0.0.1"], isAllowed: () => true, ports: everyPort };
 
 describe("isPublic", () => {
   test.each([
@@ -46,6 +48,8 @@ describe("isPublic", () => {
     ["::ffff:10.0.0.1", false],
     ["::ffff:8.8.8.8", true],
     ["::127.0.0.1", false],
+    ["::8.8.8.8", false],
+    ["168.63.129.16", false],
     ["64:ff9b::7f00:1", false],
     ["2002:7f00:1::", false],
     ["2001:db8::1", false],
@@ -57,6 +61,39 @@ describe("isPublic", () => {
 });
 
 describe("fetchPublic", () => {
+  test("of a port that is not the web's, refused before it connects", async () => {
+    let isCalled = false;
+    const port = await site((_, response) => {
+      isCalled = true;
+      response.end("bytes");
+    });
+    const { ports: _, ...strict } = trusting;
+    await expect(fetchPublic(`http://files.test:${port}/`, strict)).rejects.toThrow(`Port ${port}`);
+    expect(isCalled).toBe(false);
+  });
+
+  test("whose answer does not say how long it is, refused, since it may be cut", async () => {
+    const port = await site((request, response) => {
+      response.detachSocket(request.socket);
+      request.socket.end("HTTP/1.0 200 OK\r\nContent-Type: image/png\r\n\r\nhalf of it");
+    });
+    await expect(fetchPublic(`http://files.test:${port}/`, trusting)).rejects.toThrow("how long");
+  });
+
+  test("of many at once, a few at a time", async () => {
+    let open = 0;
+    let most = 0;
+    const port = await site((_, response) => {
+      most = Math.max(most, ++open);
+      setTimeout(() => {
+        open -= 1;
+        response.end("bytes");
+      }, 20);
+    });
+    await Promise.all(Array.from({ length: 20 }, () => fetchPublic(`http://files.test:${port}/`, trusting)));
+    expect(most).toBe(limits.fetches);
+  });
+
   test.each([
     ["loopback", "http://127.0.0.1/"],
     ["loopback by name", "http://localhost/"],
@@ -91,7 +128,7 @@ describe("fetchPublic", () => {
     const port = await site((_, response) => response.end("secret"));
     const isAllowed = (address: string) => address === "127.0.0.2";
     // Nothing listens on the checked address: had the name been asked again, the answer would have been the secret.
-    await expect(fetchPublic(`http://rebinding.test:${port}/`, { ...options, resolve, isAllowed })).rejects.toThrow(
+    await expect(fetchPublic(`http://rebinding.test:${port}/`, { ...trusting, resolve, isAllowed })).rejects.toThrow(
       "Cannot fetch",
     );
     expect(asked).toBe(1);

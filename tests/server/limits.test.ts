@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { http, router } from "~/functions";
+import { clientNetwork, networkOf, socketAddress } from "~/server/client-address";
 import { pool } from "~/server/database";
 import { env } from "~/server/env";
 import { serveHttp } from "~/server/http/serve-http";
-import { clientAddress, limitRate } from "~/server/rate-limit";
+import { limitRate } from "~/server/rate-limit";
 import { serveRouter } from "~/server/serve-router";
 import { startDirect } from "~/server/storage/direct/start-direct";
 import { apiOf, post } from "../caller";
@@ -64,7 +65,7 @@ describe("too many calls in a minute", () => {
   });
 });
 
-describe("clientAddress", () => {
+describe("clientNetwork", () => {
   test.each<[string, number, string | undefined, string | null]>([
     ["no proxy is trusted", 0, "192.0.2.1", null],
     ["the proxy says nothing", 1, undefined, null],
@@ -74,14 +75,47 @@ describe("clientAddress", () => {
     ["fewer hops than proxies", 2, "10.0.0.1", null],
   ])("%s", (_, proxies, header, address) => {
     vi.spyOn(env, "TRUST_PROXY", "get").mockReturnValue(proxies);
-    expect(clientAddress(new Headers(header ? { "x-forwarded-for": header } : {}))).toBe(address);
+    expect(clientNetwork(new Headers(header ? { "x-forwarded-for": header } : {}))).toBe(address);
   });
 
   test("on Vercel, what Vercel says", () => {
     vi.stubEnv("VERCEL", "1");
     const headers = { "x-forwarded-for": "203.0.113.9", "x-vercel-forwarded-for": "192.0.2.1" };
-    expect(clientAddress(new Headers(headers))).toBe("192.0.2.1");
+    expect(clientNetwork(new Headers(headers))).toBe("192.0.2.1");
   });
+});
+
+describe("without a trusted proxy", () => {
+  afterEach(() => {
+    socketAddress.isNoted = false;
+  });
+
+  test.each<[string, string, string | null]>([
+    ["a public address of the socket counts", "8.8.4.4", "8.8.4.4"],
+    ["of an IPv6 address its first half counts", "2606:4700:1:2:3:4:5:6", "2606:4700:1:2::/64"],
+    ["a mapped address is the one it maps", "::ffff:8.8.8.8", "8.8.8.8"],
+    ["loopback is a proxy's", "127.0.0.1", null],
+    ["a private address is a proxy's", "10.1.2.3", null],
+    ["a private IPv6 address is a proxy's", "fd00::1", null],
+  ])("%s", (_, socket, network) => {
+    socketAddress.isNoted = true;
+    const headers = new Headers({ [socketAddress.header]: socket, "x-forwarded-for": "203.0.113.9" });
+    expect(clientNetwork(headers)).toBe(network);
+  });
+
+  test("what a client sends under that header counts only where sockets are noted", () => {
+    expect(clientNetwork(new Headers({ [socketAddress.header]: "8.8.8.8" }))).toBeNull();
+  });
+});
+
+test.each<[string, string | null]>([
+  ["192.0.2.1:4711", "192.0.2.1"],
+  ["[2606:4700::1]:443", "2606:4700::/64"],
+  ["fe80::1%eth0", "fe80::/64"],
+  ["unknown", null],
+  ["", null],
+])("the network of %j is %j", (text, network) => {
+  expect(networkOf(text)).toBe(network);
 });
 
 describe("the quota of an identity", () => {

@@ -2,16 +2,23 @@ import { createHash } from "node:crypto";
 import { betterAuth } from "better-auth";
 import { prismaAdapter } from "better-auth/adapters/prisma";
 import { isAPIError } from "better-auth/api";
+import { hashPassword, verifyPassword } from "better-auth/crypto";
 import { anonymous, jwt } from "better-auth/plugins";
 import { lookups, prisma } from "../database";
 import { DatabaseUnavailable } from "../database-unavailable";
 import { env } from "../env";
+import { limits } from "../limits";
 import { publicOrigin } from "../origin";
+import { createPlaces } from "../places";
+import { processWide } from "../process-wide";
 import { adoptRows } from "./adopt";
 import { ownIssuer, tokenIdentifier } from "./issuers";
 import type { Owners } from "./owners";
 
 type BetterAuth = ReturnType<typeof createAuth>;
+
+/** The threads that hash passwords are those that read files: some are left for them. */
+const inTurn = processWide("passwords", () => createPlaces(limits.passwords, limits.passwordsWaiting));
 
 let endpoints: BetterAuth | undefined;
 let sessions: BetterAuth | undefined;
@@ -41,7 +48,14 @@ const createAuth = (client: typeof prisma, owners: Owners) =>
     database: prismaAdapter(client, { provider: "postgresql", transaction: true }),
     // Seconds. A visitor has nothing but the session to come back with; each day of use renews it.
     session: { expiresIn: 90 * 24 * 60 * 60, updateAge: 24 * 60 * 60 },
-    emailAndPassword: { enabled: true, minPasswordLength: 8 },
+    emailAndPassword: {
+      enabled: true,
+      minPasswordLength: 8,
+      password: {
+        hash: (password) => inTurn(() => hashPassword(password)),
+        verify: (given) => inTurn(() => verifyPassword(given)),
+      },
+    },
     telemetry: { enabled: false },
     onAPIError: {
       onError(error) {

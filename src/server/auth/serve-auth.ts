@@ -1,7 +1,14 @@
+import { createHash } from "node:crypto";
+import { TRPCError } from "@trpc/server";
+import { getHTTPStatusCodeFromError } from "@trpc/server/http";
+import { clientNetwork } from "../client-address";
 import { DatabaseUnavailable, retryAfter } from "../database-unavailable";
-import { limitRate, RateLimited } from "../rate-limit";
+import { readJson } from "../http/read-json";
+import { limits } from "../limits";
+import { limitRate, limitSignInFailures, RateLimited } from "../rate-limit";
 import { withRequestId } from "../request-id";
 import { auth } from "./better-auth";
+import { isCommonPassword } from "./common-passwords";
 import type { Owners } from "./owners";
 
 /**
@@ -9,21 +16,70 @@ import type { Owners } from "./owners";
  *
  * @param owners what a visitor takes along who becomes an account
  */
-export const serveAuth = (owners: Owners) => withRequestId((request) => answer(request, owners));
+export const serveAuth = (owners: Owners) =>
+  withRequestId(async (request) => {
+    const response = await answer(request, owners);
+    // A session, or a token: of one person.
+    response.headers.set("Cache-Control", "private, no-store");
+    return response;
+  });
 
 async function answer(request: Request, owners: Owners): Promise<Response> {
   try {
-    if (request.method === "POST" && /\/sign-(in|up)\b/.test(new URL(request.url).pathname)) {
+    if (request.method !== "POST") return await auth(owners).handler(request);
+    const body = await readBody(request);
+    const path = new URL(request.url).pathname.replace(/^.*?\/api\/auth/, "");
+    // A body that was read is sent on as it was understood.
+    const sent = new Request(request.url, {
+      method: "POST",
+      headers: withoutLength(request.headers),
+      body: JSON.stringify(body),
+    });
+    if (path === "/sign-in/email") return await signIn(sent, body, owners);
+    if (path === "/sign-up/email" && isCommonPassword(body.password)) {
+      return refuse(400, "COMMON_PASSWORD", "This password is one of the first that attackers try. Choose another.");
+    }
+    if (path === "/sign-up/email" || path === "/sign-in/anonymous") {
       await limitRate("signIn", { identity: null, headers: request.headers });
     }
-    return await auth(owners).handler(request);
+    return await auth(owners).handler(sent);
   } catch (error) {
     if (error instanceof RateLimited) return refuse(429, error.code, error.message, error.retryAfter);
     if (error instanceof DatabaseUnavailable) return refuse(503, "SERVICE_UNAVAILABLE", error.message, retryAfter);
+    if (error instanceof TRPCError) return refuse(getHTTPStatusCodeFromError(error), error.code, error.message);
     throw error;
   }
 }
 
-function refuse(status: number, code: string, message: string, waitSeconds: number): Response {
-  return Response.json({ code, message }, { status, headers: { "Retry-After": String(waitSeconds) } });
+/**
+ * Signs in. Wrong passwords count for the account and for the network that they come from. When there were too many, the
+ * answer to a further one is 429; the right password is accepted all the same, so that nobody can lock others out.
+ */
+async function signIn(request: Request, { email }: Record<string, unknown>, owners: Owners): Promise<Response> {
+  const response = await auth(owners).handler(request);
+  if (response.status !== 401) return response;
+  const account = createHash("sha256").update(String(email).trim().toLowerCase()).digest("base64url");
+  await limitSignInFailures([`account ${account}`, clientNetwork(request.headers)]);
+  return response;
+}
+
+/** The object in the body; most endpoints take one, some none. */
+async function readBody(request: Request): Promise<Record<string, unknown>> {
+  if (!request.body || request.headers.get("content-length") === "0") return {};
+  const body = await readJson(request, limits.authBytes);
+  if (typeof body === "object" && body !== null && !Array.isArray(body)) return { ...body };
+  throw new TRPCError({ code: "BAD_REQUEST", message: "The body must be a JSON object." });
+}
+
+function withoutLength(headers: Headers): Headers {
+  const rest = new Headers(headers);
+  rest.delete("content-length");
+  rest.delete("transfer-encoding");
+  rest.set("content-type", "application/json");
+  return rest;
+}
+
+function refuse(status: number, code: string, message: string, waitSeconds?: number): Response {
+  const headers: HeadersInit = waitSeconds === undefined ? {} : { "Retry-After": String(waitSeconds) };
+  return Response.json({ code, message }, { status, headers });
 }

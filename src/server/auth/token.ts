@@ -9,6 +9,7 @@ import {
   jwtVerify,
 } from "jose";
 import { lookups } from "../database";
+import { quote } from "../quote";
 import { type Issuer, issuers, ownIssuer } from "./issuers";
 
 /** Only keys that verify and cannot sign: no `none`, and no HMAC, which a public key could be mistaken for. */
@@ -24,7 +25,7 @@ export async function verifyToken(token: string): Promise<JWTPayload> {
     if (token.length > maxLength) throw new Error(`it is longer than ${maxLength} bytes`);
     const { iss } = decodeJwt(token);
     const issuer = iss === ownIssuer ? own : issuers().find((known) => known.issuer === iss);
-    if (!issuer) throw new Error(`its issuer ${JSON.stringify(iss)} is not one of this app's`);
+    if (!issuer) throw new Error(`its issuer ${quote(iss)} is not one of this app's`);
     const { payload } = await jwtVerify(token, await keysOf(issuer), {
       algorithms,
       clockTolerance,
@@ -32,7 +33,8 @@ export async function verifyToken(token: string): Promise<JWTPayload> {
       audience: issuer.audience,
       requiredClaims: ["sub", "exp"],
     });
-    if (!payload.sub) throw new Error("it has no subject");
+    // The types say so; the token says what its issuer wrote. All whose subject reads alike would be one.
+    if (typeof payload.sub !== "string" || payload.sub === "") throw new Error("its subject is not a text");
     return payload;
   } catch (cause) {
     if (isUnreachable(cause)) throw cause;
@@ -72,7 +74,7 @@ async function discover(issuer: string): Promise<string> {
   if (!response.ok) throw new Error(`Cannot discover issuer ${issuer}: ${url} answers ${response.status}`);
   const configuration: { issuer?: string; jwks_uri?: string } = await response.json();
   if (configuration.issuer !== issuer || !configuration.jwks_uri) {
-    throw new Error(`Cannot discover issuer ${issuer}: ${url} is of issuer ${JSON.stringify(configuration.issuer)}`);
+    throw new Error(`Cannot discover issuer ${issuer}: ${url} is of issuer ${quote(configuration.issuer)}`);
   }
   return configuration.jwks_uri;
 }

@@ -1,5 +1,6 @@
 import { format } from "node:util";
 import { processWide } from "../process-wide";
+import { shorten } from "../quote";
 import { describeError } from "./describe-error";
 import { redact } from "./redact";
 import { type Level, scope } from "./scope";
@@ -25,6 +26,9 @@ export function observeConsole(): void {
   });
 }
 
+/** Characters of a message in the log; of an error with its stack twice as many. */
+const maxLine = 8_000;
+
 /** A line of the log: what was printed, by which function and for which request. */
 function toJson(level: Level, args: unknown[]): string {
   const { requestId, call } = scope.getStore() ?? {};
@@ -33,9 +37,9 @@ function toJson(level: Level, args: unknown[]): string {
   return JSON.stringify({
     time: new Date(),
     level,
-    message: redact(message || String(error)),
+    message: shorten(redact(shorten(message || String(error), 2 * maxLine)), maxLine),
     requestId,
     function: call?.function,
-    error: error && redact(describeError(error)),
+    error: error && shorten(redact(shorten(describeError(error), 4 * maxLine)), 2 * maxLine),
   });
 }

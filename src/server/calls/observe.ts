@@ -17,6 +17,8 @@ export interface Observed {
   kind: Kind | "httpAction";
 }
 
+/** Characters of an error: of one that was to be expected its message, of any other its stack. */
+const maxMessage = 1_000;
 const maxError = 10_000;
 
 /**
@@ -57,7 +59,7 @@ export async function observe<R>(
   } catch (error) {
     const code = expectedCode(error);
     const text = code && error instanceof Error ? error.message : describeError(error);
-    finish(code ?? "INTERNAL_SERVER_ERROR", storable(text, maxError));
+    finish(code ?? "INTERNAL_SERVER_ERROR", storable(text, code ? maxMessage : maxError));
     throw error;
   }
 }

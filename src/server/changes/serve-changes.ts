@@ -1,11 +1,12 @@
+import type { UserIdentity } from "../auth/identity";
+import { clientNetwork } from "../client-address";
+import { limits } from "../limits";
 import { processWide } from "../process-wide";
 import { stopping } from "../stopping";
 import { transformer } from "../transformer";
 import { changesSince } from "./change-log";
 import { isDeaf } from "./listener";
 
-/** Streams that one process keeps open: each is a connection, and some 70 KB of memory. */
-const maxStreams = 10_000;
 /** Milliseconds a stream lasts where functions have a time limit; the browser then opens the next. */
 const lifetime = process.env.VERCEL === "1" ? 240_000 : Number.POSITIVE_INFINITY;
 /** Milliseconds after which the browser takes a stream that is silent, without even pings, for dead. */
@@ -20,18 +21,18 @@ const headers = {
   Connection: "close",
 };
 
-const streams = processWide("change streams", () => ({ open: 0 }));
+const streams = processWide("change streams", () => ({ open: 0, withoutAccount: 0, of: new Map<string, number>() }));
 
 /**
  * Serves the subscription `_kit.changes` with the events that tRPC's httpSubscriptionLink expects. tRPC itself would send
  * them through a chain of five streams, which takes three times the memory, for what every tab keeps open.
  */
-export function serveChanges(request: Request): Response {
+export function serveChanges(request: Request, identity: UserIdentity | null = null): Response {
   // Over a connection that was open already, requests still come.
   if (stopping.aborted) return refuse("The server is stopping; try again at once");
   if (isDeaf()) return refuse("The server does not hear of changes now; try again later");
-  if (streams.open >= maxStreams) return refuse("Too many streams are open; try again later");
-  streams.open += 1;
+  const leave = enter(request.headers, identity);
+  if (!leave) return refuse("Too many streams are open; try again later", 429);
   const end = new AbortController();
   const stop = () => end.abort();
   stopping.addEventListener("abort", stop);
@@ -40,7 +41,7 @@ export function serveChanges(request: Request): Response {
   let isFinished = false;
   const finish = () => {
     isFinished = true;
-    streams.open -= 1;
+    leave();
     stopping.removeEventListener("abort", stop);
     stop();
   };
@@ -71,7 +72,39 @@ export function serveChanges(request: Request): Response {
   return new Response(body, { headers });
 }
 
-const refuse = (reason: string) => new Response(reason, { status: 503, headers: { Connection: "close" } });
+const refuse = (reason: string, status = 503) =>
+  new Response(reason, { status, headers: { Connection: "close", "Cache-Control": "no-store" } });
+
+/**
+ * Takes places for a stream: one among all, one of its identity's and one of its network's, where those are known. Returns
+ * what gives them back once, or `null` where one is missing. Accounts have places that nobody else can take.
+ */
+function enter(headers: Headers, identity: UserIdentity | null): (() => void) | null {
+  const network = clientNetwork(headers);
+  const counted: [string, number][] = [
+    ...(identity ? [[`identity ${identity.tokenIdentifier}`, limits.streamsOfIdentity] as [string, number]] : []),
+    ...(network ? [[`network ${network}`, limits.streamsOfNetwork] as [string, number]] : []),
+  ];
+  const hasAccount = identity !== null && !identity.isAnonymous;
+  if (streams.open >= limits.streams) return null;
+  if (!hasAccount && streams.withoutAccount >= limits.streamsWithoutAccount) return null;
+  if (counted.some(([who, most]) => (streams.of.get(who) ?? 0) >= most)) return null;
+  const count = (change: 1 | -1) => {
+    streams.open += change;
+    if (!hasAccount) streams.withoutAccount += change;
+    for (const [who] of counted) {
+      const open = (streams.of.get(who) ?? 0) + change;
+      if (open > 0) streams.of.set(who, open);
+      else streams.of.delete(who);
+    }
+  };
+  count(1);
+  let isIn = true;
+  return () => {
+    if (isIn) count(-1);
+    isIn = false;
+  };
+}
 
 const encoder = new TextEncoder();
 

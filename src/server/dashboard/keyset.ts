@@ -1,6 +1,7 @@
 import { TRPCError } from "@trpc/server";
 import { z } from "zod";
 import { Prisma } from "~/generated/prisma/client";
+import { quote } from "../quote";
 
 /** Arguments of a list: a page of it, and which one. */
 export const pageArgs = { limit: z.int().min(1).max(100).default(50), cursor: z.string().max(100).nullish() };
@@ -30,7 +31,7 @@ export function keyset({ cursor, ...order }: Order) {
 function beyond(cursor: string, { column, id, isTime, direction }: Omit<Order, "cursor">): Prisma.Sql {
   const [, value = "", last = ""] = /^(\d{1,16})_([0-9a-f-]{36})$/.exec(cursor) ?? [];
   if (!last) {
-    throw new TRPCError({ code: "BAD_REQUEST", message: `Invalid cursor ${JSON.stringify(cursor)}; use a nextCursor` });
+    throw new TRPCError({ code: "BAD_REQUEST", message: `Invalid cursor ${quote(cursor)}; use a nextCursor` });
   }
   const from = isTime ? new Date(Number(value)) : Number(value);
   return Prisma.sql`(${column}, ${id}) ${Prisma.raw(direction === "asc" ? ">" : "<")} (${from}, ${last}::uuid)`;

@@ -7,6 +7,7 @@ import { runAction, runMutation, runQuery } from "../context";
 import { prisma } from "../database";
 import type { HttpRouter } from "../http/http-router";
 import { answerRoute } from "../http/serve-http";
+import { quote } from "../quote";
 import { functionNamed } from "../registry";
 import { type AnyFunction, definition, type ServerFunction } from "../server-function";
 
@@ -27,7 +28,7 @@ interface Call {
 /** Runs a function as another caller. Throws `NOT_FOUND` for an unknown function or user; what it throws is an outcome. */
 export async function runFunction(admin: Caller, { name, args, userId }: Call): Promise<Run> {
   const fn = functionNamed(name);
-  if (!fn) throw new TRPCError({ code: "NOT_FOUND", message: `There is no function ${JSON.stringify(name)}` });
+  if (!fn) throw new TRPCError({ code: "NOT_FOUND", message: `There is no function ${quote(name)}` });
   const caller = await callerAs(admin, userId);
   return timed(caller, () => call(caller, fn, args));
 }
@@ -49,7 +50,7 @@ export async function runHttpAction(admin: Caller, http: HttpRouter, given: Http
   const url = new URL(`/http${path}`, admin.origin);
   const found = http.lookup(url.pathname.slice("/http".length), method);
   if (!found || !("route" in found)) {
-    throw new TRPCError({ code: "NOT_FOUND", message: `There is no route ${method} ${JSON.stringify(path)}` });
+    throw new TRPCError({ code: "NOT_FOUND", message: `There is no route ${method} ${quote(path)}` });
   }
   const caller = await callerAs(admin, userId);
   return timed(caller, async () => {
@@ -92,7 +93,7 @@ function explained(error: unknown) {
 async function callerAs(admin: Caller, userId: string | null): Promise<Caller> {
   const user = userId === null ? null : await prisma.user.findUnique({ where: { id: userId } });
   if (userId !== null && !user) {
-    throw new TRPCError({ code: "NOT_FOUND", message: `There is no user ${JSON.stringify(userId)}` });
+    throw new TRPCError({ code: "NOT_FOUND", message: `There is no user ${quote(userId)}` });
   }
   const identity = user && identityOf(user);
   return { ...admin, requestId: randomUUID(), reads: new Map(), depth: 0, identity: async () => identity };

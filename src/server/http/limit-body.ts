@@ -1,9 +1,16 @@
 import { TRPCError } from "@trpc/server";
 
-/** The request, whose body throws `PAYLOAD_TOO_LARGE` once more than `limit` bytes of it are read. */
+/**
+ * The request, whose body throws `PAYLOAD_TOO_LARGE` once more than `limit` bytes of it are read.
+ * @throws TRPCError `PAYLOAD_TOO_LARGE` at once where the request announces more
+ */
 export function limitBody(request: Request, limit: number): Request {
   const tooLarge = () =>
-    new TRPCError({ code: "PAYLOAD_TOO_LARGE", message: `The request's body is larger than ${limit} bytes` });
+    new TRPCError({
+      code: "PAYLOAD_TOO_LARGE",
+      message: `The request's body is larger than ${limit} bytes. Send files of any size to upload URLs.`,
+    });
+  if (Number(request.headers.get("content-length")) > limit) throw tooLarge();
   if (!request.body) return request;
   const init: RequestInit & { duplex: "half" } = {
     body: request.body.pipeThrough(counting(limit, tooLarge)),

@@ -13,9 +13,6 @@ const lingering = 30_000;
 export function toNodeHandler(handle: (request: Request) => Promise<Response>) {
   const handled = withRequestId(handle);
   return async (req: IncomingMessage, res: ServerResponse): Promise<void> => {
-    // Uploads last as long as bytes come; the handler has its own limit for when none do.
-    const server = (req.socket as { server?: { requestTimeout: number } }).server;
-    if (server) server.requestTimeout = 0;
     const response = await handled(toRequest(req));
     const rest = req.readableEnded ? undefined : discardRest(req);
     // A connection that closes with its answer would be reset by what the client still sends, and the answer lost.

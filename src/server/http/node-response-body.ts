@@ -1,7 +1,16 @@
 import type { ServerResponse } from "node:http";
+import { limits } from "../limits";
+import { processWide } from "../process-wide";
 
-/** Bytes of one read of a body that is longer than this. */
-const pieceSize = 512 * 1024;
+/** Bytes of one read of a long body, while few are being sent. */
+const largestPiece = 512 * 1024;
+const smallestPiece = 16 * 1024;
+
+const bodies = processWide("long bodies", () => ({ open: 0 }));
+
+/** Bytes of one read now: all bodies together are to fit into the memory for them, also when nobody reads them. */
+const pieceSize = () =>
+  Math.max(smallestPiece, Math.min(largestPiece, Math.floor(limits.responseBufferBytes / (2 * (bodies.open + 1)))));
 
 /**
  * Sends the body. One piece is read while the one before is being sent, those of a long body in two buffers that take
@@ -14,9 +23,10 @@ export async function sendBody({ headers, body }: Response, res: ServerResponse)
   // Short messages. Next.js compresses them, and its compression never tells when a piece is sent.
   if (announced === null) return void res.end(Buffer.from(await new Response(body).arrayBuffer()));
   let rest = Number(announced);
-  const isLong = rest > pieceSize;
+  const isLong = rest > pieceSize();
   const reader: Reader = isLong ? readerInto(body) : body.getReader();
-  const newBuffer = () => new Uint8Array(isLong ? pieceSize : 0);
+  const newBuffer = () => new Uint8Array(isLong ? pieceSize() : 0);
+  bodies.open += 1;
   // Node may drop what is written to a connection that is just ending, and never say so.
   let sent: (_?: unknown) => void = () => undefined;
   res.once("close", () => {
@@ -32,7 +42,7 @@ export async function sendBody({ headers, body }: Response, res: ServerResponse)
       rest -= value?.byteLength ?? 0;
       if (done || rest < 0) throw new Error(`The body is not of the ${announced} bytes announced`);
       if (rest === 0) return void res.end(value);
-      next = reader.read(spare ?? newBuffer());
+      next = reader.read(spare && spare.byteLength <= pieceSize() ? spare : newBuffer());
       next.catch(() => undefined); // awaited when this piece is sent
       await new Promise((resolve) => {
         sent = resolve;
@@ -45,6 +55,7 @@ export async function sendBody({ headers, body }: Response, res: ServerResponse)
     console.error("Broke off an answer:", error);
     res.destroy();
   } finally {
+    bodies.open -= 1;
     // It may not be at its end.
     reader.cancel().catch(() => undefined);
   }

@@ -1,4 +1,5 @@
 import { TRPCError } from "@trpc/server";
+import { quote } from "../quote";
 
 /**
  * What a request's path has after a route's `pathPrefix`, decoded; `+` is a space.
@@ -13,6 +14,6 @@ export function pathSuffix(request: Request, pathPrefix: string): string {
   try {
     return decodeURIComponent(suffix.replaceAll("+", " "));
   } catch (cause) {
-    throw new TRPCError({ code: "BAD_REQUEST", message: `Cannot decode path ${JSON.stringify(suffix)}`, cause });
+    throw new TRPCError({ code: "BAD_REQUEST", message: `Cannot decode path ${quote(suffix)}`, cause });
   }
 }

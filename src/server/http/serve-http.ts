@@ -5,6 +5,7 @@ import { observe } from "../calls/observe";
 import { reportFailure } from "../calls/report-failure";
 import { actionCtx, inActionTime } from "../context";
 import { asAnswer, retryAfter } from "../database-unavailable";
+import { quote, shorten } from "../quote";
 import { RateLimited } from "../rate-limit";
 import { withRequestId } from "../request-id";
 import { passivePolicy } from "../storage/serve/file-headers";
@@ -42,10 +43,6 @@ export function serveHttp(router: HttpRouter, mount = "/http") {
 async function runRoute(route: Route, request: Request, caller: Caller): Promise<Response> {
   try {
     const maxRequestSize = route.maxRequestSize ?? defaultLimit;
-    if (Number(request.headers.get("content-length")) > maxRequestSize) {
-      const message = `The request's body is larger than ${maxRequestSize} bytes; files of any size go to upload URLs`;
-      throw new TRPCError({ code: "PAYLOAD_TOO_LARGE", message });
-    }
     const response = await answerRoute(route, limitBody(request, maxRequestSize), caller);
     return limitResponse(response, route.maxResponseSize ?? defaultLimit);
   } catch (error) {
@@ -66,13 +63,14 @@ function errorAnswer(thrown: unknown, route: Route, requestId: string): Response
   const error = asAnswer(thrown);
   // Of a digest that cannot be parsed, say: an action that stores what it is sent says the same as the upload endpoint.
   if (error instanceof UploadError && error.status < 500) {
-    return Response.json({ code: error.code, message: error.message, requestId }, { status: error.status });
+    return Response.json({ code: error.code, message: shorten(error.message), requestId }, { status: error.status });
   }
   const expected = error instanceof TRPCError && error.code !== "INTERNAL_SERVER_ERROR" ? error : null;
   if (!expected) reportFailure(requestId, nameOf(route), error);
   const detail = process.env.NODE_ENV === "production" ? "" : `: ${error}`;
   const code = expected?.code ?? "INTERNAL_SERVER_ERROR";
-  const message = expected?.message ?? `The server failed; quote request ${requestId} to its operator${detail}`;
+  const message =
+    (expected && shorten(expected.message)) ?? `The server failed; quote request ${requestId} to its operator${detail}`;
   const status = expected ? getHTTPStatusCodeFromError(expected) : 500;
   const wait = error instanceof RateLimited ? error.retryAfter : status === 503 ? retryAfter : null;
   const headers = wait === null ? undefined : { "Retry-After": String(wait) };
@@ -134,9 +132,7 @@ function withCors(response: Response, route: Route, request: Request): Response 
 /** Browsers do not tell a developer why they refuse; the server's log does, in development. */
 function explainRefusal(origin: string, route: Route): void {
   if (process.env.NODE_ENV === "production") return;
-  console.warn(
-    `CORS: origin ${JSON.stringify(origin)} may not call ${nameOf(route)}; add it to the route's cors({ origins }).`,
-  );
+  console.warn(`CORS: origin ${quote(origin)} may not call ${nameOf(route)}; add it to the route's cors({ origins }).`);
 }
 
 const nameOf = ({ method, path, pathPrefix }: Route) => `${method} ${path ?? `${pathPrefix}*`}`;

@@ -2,6 +2,7 @@ import { TRPCError } from "@trpc/server";
 import { v7 } from "uuid";
 import { parseArgs } from "../args";
 import type { Caller } from "../caller";
+import { quote } from "../quote";
 import { nameOf } from "../registry";
 import { type ArgsOf, definition, type Schedulable } from "../server-function";
 import type { Statements } from "../transaction";
@@ -56,7 +57,7 @@ export function scheduler(caller: Caller, { run, afterCommit }: Statements): Sch
     },
     runAt: async (time, fn, ...[args]) => schedule(checkedTime(Number(time)), fn, args),
     async cancel(jobId) {
-      if (!/^[0-9a-f-]{36}$/i.test(jobId)) throw refuse(`Invalid job id ${JSON.stringify(jobId)}`);
+      if (!/^[0-9a-f-]{36}$/i.test(jobId)) throw refuse(`Invalid job id ${quote(jobId)}`);
       // The insert is what a mutation that is just running cannot commit beside.
       await run(
         (client) => client.$executeRaw`

@@ -1,7 +1,8 @@
 import { createHash, randomUUID } from "node:crypto";
 import { prisma } from "../database";
+import { limits } from "../limits";
 import { blobs } from "./driver";
-import type { Chunk } from "./drivers/driver";
+import { type Chunk, StorageFullError } from "./drivers/driver";
 import { claimUpload, condemnUpload, listUpload, unlist, wasOvertaken } from "./ledger";
 import { remainingQuota } from "./quota";
 import { UploadError } from "./upload/upload-error";
@@ -30,6 +31,7 @@ export async function receiveFile(incoming: Incoming): Promise<void> {
   const { storageId, contentType, spentUntil, owner } = incoming;
   const maxSize = Math.min(incoming.maxSize ?? Number.POSITIVE_INFINITY, await remainingQuota(owner));
   if (maxSize < (incoming.size ?? 0)) throw UploadError.tooLarge(maxSize);
+  await refuseFullDisk(incoming.size);
   const blobKey = randomUUID();
   if (!(await listUpload(prisma, { blobKey, storageId }))) throw UploadError.used(storageId);
   try {
@@ -39,6 +41,14 @@ export async function receiveFile(incoming: Incoming): Promise<void> {
   } catch (error) {
     await discard(blobKey);
     throw (await wasOvertaken(prisma, error, storageId)) ? UploadError.used(storageId) : error;
+  }
+}
+
+/** Leaves a part of the disk free, for what else is on it: a database or a log that finds it full loses more than a file. */
+async function refuseFullDisk(size = 0): Promise<void> {
+  const space = await blobs.space?.().catch(() => null);
+  if (space && space.free - size < space.total * limits.diskReserve) {
+    throw UploadError.ofStore(new StorageFullError(`The disk has ${space.free} bytes left of ${space.total}`));
   }
 }
 

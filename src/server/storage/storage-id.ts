@@ -1,8 +1,9 @@
 import { TRPCError } from "@trpc/server";
 import { v7 } from "uuid";
 import { z } from "zod";
+import { quote } from "../quote";
 
-const schema = z.uuid({ error: ({ input }) => `Invalid storage id ${quote(input)}; it is a UUID` }).toLowerCase();
+const schema = z.uuid({ error: ({ input }) => `Invalid storage id ${named(input)}; it is a UUID` }).toLowerCase();
 
 /** The argument type of a storage id: `args: { storageId: storageId() }`. */
 export const storageId = () => schema;
@@ -17,8 +18,8 @@ export function parseStorageId(id: unknown): string {
 }
 
 /** Callers may send anything: what is no text may be endless, circular or have a `toString` of its own. */
-function quote(input: unknown): string {
-  if (typeof input === "string") return JSON.stringify(input.length > 100 ? `${input.slice(0, 100)}…` : input);
+function named(input: unknown): string {
+  if (typeof input === "string") return quote(input);
   if (typeof input === "object" && input !== null) return "an object";
   return typeof input === "function" || typeof input === "symbol" ? `a ${typeof input}` : String(input);
 }

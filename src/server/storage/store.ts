@@ -1,4 +1,5 @@
 import { TRPCError } from "@trpc/server";
+import { quote } from "../quote";
 import { isMediaType } from "./content-type";
 import type { Chunk } from "./drivers/driver";
 import { receiveFile } from "./receive";
@@ -52,5 +53,5 @@ function parseSha256(text: string): string {
 }
 
 function badRequest(name: string, text: string, form: string): TRPCError {
-  return new TRPCError({ code: "BAD_REQUEST", message: `Cannot parse ${name} ${JSON.stringify(text)}: ${form}` });
+  return new TRPCError({ code: "BAD_REQUEST", message: `Cannot parse ${name} ${quote(text)}: ${form}` });
 }

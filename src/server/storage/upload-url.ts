@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { parseArgs } from "../args";
+import { quote } from "../quote";
 import { essenceOf } from "./content-type";
 import { isSignedBy, sign } from "./signature";
 import { newStorageId } from "./storage-id";
@@ -36,7 +37,7 @@ const limitsSchema = z.object({
         .string()
         .max(127)
         .regex(/^[\w!#$&^.+-]+\/([\w!#$&^.+-]+|\*)$/, {
-          error: ({ input }) => `Invalid content type ${JSON.stringify(input)}; write "image/png" or "image/*"`,
+          error: ({ input }) => `Invalid content type ${quote(input)}; write "image/png" or "image/*"`,
         }),
     )
     .min(1)

@@ -34,14 +34,19 @@ describe("dashboard calls", () => {
     }
   });
 
-  test("are answered like those that do not exist", async () => {
+  test.each(["GET", "POST"])("are answered like those that do not exist, with %s too", async (method) => {
     const serve = serveRouter(router);
     const ask = async (name: string) => {
-      const response = await serve(new Request(`http://app.test/api/trpc/${name}`));
-      const { error }: { error: { json: { message: string; data: object } } } = await response.json();
-      return [response.status, error.json.message.replace(name, "…"), { ...error.json.data, path: "…", stack: "…" }];
+      const body = method === "POST" ? '{"json":{}}' : null;
+      const response = await serve(new Request(`http://app.test/api/trpc/${name}`, { method, body }));
+      const { error }: { error: { json: { code: number; message: string; data: object } } } = await response.json();
+      const { code, message, data } = error.json;
+      return [response.status, code, message.replace(name, "…"), { ...data, path: "…", stack: "…" }];
     };
-    expect(await ask("dashboard.files.total")).toEqual(await ask("dashboard.files.nothing"));
+    // One that is read and one that changes something.
+    for (const name of ["dashboard.files.total", "dashboard.functions.run"]) {
+      expect(await ask(name)).toEqual(await ask("dashboard.files.nothing"));
+    }
   });
 
   test("an administrator's right ends at once", async () => {

@@ -15,6 +15,7 @@ export function dispositionOf(contentType: string | null, download?: string): st
 /** The last part of a path, without what no file system wants in a name; `undefined` when nothing is left. */
 function fileName(text: string): string | undefined {
   const last = text.split(/[\\/]/).filter(Boolean).at(-1) ?? "";
-  const name = last.replace(/\p{Cc}/gu, "_");
+  // Controls that change the direction of text would show another extension than the name has.
+  const name = last.replace(/\p{Cc}/gu, "_").replace(/\p{Bidi_Control}/gu, "");
   return /^[. ]*$/.test(name) ? undefined : name;
 }

@@ -1,3 +1,4 @@
+import { quote } from "../../quote";
 import { isMediaType } from "../content-type";
 import { sha256OfBase64 } from "../sha256";
 import { UploadError } from "./upload-error";
@@ -53,5 +54,5 @@ function parseDigest(headers: Headers, name: string, form: RegExp): string[] {
 }
 
 function badHeader(name: string, value: string, advice: string): UploadError {
-  return new UploadError("BadHeader", `Cannot parse ${name} ${JSON.stringify(value)}: ${advice}`);
+  return new UploadError("BadHeader", `Cannot parse ${name} ${quote(value)}: ${advice}`);
 }

@@ -1,6 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { dispositionOf } from "~/server/storage/serve/disposition";
 
+test("controls of a text's direction are left out, which would show another extension", () => {
+  expect(dispositionOf(null, "photo\u202Egnp.exe\u2066")).toContain("photognp.exe");
+});
+
 describe("dispositionOf a content type", () => {
   test.each([
     ["image/png", "inline"],

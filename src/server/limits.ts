@@ -1,0 +1,47 @@
+/**
+ * Every limit that is the same for all deployments of an app: change a number here. Those that differ between deployments
+ * are settings, in env.ts. docs/limits.md describes all of them, and a test compares it with both files.
+ */
+export const limits = {
+  /** Bytes of a request's JSON: calls of functions, and what `readJson` reads in HTTP actions. */
+  jsonBytes: 256 * 1024,
+  /** Values in one call's arguments, each number, text, list and object counted. */
+  argumentValues: 10_000,
+  /** Lists and objects in one another in one call's arguments. */
+  argumentDepth: 64,
+  /** Values in one call's arguments that JSON has no word for, such as dates. */
+  argumentAnnotations: 1_000,
+  /** Calls in one request. */
+  batchCalls: 10,
+  /** Calls of one request that run at the same time. */
+  batchConcurrency: 4,
+  /** Milliseconds that a request's body may stop for; uploads have `UPLOAD_STALL_TIMEOUT`. */
+  bodyStallMs: 30_000,
+  /** Bytes a second that a body has to come at, counted from `bodyStallMs` after its beginning; uploads may be slower. */
+  bodyBytesPerSecond: 1_024,
+  /** Milliseconds that a client may leave an answer unread. */
+  unreadResponseMs: 120_000,
+  /** Streams of changes that one process keeps open: each is a connection, and some 70 KB of memory. */
+  streams: 10_000,
+  /** How many of them visitors may have who have no account. */
+  streamsWithoutAccount: 8_000,
+  /** How many of them one identity may have: each visible tab has one. */
+  streamsOfIdentity: 50,
+  /** How many of them one network may have, where addresses are known: an office may be behind one address. */
+  streamsOfNetwork: 500,
+  /** URLs that one process fetches for users at once, and how many more may wait. */
+  fetches: 4,
+  fetchesWaiting: 100,
+  /** Images that one process decodes at once, each with one thread, and how many more may wait. */
+  images: 2,
+  imagesWaiting: 100,
+  /** Passwords that one process hashes at once, which takes 16 MiB and a thread each, and how many more may wait. */
+  passwords: 2,
+  passwordsWaiting: 100,
+  /** Bytes of a request that signs in or up, or asks for a token. */
+  authBytes: 64 * 1024,
+  /** Of the disk, the share that stays free: uploads that would take it are refused. */
+  diskReserve: 0.05,
+  /** Bytes of memory for files that are being sent, all together, about. */
+  responseBufferBytes: 32 * 1024 * 1024,
+};
