@@ -1,7 +1,7 @@
 /** A value from outside as an error quotes it: as JSON, and no longer than fits into a line. */
 export function quote(value: unknown, maxLength = 100): string {
   const text = typeof value === "string" ? value : String(value);
-  return text.length <= maxLength ? JSON.stringify(text) : `${JSON.stringify(text.slice(0, maxLength))}…`;
+  return JSON.stringify(text.length <= maxLength ? text : `${text.slice(0, maxLength)}…`);
 }
 
 /** A message as it is answered and logged: one that quotes what was sent may be as long as that was. */
