@@ -1,7 +1,8 @@
 import sharp, { type Sharp } from "sharp";
 import { describe, expect, test, vi } from "vitest";
 import { makeThumbnail } from "~/functions/thumbnail";
-import { prisma } from "~/server/database";
+import { pool, prisma } from "~/server/database";
+import { env } from "~/server/env";
 import { runDueJobs } from "~/server/scheduler/runner";
 import { apiOf, uploadFile } from "../caller";
 import { eventually } from "../eventually";
@@ -119,6 +120,26 @@ describe("images", () => {
   ])("saveImage of %s, refused", async (_, body, contentType) => {
     const storageId = await uploadFile(body ?? (await png()), contentType, ann);
     await expect(ann.images.saveImage({ storageId, title: "a" })).rejects.toMatchObject({ code: "BAD_REQUEST" });
+  });
+
+  test("saveImage of a file larger than an image may be, refused before it is read", async () => {
+    const large = Buffer.concat([await png(), Buffer.alloc(20 * 2 ** 20)]);
+    const storageId = await uploadFile(large, "image/png", ann);
+    await expect(ann.images.saveImage({ storageId, title: "a" })).rejects.toMatchObject({ code: "PAYLOAD_TOO_LARGE" });
+  });
+
+  test("saving too many in a minute, TOO_MANY_REQUESTS", async () => {
+    const ids = [await uploadFile(await png(), "image/png", ann), await uploadFile(await png(), "image/png", ann)];
+    await pool.query("TRUNCATE _rate_limits");
+    // Where neither identity nor address counts, all callers are one, who may do a hundred times as much.
+    const limit = vi.spyOn(env, "RATE_LIMIT_IMAGES", "get").mockReturnValue(0.01);
+    const saves = ids.map((storageId) => ann.images.saveImage({ storageId, title: "a" }));
+    const outcomes = await Promise.allSettled(saves);
+    limit.mockRestore();
+    await pool.query("TRUNCATE _rate_limits");
+    expect(outcomes.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
+    const refused = outcomes.find(({ status }) => status === "rejected");
+    expect(refused).toMatchObject({ reason: { code: "TOO_MANY_REQUESTS" } });
   });
 
   test("generateThumbnail, replaces the one before", async () => {

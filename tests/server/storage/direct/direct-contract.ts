@@ -201,6 +201,18 @@ export function describeDirect(name: string, open: () => Promise<Store>): void {
       expect(await kit.prisma.storage.count()).toBe(0);
     });
 
+    test("a file that its owner's quota has no room for any more when it is complete: refused, and removed", async () => {
+      const url = kit.createUploadUrl("http://app.test", {}, "test|quota");
+      const { body } = await start(url, { size: 10, contentType: "video/mp4" });
+      const { parts, complete: completion } = (body as Started).direct;
+      const { answers } = await send(parts, Buffer.alloc(10));
+      const quota = vi.spyOn(kit.env, "STORAGE_QUOTA", "get").mockReturnValue(9);
+      const refused = await complete(completion.receipt, answers);
+      quota.mockRestore();
+      expect(refused).toMatchObject({ status: 413, body: { code: "FileTooLarge" } });
+      await eventually(async () => expect(await count()).toEqual(nothing));
+    });
+
     test("nothing sent: refused", async () => {
       const { receipt } = await begin(randomBytes(10));
       expect(await complete(receipt)).toMatchObject({ status: 400, body: { code: "IncompleteBody" } });
@@ -347,7 +359,7 @@ const keyOf = (receipt: string): string => receiptOf(receipt).blobKey;
 
 /** Modules that read the environment, loaded once it is set. */
 async function load() {
-  const [kit, database, start, complete, sweep, driver, env, serve, storeId] = await Promise.all([
+  const [kit, database, start, complete, sweep, driver, env, serve, storeId, uploadUrl] = await Promise.all([
     import("../kit"),
     import("~/server/database"),
     import("~/server/storage/direct/start-direct"),
@@ -357,6 +369,18 @@ async function load() {
     import("~/server/env"),
     import("~/server/storage/serve/serve"),
     import("~/server/storage/store-id"),
+    import("~/server/storage/upload-url"),
   ]);
-  return { ...kit, ...database, ...start, ...complete, ...sweep, ...driver, ...env, ...serve, ...storeId };
+  return {
+    ...kit,
+    ...database,
+    ...start,
+    ...complete,
+    ...sweep,
+    ...driver,
+    ...env,
+    ...serve,
+    ...storeId,
+    ...uploadUrl,
+  };
 }
