@@ -53,10 +53,12 @@ async function isFirstSweep(): Promise<boolean> {
 /**
  * Deletes the bytes that nothing owns. Several may run at once, and a crash loses nothing, since a blob is forgotten
  * only once it is gone. Returns how many went.
+ *
+ * @param boundsKept whether to look if more bytes of deleted files are kept than may be, which reads all that are kept
  */
-export async function sweepBlobs(): Promise<number> {
+export async function sweepBlobs({ boundsKept = true } = {}): Promise<number> {
   await refuseForeignStore();
-  await letGoOfKept();
+  if (boundsKept) await letGoOfKept();
   let swept = 0;
   const failures: unknown[] = [];
   for (;;) {
@@ -103,9 +105,15 @@ async function letGoOfKept(): Promise<void> {
     )`;
 }
 
+/** Milliseconds between two looks at what is kept that deletions set off; each upkeep looks, too. */
+const boundsInterval = 60_000;
+let boundsAt = 0;
+
 /** Sweeps without making the caller wait. What fails is tried again by the next sweep. */
 export function sweepSoon(): void {
-  sweepBlobs().catch((error) => {
+  const boundsKept = Date.now() - boundsAt > boundsInterval;
+  if (boundsKept) boundsAt = Date.now();
+  sweepBlobs({ boundsKept }).catch((error) => {
     // Said at the start, and by each upkeep.
     if (!(error instanceof ForeignStore)) console.error("Could not sweep deleted files, will try again:", error);
   });
