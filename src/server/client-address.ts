@@ -42,7 +42,7 @@ function parse(text: string | null | undefined): ipaddr.IPv4 | ipaddr.IPv6 | nul
   const [, bracketed] = /^\[([^\]]+)\](?::\d+)?$/.exec(trimmed) ?? [];
   const [, withPort] = /^(\d+\.\d+\.\d+\.\d+):\d+$/.exec(trimmed) ?? [];
   const address = bracketed ?? withPort ?? trimmed;
-  // A zone, as in fe80::1%eth0, names an interface of this machine.
+  // The zone in fe80::1%eth0 names an interface of this machine.
   const [bare = ""] = address.split("%");
   return ipaddr.isValid(bare) ? ipaddr.process(bare) : null;
 }

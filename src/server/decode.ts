@@ -160,16 +160,16 @@ function parseInner(text: string): unknown {
 
 function text(value: unknown, kind: Kind, form?: RegExp): string {
   if (typeof value === "string" && (form === undefined || form.test(value))) return value;
-  throw refuse(`a value is annotated as ${kind} and is none`);
+  throw refuse(`a value is annotated as ${kind} but is not one`);
 }
 
 function list(value: unknown, kind: Kind): unknown[] {
   if (Array.isArray(value)) return value;
-  throw refuse(`a value is annotated as ${kind} and is none`);
+  throw refuse(`a value is annotated as ${kind} but is not one`);
 }
 
 function pair(entry: unknown): [unknown, unknown] {
-  if (!Array.isArray(entry) || entry.length !== 2) throw refuse("a value is annotated as map and is none");
+  if (!Array.isArray(entry) || entry.length !== 2) throw refuse("a value is annotated as map but is not one");
   return [entry[0], entry[1]];
 }
 

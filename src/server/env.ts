@@ -61,7 +61,7 @@ export const env = createEnv({
     /** Ports that `fetchPublic` connects to, comma-separated. */
     FETCH_PORTS: z
       .string()
-      .regex(/^\d+(,\d+)*$/, { error: 'put ports there, as "80,443"' })
+      .regex(/^\d+(,\d+)*$/, { error: 'put ports there, for example "80,443"' })
       .default("80,443")
       .transform((list) => list.split(",").map(Number)),
     /** Bytes that one identity may store. */

@@ -101,7 +101,7 @@ test.each(["_kit.changes/", "_kit%2Echanges", "_kit.changes,_kit.changes", "/_ki
   },
 );
 
-test("answers are kept by nobody", async () => {
+test("answers are never cached", async () => {
   for (const response of [await get("module.slow", {}), await send("{"), await get("module.none", {})]) {
     expect(response.headers.get("cache-control")).toBe("private, no-store");
   }

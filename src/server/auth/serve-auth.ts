@@ -53,7 +53,7 @@ async function answer(request: Request, owners: Owners): Promise<Response> {
 
 /**
  * Signs in. Wrong passwords count for the account and for the network that they come from. When there were too many, the
- * answer to a further one is 429; the right password is accepted all the same, so that nobody can lock others out.
+ * answer to a further one is 429. The right password is still accepted, so that an attacker cannot lock an account.
  */
 async function signIn(request: Request, { email }: Record<string, unknown>, owners: Owners): Promise<Response> {
   const response = await auth(owners).handler(request);

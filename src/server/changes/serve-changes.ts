@@ -77,7 +77,7 @@ const refuse = (reason: string, status = 503) =>
 
 /**
  * Takes places for a stream: one among all, one of its identity's and one of its network's, where those are known. Returns
- * what gives them back once, or `null` where one is missing. Accounts have places that nobody else can take.
+ * a function that gives them back, or `null` where one is missing. Some places are reserved for accounts.
  */
 function enter(headers: Headers, identity: UserIdentity | null): (() => void) | null {
   const network = clientNetwork(headers);

@@ -8,7 +8,7 @@ const smallestPiece = 16 * 1024;
 
 const bodies = processWide("long bodies", () => ({ open: 0 }));
 
-/** Bytes of one read now: all bodies together are to fit into the memory for them, also when nobody reads them. */
+/** Bytes of the next read. Shrinks as more bodies are open, so that all of them stay near `limits.responseBufferBytes`. */
 const pieceSize = () =>
   Math.max(smallestPiece, Math.min(largestPiece, Math.floor(limits.responseBufferBytes / (2 * (bodies.open + 1)))));
 

@@ -1,13 +1,12 @@
 import { maintenance, prisma } from "../database";
 import { env } from "../env";
+import { limits } from "../limits";
 import { type Collected, collectFiles, countUnreferenced } from "./collect";
 import { blobs } from "./driver";
 import { takeCondemned, unlist } from "./ledger";
 import { ForeignStore, refuseForeignStore } from "./store-id";
 
 const batch = 100;
-/** The share of the disk that is to be free. */
-const reserve = 0.05;
 
 export interface Swept extends Collected {
   /** Whose bytes are gone: of files deleted, now or before, and of uploads that died. */
@@ -94,7 +93,7 @@ async function letGoOfKept(): Promise<void> {
       SELECT "blobKey" FROM kept JOIN stored USING ("owner") WHERE kept.bytes + stored.bytes > ${env.STORAGE_QUOTA}
     )`;
   const space = await blobs.space?.();
-  const missing = space ? space.total * reserve - space.free : 0;
+  const missing = space ? space.total * limits.diskReserve - space.free : 0;
   if (missing <= 0) return;
   await prisma.$executeRaw`
     UPDATE "_unowned_blobs" SET "deleteAfter" = now() WHERE "blobKey" IN (

@@ -51,13 +51,13 @@ describe("wrong passwords", () => {
   });
 });
 
-test("signing in without a mistake counts for nobody", async () => {
+test("signing in with the right password is not counted", async () => {
   vi.spyOn(env, "RATE_LIMIT_SIGN_IN", "get").mockReturnValue(2);
   await signUp("bob@example.com");
   for (let n = 0; n < 5; n++) expect(await signIn("bob@example.com", password)).toBe(200);
 });
 
-test("requests that no endpoint answers count for nobody", async () => {
+test("requests that no endpoint answers are not counted", async () => {
   vi.spyOn(env, "RATE_LIMIT_SIGN_IN", "get").mockReturnValue(1);
   for (let n = 0; n < 3; n++) await send("/sign-in/nowhere", {});
   expect((await signUp("cat@example.com")).status).toBe(200);
@@ -86,7 +86,7 @@ test("a body larger than the limit is a 413, and one that is no JSON object a 40
   expect((await send("/sign-in/email", "[]")).status).toBe(400);
 });
 
-test("answers are kept by nobody", async () => {
+test("answers are never cached", async () => {
   const session = await handle(new Request("http://app.test/api/auth/get-session"));
   for (const response of [session, await signUp("gil@example.com")]) {
     expect(response.headers.get("cache-control")).toBe("private, no-store");
