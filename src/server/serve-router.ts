@@ -47,9 +47,13 @@ export function serveRouter(router: AnyTRPCRouter) {
       maxBatchSize: limits.batchCalls,
       responseMeta({ errors, paths }) {
         const limited = errors.find((error) => error instanceof RateLimited);
+        const isHiddenHere = (error: TRPCError) => paths?.some((path) => isHidden(error, path)) === true;
+        // The status that tRPC gives calls of which this one does not exist.
+        const isAllMissing =
+          errors.length === paths?.length && errors.every((error) => error.code === "NOT_FOUND" || isHiddenHere(error));
         const isUnavailable = errors.some(({ code }) => code === "SERVICE_UNAVAILABLE");
         return {
-          ...(errors.some((error) => paths?.some((path) => isHidden(error, path))) && { status: 404 }),
+          ...(errors.some(isHiddenHere) && { status: isAllMissing ? 404 : 207 }),
           headers: {
             ...(caller.reads.size > 0 && { [readsHeader]: formatReads(caller.reads) }),
             ...(isUnavailable && { "Retry-After": String(retryAfter) }),

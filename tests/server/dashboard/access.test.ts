@@ -49,6 +49,15 @@ describe("dashboard calls", () => {
     }
   });
 
+  test("are answered like those that do not exist, among other calls of one request", async () => {
+    const serve = serveRouter(router);
+    const status = async (names: string) =>
+      (await serve(new Request(`http://app.test/api/trpc/${names}?batch=1`, { method: "POST", body: "{}" }))).status;
+    for (const other of ["messages.sendMessage", "messages.list", "messages.nothing"]) {
+      expect(await status(`dashboard.files.total,${other}`)).toBe(await status(`dashboard.files.nothing,${other}`));
+    }
+  });
+
   test("an administrator's right ends at once", async () => {
     const { api, user } = await account({ isAdmin: true });
     await api.dashboard.files.total();
