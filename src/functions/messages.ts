@@ -28,6 +28,7 @@ export const list = query({
 export const sendMessage = mutation({
   args: { body: z.string().trim().min(1).max(10_000), author },
   handler: async (ctx, { body, author }) => {
+    await ctx.limitRate("messages");
     const message = await ctx.db.message.create({ data: { body, author, format: "text", owner: await ownerOf(ctx) } });
     return message.id;
   },
@@ -41,6 +42,7 @@ export const generateUploadUrl = mutation({
 export const sendImage = mutation({
   args: { storageId: storageId(), author },
   handler: async (ctx, { storageId, author }) => {
+    await ctx.limitRate("messages");
     const file = await ctx.storage.claim(storageId);
     if (!file.contentType?.startsWith("image/")) {
       throw new TRPCError({

@@ -1,4 +1,5 @@
 import { type Credentials, identify, type UserIdentity } from "./auth/identity";
+import { clientNetwork } from "./client-address";
 import type { NoteReads } from "./db";
 import { limits } from "./limits";
 import { publicOrigin } from "./origin";
@@ -12,6 +13,8 @@ export interface Caller {
   requestId: string;
   /** What storage URLs start with, as `https://files.example.com`. */
   origin: string;
+  /** Where it came from, for counting: see `clientNetwork`. */
+  network: string | null;
   /** Who it is, found out when first asked. Throws for an invalid token. */
   identity: () => Promise<UserIdentity | null>;
   /** Counts a call of a kind. Throws `TOO_MANY_REQUESTS`. */
@@ -49,6 +52,7 @@ export function createCaller(request: Credentials): Caller {
     requestId: currentRequestId(),
     signal: request.signal,
     origin: publicOrigin(request.headers),
+    network: clientNetwork(request.headers),
     depth: 0,
     reads: new Map(),
     inTurn: createPlaces(limits.batchConcurrency),

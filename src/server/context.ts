@@ -33,6 +33,11 @@ export interface MutationCtx {
   storage: StorageWriter;
   auth: Auth;
   scheduler: Scheduler;
+  /**
+   * Counts a call of this kind by the caller, once, also where the mutation runs again after a conflict. Throws
+   * `TOO_MANY_REQUESTS` after too many in a minute.
+   */
+  limitRate: Caller["limitRate"];
   /** Runs a query inside the transaction: it sees what the mutation wrote. */
   runQuery: RunQuery;
   /** Runs another mutation inside the transaction. When it throws, only what it did itself is undone. */
@@ -69,6 +74,7 @@ export function mutationCtx(caller: Caller, transaction: Transaction): MutationC
     storage: storageWriter(caller, db, transaction),
     auth: authOf(caller),
     scheduler: scheduler(caller, transaction),
+    limitRate: caller.limitRate,
     runQuery: runQuery(caller, transaction),
     runMutation: (fn, ...[args]) =>
       observe(callOf(caller, fn), () =>
@@ -103,11 +109,22 @@ export function runQuery(caller: Caller, within?: Transaction): RunQuery {
 /** A mutation runs again from its start when it loses a conflict. */
 export function runMutation(caller: Caller): RunMutation {
   return (fn, ...[args]) =>
-    observe(callOf(caller, fn), () =>
-      retryOnConflict(nameOf(fn) ?? "", (timeout) =>
-        transaction((current) => fn[definition].handle(mutationCtx(deeper(caller), current), args), timeout),
-      ),
-    );
+    observe(callOf(caller, fn), () => {
+      const counted = { ...deeper(caller), limitRate: once(caller.limitRate) };
+      return retryOnConflict(nameOf(fn) ?? "", (timeout) =>
+        transaction((current) => fn[definition].handle(mutationCtx(counted, current), args), timeout),
+      );
+    });
+}
+
+/** Counts what is counted again and again as one: the attempts of a mutation. */
+function once(limitRate: Caller["limitRate"]): Caller["limitRate"] {
+  const counts = new Map<string, Promise<void>>();
+  return (name) => {
+    const count = counts.get(name) ?? limitRate(name);
+    counts.set(name, count);
+    return count;
+  };
 }
 
 export function runAction(caller: Caller): RunAction {

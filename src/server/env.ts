@@ -55,6 +55,8 @@ export const env = createEnv({
     RATE_LIMIT_UPLOADS: z.coerce.number().int().positive().default(600),
     RATE_LIMIT_SIGN_IN: z.coerce.number().int().positive().default(30),
     RATE_LIMIT_HTTP: z.coerce.number().int().positive().default(600),
+    /** Messages sent a minute; of one identity or address. */
+    RATE_LIMIT_MESSAGES: z.coerce.number().int().positive().default(600),
     /** Images saved or made, and URLs fetched for them, a minute; of one identity or address. */
     RATE_LIMIT_IMAGES: z.coerce.number().int().positive().default(120),
     RATE_LIMIT_FETCHES: z.coerce.number().int().positive().default(30),

@@ -42,6 +42,13 @@ export const limits = {
   authBytes: 64 * 1024,
   /** Of the disk, the share that stays free: uploads that would take it are refused. */
   diskReserve: 0.05,
+  /** Bytes that one network may send in a day without an account, where addresses are known. */
+  networkBytesPerDay: 20 * 1024 ** 3,
+  /** Bytes that all who have no account may store together; half of the free disk where that is less. */
+  bytesWithoutAccount: 100 * 1024 ** 3,
+  /** Bytes of memory for parts of uploads on their way to a cloud store, and of temporary files for those that have none. */
+  partBufferBytes: 128 * 1024 * 1024,
+  partFileBytes: 4 * 1024 ** 3,
   /** Bytes of memory for files that are being sent, all together, about. */
   responseBufferBytes: 32 * 1024 * 1024,
 };

@@ -11,6 +11,7 @@ const perMinute = {
   directUploads: () => env.RATE_LIMIT_UPLOADS,
   signIn: () => env.RATE_LIMIT_SIGN_IN,
   http: () => env.RATE_LIMIT_HTTP,
+  messages: () => env.RATE_LIMIT_MESSAGES,
   images: () => env.RATE_LIMIT_IMAGES,
   /** URLs that the server fetches for somebody. */
   fetches: () => env.RATE_LIMIT_FETCHES,
@@ -34,10 +35,8 @@ export interface Counted {
 export async function limitRate(name: RateLimitName, { identity, headers }: Counted): Promise<void> {
   const who = identity ?? clientNetwork(headers);
   const points = perMinute[name]() * (who === null ? crowd : 1);
-  const limiter = limiters.get(`${name} ${points}`) ?? createLimiter(name, points);
-  limiters.set(`${name} ${points}`, limiter);
   try {
-    await limiter.consume(who ?? "all");
+    await limiterOf(name, points).consume(who ?? "all");
   } catch (cause) {
     throw toRateLimited(cause);
   }
@@ -45,9 +44,7 @@ export async function limitRate(name: RateLimitName, { identity, headers }: Coun
 
 /** Counts a wrong password. Throws `TOO_MANY_REQUESTS` when there were too many in this minute for one of these. */
 export async function limitSignInFailures(counted: (string | null)[]): Promise<void> {
-  const points = perMinute.signIn();
-  const limiter = limiters.get(`signInFailures ${points}`) ?? createLimiter("signInFailures", points);
-  limiters.set(`signInFailures ${points}`, limiter);
+  const limiter = limiterOf("signInFailures", perMinute.signIn());
   // Each counts, also when the first is over its limit already.
   const counts = await Promise.allSettled(counted.flatMap((who) => (who === null ? [] : limiter.consume(who))));
   for (const count of counts) if (count.status === "rejected") throw toRateLimited(count.reason);
@@ -56,7 +53,18 @@ export async function limitSignInFailures(counted: (string | null)[]): Promise<v
 const toRateLimited = (cause: unknown): unknown =>
   cause instanceof RateLimiterRes ? new RateLimited(Math.ceil(cause.msBeforeNext / 1000)) : cause;
 
-const createLimiter = (keyPrefix: string, points: number) =>
+/** Counts so many of something in a day. */
+export const dailyCount = (name: string, points: number) => limiterOf(name, points, 24 * 60 * 60);
+
+/** @param duration seconds */
+function limiterOf(name: string, points: number, duration = 60): RateLimiterPostgres {
+  const key = `${name} ${points}`;
+  const limiter = limiters.get(key) ?? createLimiter(name, points, duration);
+  limiters.set(key, limiter);
+  return limiter;
+}
+
+const createLimiter = (keyPrefix: string, points: number, duration: number) =>
   new RateLimiterPostgres({
     // In this form its statements have no names, which poolers would mix up.
     storeType: "client",
@@ -70,7 +78,7 @@ const createLimiter = (keyPrefix: string, points: number) =>
     clearExpiredByTimeout: false,
     keyPrefix,
     points,
-    duration: 60,
+    duration,
   });
 
 export class RateLimited extends TRPCError {

@@ -4,10 +4,10 @@ import { limits } from "../limits";
 import { blobs } from "./driver";
 import { type Chunk, StorageFullError } from "./drivers/driver";
 import { claimUpload, condemnUpload, listUpload, unlist, wasOvertaken } from "./ledger";
-import { remainingQuota } from "./quota";
+import { type Allowance, allowanceOf, type Storer } from "./quota";
 import { UploadError } from "./upload/upload-error";
 
-export interface Incoming {
+export interface Incoming extends Storer {
   storageId: string;
   body: AsyncIterable<Chunk>;
   contentType: string | null;
@@ -17,8 +17,6 @@ export interface Incoming {
   size?: number;
   /** Bytes. */
   maxSize?: number;
-  /** As `tokenIdentifier`. */
-  owner?: string;
   /** Until when the permit to store could be used again; milliseconds since the epoch. */
   spentUntil: number;
 }
@@ -29,13 +27,14 @@ export interface Incoming {
  */
 export async function receiveFile(incoming: Incoming): Promise<void> {
   const { storageId, contentType, spentUntil, owner } = incoming;
-  const maxSize = Math.min(incoming.maxSize ?? Number.POSITIVE_INFINITY, await remainingQuota(owner));
+  const allowance = await allowanceOf(incoming);
+  const maxSize = Math.min(incoming.maxSize ?? Number.POSITIVE_INFINITY, allowance.remaining);
   if (maxSize < (incoming.size ?? 0)) throw UploadError.tooLarge(maxSize);
   await refuseFullDisk(incoming.size);
   const blobKey = randomUUID();
   if (!(await listUpload(prisma, { blobKey, storageId }))) throw UploadError.used(storageId);
   try {
-    const received = await put(blobKey, { ...incoming, maxSize });
+    const received = await put(blobKey, { ...incoming, maxSize }, allowance);
     const claimed = await claimUpload(prisma, { storageId, blobKey, contentType, owner, spentUntil, ...received });
     if (!claimed) throw new UploadError("InternalServerError", "The upload took too long; send the file again");
   } catch (error) {
@@ -52,10 +51,18 @@ async function refuseFullDisk(size = 0): Promise<void> {
   }
 }
 
+/** Bytes after which those that came are counted. */
+const countedStep = 16 * 1024 * 1024;
+
 /** Writes the bytes and checks that they are what was announced. */
-async function put(blobKey: string, { body, contentType, sha256 = [], size, maxSize }: Incoming) {
+async function put(
+  blobKey: string,
+  { body, contentType, sha256 = [], size, maxSize }: Incoming,
+  allowance: Allowance,
+) {
   const hash = createHash("sha256");
   let received = 0;
+  let uncounted = 0;
   let bodyFailure: { error: unknown } | undefined;
   async function* inspected() {
     try {
@@ -64,8 +71,12 @@ async function put(blobKey: string, { body, contentType, sha256 = [], size, maxS
         if (maxSize !== undefined && received > maxSize) throw UploadError.tooLarge(maxSize);
         if (size !== undefined && received > size) throw UploadError.incomplete(`more than the ${size} announced`);
         hash.update(chunk);
+        uncounted += chunk.byteLength;
+        if (uncounted >= countedStep) await allowance.count(uncounted);
+        if (uncounted >= countedStep) uncounted = 0;
         yield chunk;
       }
+      if (uncounted > 0) await allowance.count(uncounted);
       if (size !== undefined && received < size) throw UploadError.incomplete(`${received} of ${size}`);
     } catch (error) {
       bodyFailure = { error };

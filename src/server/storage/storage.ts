@@ -106,7 +106,10 @@ export function storageWriter(caller: Caller, db: Reads, { run, afterCommit }: S
 export function storageActionWriter(caller: Caller, db: Reads, statements: Statements): StorageActionWriter {
   return {
     ...storageWriter(caller, db, statements),
-    store: async (body, options) => storeBlob(body, options, (await caller.identity())?.tokenIdentifier),
+    async store(body, options) {
+      const owner = (await caller.identity())?.tokenIdentifier;
+      return storeBlob(body, options, { owner, network: caller.network, isApp: caller.jobId !== undefined });
+    },
     async get(storageId) {
       const id = parseStorageId(storageId);
       const file = await prisma.storage.findUnique({ where: { id }, omit: { blobKey: false } });

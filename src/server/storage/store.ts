@@ -2,6 +2,7 @@ import { TRPCError } from "@trpc/server";
 import { quote } from "../quote";
 import { isMediaType } from "./content-type";
 import type { Chunk } from "./drivers/driver";
+import type { Storer } from "./quota";
 import { receiveFile } from "./receive";
 import { sha256OfBase64 } from "./sha256";
 import { newStorageId } from "./storage-id";
@@ -18,7 +19,7 @@ export interface StoreOptions {
 export async function storeBlob(
   body: Blob | ReadableStream<Uint8Array>,
   options: StoreOptions = {},
-  owner?: string,
+  storer: Storer,
 ): Promise<string> {
   const storageId = newStorageId();
   const isBlob = body instanceof Blob;
@@ -28,7 +29,7 @@ export async function storeBlob(
       contentType: parseContentType(options.contentType || (isBlob && body.type) || null),
       sha256: options.sha256 === undefined ? [] : [parseSha256(options.sha256)],
       body: (isBlob ? body.stream() : body) as ReadableStream<Chunk>,
-      owner,
+      ...storer,
       spentUntil: Date.now(),
     });
   } catch (error) {

@@ -4,7 +4,7 @@ import { essenceOf } from "../content-type";
 import { blobs } from "../driver";
 import type { DirectResult } from "../drivers/driver";
 import { claimUpload, isSpent, uploadHours, wasOvertaken } from "../ledger";
-import { remainingQuota } from "../quota";
+import { allowanceOf } from "../quota";
 import { discard } from "../receive";
 import { uploadEndpoint } from "../upload/upload-endpoint";
 import { UploadError } from "../upload/upload-error";
@@ -71,7 +71,7 @@ async function claim(receipt: Receipt, sha256: string): Promise<void> {
   const { permit, blobKey, size, contentType } = receipt;
   const { storageId, owner } = permit;
   // Other uploads may have ended since this one began.
-  const remaining = await remainingQuota(owner);
+  const { remaining } = await allowanceOf({ owner, network: null });
   if (size > remaining) throw UploadError.tooLarge(remaining);
   const spentUntil = permit.expiresAt + 2 * uploadHours * 3_600_000;
   const file = { storageId, blobKey, sha256, size, contentType, owner, spentUntil };

@@ -1,11 +1,12 @@
 import { v7 } from "uuid";
 import { z } from "zod";
+import { clientNetwork } from "../../client-address";
 import { prisma } from "../../database";
 import { limitRate } from "../../rate-limit";
 import { isMediaType } from "../content-type";
 import { blobs } from "../driver";
 import { listUpload, uploadHours } from "../ledger";
-import { remainingQuota } from "../quota";
+import { allowanceOf } from "../quota";
 import { checkPermit, readPermit } from "../upload/permit";
 import { uploadEndpoint } from "../upload/upload-endpoint";
 import { UploadError } from "../upload/upload-error";
@@ -34,10 +35,11 @@ export const startDirect = uploadEndpoint(async (request) => {
   const permit = readPermit(new URL(request.url));
   const file = await readJson(request, announced);
   checkPermit(permit, file);
-  const remaining = await remainingQuota(permit.owner);
-  if (file.size > remaining) throw UploadError.tooLarge(remaining);
+  const allowance = await allowanceOf({ owner: permit.owner, network: clientNetwork(request.headers) });
+  if (file.size > allowance.remaining) throw UploadError.tooLarge(allowance.remaining);
   if (!blobs.direct || file.size === 0) return { direct: null };
   await limitRate("directUploads", { identity: permit.owner ?? null, headers: request.headers });
+  await allowance.count(file.size);
 
   // A key of this kind says when it was made, and so how long its URLs write: see writableUntil.
   const blobKey = v7();

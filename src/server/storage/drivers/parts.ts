@@ -1,4 +1,5 @@
 import type { Chunk } from "./driver";
+import { PartBuffer } from "./part-buffer";
 
 /** Bytes of a part of all but the largest files. */
 export const partSize = 16 * 1024 * 1024;
@@ -17,7 +18,7 @@ export function sizeOfPart(number: number, fileSize?: number): number {
   return Math.min(largestPart, partSize * 2 ** Math.floor((number - 1) / 950));
 }
 
-/** Parts being sent while the next is collected: with it, the memory that one upload takes. */
+/** Parts being sent while the next is collected. */
 const parallel = 2;
 
 /** Where a body of unknown length goes: at once when it is small, else part by part. */
@@ -40,46 +41,44 @@ export async function sendInParts(
 ): Promise<void> {
   const sending = new Set<Promise<void>>();
   let upload: PartsUpload | undefined;
-  let number = 0;
+  let number = 1;
+  let part = new PartBuffer();
+
+  async function sendPart(current: PartBuffer): Promise<void> {
+    const started = upload ?? (await destination.startParts());
+    upload = started;
+    const partNumber = number++;
+    const sent = current.send((bytes) => started.putPart(partNumber, bytes)).then(() => void sending.delete(sent));
+    sending.add(sent);
+    // Awaited below; until then its failure must not count as unhandled.
+    sent.catch(() => undefined);
+    if (sending.size >= parallel) await Promise.race(sending);
+  }
+
   try {
-    for await (const { bytes, isLast } of inParts(body, fileSize)) {
-      if (isLast && !upload) return await destination.putWhole(bytes);
-      upload ??= await destination.startParts();
-      number += 1;
-      const part = upload.putPart(number, bytes).then(() => void sending.delete(part));
-      sending.add(part);
-      // Awaited below; until then its failure must not count as unhandled.
-      part.catch(() => undefined);
-      if (sending.size >= parallel) await Promise.race(sending);
+    for await (const chunk of body) {
+      let rest = chunk;
+      // A part goes out when a byte follows it: the last is never empty.
+      for (let room = roomIn(); rest.byteLength > room; room = roomIn()) {
+        await part.add(rest.subarray(0, room));
+        rest = rest.subarray(room);
+        await sendPart(part);
+        part = new PartBuffer();
+      }
+      await part.add(rest);
     }
+    if (!upload) return await part.send((bytes) => destination.putWhole(bytes));
+    await sendPart(part);
     await Promise.all(sending);
-    await upload?.complete();
+    await upload.complete();
   } finally {
     await Promise.allSettled(sending);
+    await part.discard();
   }
-}
 
-/** Cuts the body into parts. The last has at least one byte, unless the body has none. */
-async function* inParts(
-  body: AsyncIterable<Chunk>,
-  fileSize?: number,
-): AsyncGenerator<{ bytes: Buffer; isLast: boolean }> {
-  let chunks: Chunk[] = [];
-  let number = 1;
-  let room = sizeOfPart(number, fileSize);
-  for await (const chunk of body) {
-    let rest = chunk;
-    while (rest.byteLength > room) {
-      chunks.push(rest.subarray(0, room));
-      yield { bytes: Buffer.concat(chunks), isLast: false };
-      rest = rest.subarray(room);
-      chunks = [];
-      room = sizeOfPart(++number, fileSize);
-    }
-    chunks.push(rest);
-    room -= rest.byteLength;
+  function roomIn(): number {
+    return sizeOfPart(number, fileSize) - part.size;
   }
-  yield { bytes: Buffer.concat(chunks), isLast: true };
 }
 
 /** The sizes of the parts in which a file of known size is sent: at most a thousand, all but the last alike. */

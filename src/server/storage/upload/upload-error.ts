@@ -46,6 +46,11 @@ export class UploadError extends Error {
     return new UploadError("FileTooLarge", `The file is larger than ${maxSize} bytes; send a smaller one`);
   }
 
+  static overAllowance(): UploadError {
+    const message = "Too many bytes came from here without an account; sign in, or come back tomorrow";
+    return new UploadError("TooManyRequests", message);
+  }
+
   static sha256Mismatch(expected: string, actual: string): UploadError {
     return new UploadError(
       "Sha256Mismatch",

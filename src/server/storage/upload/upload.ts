@@ -1,3 +1,4 @@
+import { clientNetwork } from "../../client-address";
 import { env } from "../../env";
 import { uploadHours } from "../ledger";
 import { receiveFile } from "../receive";
@@ -18,6 +19,7 @@ export const upload = uploadEndpoint(async (request) => {
   const body = withTimeouts(request.body ?? new Blob().stream(), timeouts);
   // Uploads that began in time may end this much later.
   const spentUntil = permit.expiresAt + 2 * uploadHours * 3_600_000;
-  await receiveFile({ storageId, body, contentType, sha256, size, maxSize, owner, spentUntil });
+  const network = clientNetwork(request.headers);
+  await receiveFile({ storageId, body, contentType, sha256, size, maxSize, owner, network, spentUntil });
   return { storageId };
 });

@@ -1,6 +1,10 @@
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { createServer } from "node:http";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { sizeOfPart } from "~/server/storage/drivers/parts";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { limits } from "~/server/limits";
+import { StorageFullError } from "~/server/storage/drivers/driver";
+import { sendInParts, sizeOfPart } from "~/server/storage/drivers/parts";
 import { s3Driver } from "~/server/storage/drivers/s3";
 
 const tebibyte = 1024 ** 4;
@@ -13,6 +17,66 @@ describe("sizeOfPart", () => {
     expect(sizeOfPart(1, 5 * tebibyte) * 10_000).toBeGreaterThanOrEqual(5 * tebibyte);
     expect(new Set([1, 5000, 10_000].map((number) => sizeOfPart(number, 5 * tebibyte))).size).toBe(1);
     expect([sizeOfPart(1), sizeOfPart(950), sizeOfPart(7, 1000)]).toEqual(Array(3).fill(16 * 1024 * 1024));
+  });
+});
+
+describe("sendInParts", () => {
+  const store = () => {
+    const parts: Buffer[] = [];
+    let whole: Buffer | undefined;
+    return {
+      bytes: () => whole ?? Buffer.concat(parts),
+      putWhole: async (bytes: Buffer) => void (whole = bytes),
+      startParts: async () => ({
+        putPart: async (number: number, bytes: Buffer) => void (parts[number - 1] = bytes),
+        complete: async () => undefined,
+      }),
+    };
+  };
+  const source = randomBytes(40 * 1024 * 1024 + 17);
+  async function* pieces(size: number) {
+    for (let at = 0; at < source.length; at += size) yield source.subarray(at, at + size);
+  }
+  const memory = limits.partBufferBytes;
+  afterEach(() => {
+    limits.partBufferBytes = memory;
+  });
+
+  test.each([
+    [1_000_003, memory],
+    [source.length, memory],
+    // Nothing fits into memory, or the beginning of a part does.
+    [1_000_003, 0],
+    [777_777, 10_000_000],
+  ])("sends every byte in its place, in chunks of %i with %i bytes of memory", async (size, bytes) => {
+    limits.partBufferBytes = bytes;
+    const to = store();
+    await sendInParts(pieces(size), to);
+    expect(to.bytes().equals(source)).toBe(true);
+  });
+
+  test("holds senders that stopped in files, and lets others through meanwhile", async () => {
+    const before = process.memoryUsage.rss();
+    const end = new AbortController();
+    async function* stopped() {
+      yield* pieces(1_000_000);
+      yield source.subarray(0, 1);
+      await once(end.signal, "abort");
+    }
+    const slow = Array.from({ length: 20 }, () => sendInParts(stopped(), store(), 10 ** 12));
+    const quick = store();
+    await sendInParts(pieces(1_000_000), quick);
+    expect(quick.bytes().equals(source)).toBe(true);
+    await expect.poll(() => process.memoryUsage.rss() - before).toBeLessThan(500 * 1024 * 1024);
+    end.abort();
+    await Promise.all(slow);
+  });
+
+  test("refuses more when the temporary files have no room", async () => {
+    const room = limits.partFileBytes;
+    Object.assign(limits, { partBufferBytes: 0, partFileBytes: 1024 });
+    await expect(sendInParts(pieces(1_000_000), store())).rejects.toThrow(StorageFullError);
+    limits.partFileBytes = room;
   });
 });
 
