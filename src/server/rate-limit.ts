@@ -69,9 +69,10 @@ const createLimiter = (keyPrefix: string, points: number, duration: number) =>
     // In this form its statements have no names, which poolers would mix up.
     storeType: "client",
     storeClient: {
-      query: async ({ text, values }: { text: string; values: unknown[] }) => ({
-        rows: await pools.lookups.sql(text, values),
-      }),
+      query: async ({ text, values }: { text: string; values: unknown[] }) => {
+        const rows = await pools.lookups.sql(text, values);
+        return { rows, rowCount: rows.length };
+      },
     },
     tableName: "_rate_limits",
     tableCreated: true,

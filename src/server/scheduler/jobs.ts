@@ -81,7 +81,14 @@ export async function runJob(job: Job): Promise<boolean> {
   if (!fn) return false;
   const { kind } = fn[definition];
   const controller = new AbortController();
-  const caller: Caller = { ...createSystemCaller(), requestId: job.id, jobId: job.id, signal: controller.signal };
+  const caller: Caller = {
+    ...createSystemCaller(),
+    requestId: job.id,
+    jobId: job.id,
+    signal: controller.signal,
+    // Nobody calls it who could call too often.
+    limitRate: async () => undefined,
+  };
   running.set(job.id, { name: job.name, kind, stop: () => controller.abort(new Error("The server stops")) });
   try {
     return await observe(

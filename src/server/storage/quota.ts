@@ -109,7 +109,8 @@ async function countWithoutAccount(): Promise<void> {
   const started = Date.now();
   const [row] = await pools.upkeep.sql<{ bytes: string }>(
     `SELECT coalesce(sum("size"), 0)::text AS "bytes" FROM "_storage" WHERE "owner" IS NULL
-       OR "owner" IN (SELECT $1 || "_id" FROM "_users" WHERE "isAnonymous")`,
+       OR (starts_with("owner", $1)
+         AND "owner" NOT IN (SELECT $1 || "_id" FROM "_users" WHERE "isAnonymous" IS NOT TRUE))`,
     [tokenIdentifier("")],
   );
   withoutAccount.bytes = Number(row?.bytes ?? 0);

@@ -55,11 +55,7 @@ async function refuseFullDisk(size = 0): Promise<void> {
 const countedStep = 16 * 1024 * 1024;
 
 /** Writes the bytes and checks that they are what was announced. */
-async function put(
-  blobKey: string,
-  { body, contentType, sha256 = [], size, maxSize }: Incoming,
-  allowance: Allowance,
-) {
+async function put(blobKey: string, { body, contentType, sha256 = [], size, maxSize }: Incoming, allowance: Allowance) {
   const hash = createHash("sha256");
   let received = 0;
   let uncounted = 0;
