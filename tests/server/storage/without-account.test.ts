@@ -78,7 +78,7 @@ describe("of one network", () => {
     limits.networkBytesPerDay = 40 * 1024 * 1024;
     const body = () => new Uint8Array(17 * 1024 * 1024);
     const all = await Promise.all([1, 2, 3].map(() => status(api, body(), from("192.0.2.1"))));
-    expect(all.sort()).toEqual([200, 200, 429]);
+    expect(all.filter((answer) => answer === 200)).toHaveLength(2);
   });
 
   test("what an action stores for a visitor counts, and what a job stores does not", async () => {
