@@ -1,20 +1,29 @@
 import { parseArgs } from "node:util";
-import { setAdministrator } from "./administrators.mjs";
+import { describeAccount, findAccount, setAdministrator } from "./administrators.mjs";
 import { withDatabase } from "./development-database.mjs";
 
-// npm run admin -- ada@example.com [--remove]
+// npm run admin -- <account id> [--remove]
 //
-// Lets an account use the dashboard, or no longer. Email addresses are not confirmed: see that the account is its owner's.
+// Lets an account use the dashboard, or no longer. The id is in the account's own menu. An email address finds an account
+// and does not promote it: whoever registers an address first has it, and it need not be theirs.
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { remove: { type: "boolean" } } });
-const [email, ...more] = positionals;
+const [account, ...more] = positionals;
 
 /** @param {string} url */
 async function admin(url) {
-  if (!email || more.length > 0) throw new Error("Name one account: npm run admin -- ada@example.com");
-  const { name, changed } = await setAdministrator(url, email, !values.remove);
+  if (!account || more.length > 0) throw new Error("Name one account by its id: npm run admin -- <account id>");
+  if (account.includes("@") && !values.remove) {
+    const found = await findAccount(url, account);
+    throw new Error(
+      `An email address does not say whose account it is: anybody may have registered it first. There is\n` +
+        `  ${describeAccount(found)}\n` +
+        `Sign in as that account, and see that its menu shows this id. Then run: npm run admin -- ${found.id}`,
+    );
+  }
+  const changed = await setAdministrator(url, account, !values.remove);
   const now = values.remove ? "no longer an administrator" : "an administrator, who may open /dashboard";
-  console.log(`${name} <${email}> is ${now}${changed ? "" : ", and was so before"}.`);
+  console.log(`${describeAccount(changed)}, is ${now}${changed.changed ? "" : ", and was so before"}.`);
 }
 
 await withDatabase(admin).catch((error) => {

@@ -14,25 +14,59 @@ export function hasAdministrator(url) {
 }
 
 /**
- * Lets the account with this email address use the dashboard, or no longer.
+ * @typedef {{ id: string, name: string, email: string, createdAt: Date, isAdmin: boolean }} Account
+ */
+
+/**
+ * The account with this id or email address.
  *
  * @param {string} url of the database
- * @param {string} email
- * @param {boolean} isAdmin
- * @returns {Promise<{ name: string, changed: boolean }>}
+ * @param {string} account
+ * @returns {Promise<Account>}
  * @throws when there is no such account
  */
-export function setAdministrator(url, email, isAdmin) {
+export function findAccount(url, account) {
   return withClient(url, async (client) => {
     const { rows } = await client.query(
-      `UPDATE "_users" AS account SET "isAdmin" = $2 FROM "_users" AS before
-       WHERE account."_id" = before."_id" AND account."email" = lower($1) AND account."isAnonymous" IS NOT TRUE
-       RETURNING account."name", before."isAdmin" <> $2 AS changed`,
-      [email, isAdmin],
+      `SELECT "_id" AS id, "name", "email", "createdAt", "isAdmin" FROM "_users"
+       WHERE ("_id" = $1 OR "email" = lower($1)) AND "isAnonymous" IS NOT TRUE`,
+      [account],
     );
     if (rows.length > 0) return rows[0];
     throw new Error(
-      `There is no account with the email address ${JSON.stringify(email)}; create it at /sign-in?new first`,
+      `There is no account with the id or email address ${JSON.stringify(account)}; create it at /sign-in?new first`,
     );
   });
 }
+
+/**
+ * Lets an account use the dashboard, or no longer.
+ *
+ * @param {string} url of the database
+ * @param {string} account its id or email address; an address is whoever's that registered it first
+ * @param {boolean} isAdmin
+ * @returns {Promise<Account & { changed: boolean }>}
+ * @throws when there is no such account
+ */
+export async function setAdministrator(url, account, isAdmin) {
+  const found = await findAccount(url, account);
+  await withClient(url, (client) =>
+    client.query('UPDATE "_users" SET "isAdmin" = $2 WHERE "_id" = $1', [found.id, isAdmin]),
+  );
+  return { ...found, isAdmin, changed: found.isAdmin !== isAdmin };
+}
+
+/**
+ * What tells an account from another, in one line: whoever made it chose its name, so control characters are escaped.
+ *
+ * @param {Account} account
+ */
+export const describeAccount = ({ id, name, email, createdAt }) =>
+  `${quoted(name)} <${quoted(email).slice(1, -1)}>, made ${createdAt.toISOString()}, id ${id}`;
+
+/** @param {string} text */
+const quoted = (text) =>
+  JSON.stringify(text).replace(
+    /[\p{Cc}\p{Cf}\u2028\u2029]/gu,
+    (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`,
+  );

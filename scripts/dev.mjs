@@ -65,7 +65,7 @@ async function dev() {
 }
 
 const firstAdministrator = `The dashboard is at ${address}/dashboard, for administrators: create an account at ${address}/sign-in?new, then
-run npm run admin -- <its email address>`;
+run npm run admin -- <the id in its menu>`;
 
 /**
  * @param {NodeJS.ProcessEnv} env

@@ -22,7 +22,7 @@ export const viewport: Viewport = {
 
 async function readViewer(): Promise<Viewer | null> {
   const identity = await viewer();
-  return identity && { name: identity.name ?? "", email: identity.email ?? null };
+  return identity && { id: identity.subject, name: identity.name ?? "", email: identity.email ?? null };
 }
 
 export default async function RootLayout({ children }: { children: ReactNode }) {

@@ -21,6 +21,6 @@ async function join(queryClient: QueryClient): Promise<void> {
   if (await queryClient.fetchQuery(viewerQuery)) return;
   const { data, error } = await authClient.signIn.anonymous();
   if (error) throw new AuthError(error);
-  const visitor: Viewer = { name: data.user.name, email: null };
+  const visitor: Viewer = { id: data.user.id, name: data.user.name, email: null };
   queryClient.setQueryData(viewerQuery.queryKey, visitor);
 }

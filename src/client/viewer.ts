@@ -3,6 +3,8 @@ import { AuthError, authClient } from "./auth-client";
 
 /** Who uses this browser, and has a session. */
 export interface Viewer {
+  /** The account's id, by which an operator makes it an administrator's. */
+  id: string;
   name: string;
   /** `null` for a visitor without an account. */
   email: string | null;
@@ -18,7 +20,7 @@ export const viewerQuery = queryOptions({
   queryFn: async (): Promise<Viewer | null> => {
     const { data, error } = await authClient.getSession();
     if (error) throw new AuthError(error);
-    return data && { name: data.user.name, email: data.user.isAnonymous ? null : data.user.email };
+    return data && { id: data.user.id, name: data.user.name, email: data.user.isAnonymous ? null : data.user.email };
   },
 });
 

@@ -36,12 +36,17 @@ export const downloadAndStore = userAction({
   args: { url: z.url({ protocol: /^https?$/ }).max(2000) },
   handler: async (ctx, { url }) => {
     await ctx.limitRate("fetches");
-    const blob = await fetchPublic(url, { maxSize });
-    const contentType = await imageTypeOf(blob);
-    if (!contentType) throw new TRPCError({ code: "BAD_REQUEST", message: `There is no image at ${url}` });
-    const storageId = await ctx.storage.store(blob, { contentType });
-    const title = titleOf(url);
-    return ctx.runMutation(insertImage, { storageId, title, originalUrl: url, actualType: contentType });
+    const { storageId, actualType } = await fetchPublic(url, { maxSize }, async ({ head, body }) => {
+      const contentType = await imageTypeOf(head);
+      if (!contentType) throw new TRPCError({ code: "BAD_REQUEST", message: `There is no image at ${url}` });
+      return { storageId: await ctx.storage.store(body, { contentType }), actualType: contentType };
+    });
+    try {
+      return await ctx.runMutation(insertImage, { storageId, title: titleOf(url), originalUrl: url, actualType });
+    } catch (error) {
+      await ctx.storage.delete(storageId);
+      throw error;
+    }
   },
 });
 

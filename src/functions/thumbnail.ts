@@ -21,9 +21,10 @@ sharp.cache(false);
 /** Threads that decode images are those that read files: some are left for them. */
 const inTurn = processWide("images", () => createPlaces(limits.images, limits.imagesWaiting));
 
-/** The type of an image by its first bytes, whatever it is called; `null` for anything else. */
-export async function imageTypeOf(blob: Blob): Promise<string | null> {
-  const found = await fileTypeFromBuffer(await blob.slice(0, 4100).arrayBuffer());
+/** The type of an image by its first 4,100 bytes, whatever it is called; `null` for anything else. */
+export async function imageTypeOf(image: Blob | Uint8Array): Promise<string | null> {
+  const head = image instanceof Blob ? await image.slice(0, 4100).arrayBuffer() : image;
+  const found = await fileTypeFromBuffer(head);
   return imageTypes.find((type) => type === found?.mime) ?? null;
 }
 

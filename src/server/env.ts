@@ -80,8 +80,13 @@ export const env = createEnv({
       .default(production ? 24 : 0),
     /** Hours that a file may exist before it is collected when no row refers to it. */
     UNREFERENCED_GRACE_HOURS: z.coerce.number().int().nonnegative().default(24),
-    /** How many calls of functions the log keeps, and for how many days; 0 calls for no log. */
+    /** How many calls of functions the log keeps, of how many bytes, and for how many days; 0 calls for no log. */
     CALL_LOG_ROWS: z.coerce.number().int().nonnegative().default(1_000_000),
+    CALL_LOG_BYTES: z.coerce
+      .number()
+      .int()
+      .nonnegative()
+      .default(1024 ** 3),
     CALL_LOG_DAYS: z.coerce.number().positive().default(7),
     /** Milliseconds an upload may go without a byte. */
     UPLOAD_STALL_TIMEOUT: z.coerce.number().int().positive().default(120_000),

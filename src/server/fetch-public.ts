@@ -24,17 +24,36 @@ export interface FetchPublicOptions {
   ports?: readonly number[];
 }
 
+/** An answer, whose bytes come while they are read. */
+export interface Fetched {
+  /** Its first bytes, to tell what it is before the rest has come; 4,100 unless it is shorter. */
+  head: Uint8Array;
+  /** All of its bytes, once. It fails when they are too many, or when the connection breaks. */
+  body: ReadableStream<Uint8Array>;
+}
+
 /**
- * Fetches a URL that a stranger named. Only hosts on the public internet: the addresses are checked when the connection
- * is made and on every redirect, and it is to a checked address that it is made, whatever DNS says next.
+ * Fetches a URL that a stranger named, and returns what `use` makes of the answer. Only hosts on the public internet: the
+ * addresses are checked when the connection is made and on every redirect, and it is to a checked address that it is made,
+ * whatever DNS says next.
+ *
+ *     const id = await fetchPublic(url, { maxSize: 1_000_000 }, ({ body }) => ctx.storage.store(body));
+ *
  * @throws TRPCError `BAD_REQUEST`
  */
-export const fetchPublic = (url: string, options: FetchPublicOptions): Promise<Blob> =>
-  inTurn(() => fetchNow(url, options));
+export const fetchPublic = <R>(
+  url: string,
+  options: FetchPublicOptions,
+  use: (fetched: Fetched) => Promise<R>,
+): Promise<R> => inTurn(() => fetchNow(url, options, use));
 
 const inTurn = processWide("fetches", () => createPlaces(limits.fetches, limits.fetchesWaiting));
 
-async function fetchNow(url: string, options: FetchPublicOptions): Promise<Blob> {
+async function fetchNow<R>(
+  url: string,
+  options: FetchPublicOptions,
+  use: (fetched: Fetched) => Promise<R>,
+): Promise<R> {
   const { maxSize, timeout = 30_000, resolve = resolveAll, isAllowed = isPublic, ports = env.FETCH_PORTS } = options;
   const signal = AbortSignal.timeout(timeout);
   let target = new URL(url);
@@ -55,7 +74,7 @@ async function fetchNow(url: string, options: FetchPublicOptions): Promise<Blob>
       response.destroy();
       throw refuse(`${url} does not say how long its answer is`);
     }
-    return read(response, maxSize, url);
+    return pass(response, maxSize, url, use);
   }
   throw refuse(`${url} redirects more than ${maxRedirects} times`);
 }
@@ -94,22 +113,61 @@ async function open(
   });
 }
 
-async function read(response: IncomingMessage, maxSize: number, url: string): Promise<Blob> {
-  const chunks: Uint8Array<ArrayBuffer>[] = [];
+/** Bytes by which every kind of file that is told by its beginning is told. */
+const headSize = 4_100;
+
+async function pass<R>(
+  response: IncomingMessage,
+  maxSize: number,
+  url: string,
+  use: (fetched: Fetched) => Promise<R>,
+): Promise<R> {
+  const chunks = read(response, maxSize, url);
+  try {
+    if (Number(response.headers["content-length"] ?? 0) > maxSize) throw tooLarge(url, maxSize);
+    const first: Uint8Array[] = [];
+    for (let size = 0; size < headSize; ) {
+      const { value, done } = await chunks.next();
+      if (done) break;
+      first.push(value);
+      size += value.length;
+    }
+    async function* whole() {
+      yield* first;
+      yield* chunks;
+    }
+    const head = Buffer.concat(first).subarray(0, headSize);
+    return await use({ head, body: streamOf(whole()) });
+  } finally {
+    response.destroy();
+  }
+}
+
+async function* read(response: IncomingMessage, maxSize: number, url: string): AsyncGenerator<Uint8Array, void> {
   let size = 0;
   try {
     for await (const chunk of response) {
       size += chunk.length;
-      if (size > maxSize) throw refuse(`${url} is larger than ${maxSize} bytes`);
-      chunks.push(chunk);
+      if (size > maxSize) throw tooLarge(url, maxSize);
+      yield chunk;
     }
   } catch (cause) {
     throw cause instanceof TRPCError ? cause : refuse(`${url} broke off`, cause);
-  } finally {
-    response.destroy();
   }
-  return new Blob(chunks, { type: response.headers["content-type"] ?? "" });
 }
+
+const streamOf = (chunks: AsyncGenerator<Uint8Array, void>) =>
+  new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const { value, done } = await chunks.next();
+        if (done) controller.close();
+        else controller.enqueue(value);
+      },
+      cancel: async () => void (await chunks.return()),
+    },
+    { highWaterMark: 0 },
+  );
 
 const resolveAll = async (host: string) => (await lookup(host, { all: true })).map(({ address }) => address);
 
@@ -127,5 +185,7 @@ export function isPublic(address: string): boolean {
 
 /** Where Azure answers its own machines. */
 const azure = "168.63.129.16";
+
+const tooLarge = (url: string, maxSize: number) => refuse(`${url} is larger than ${maxSize} bytes`);
 
 const refuse = (message: string, cause?: unknown) => new TRPCError({ code: "BAD_REQUEST", message, cause });

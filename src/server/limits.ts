@@ -40,6 +40,8 @@ export const limits = {
   passwordsWaiting: 100,
   /** Bytes of a request that signs in or up, or asks for a token. */
   authBytes: 64 * 1024,
+  /** Bytes of what calls print and throw that one process keeps in a minute; of further calls the log has no texts. */
+  logBytesPerMinute: 16 * 1024 * 1024,
   /** Of the disk, the share that stays free: uploads that would take it are refused. */
   diskReserve: 0.05,
   /** Bytes that one network may send in a day without an account, where addresses are known. */

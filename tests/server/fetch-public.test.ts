@@ -1,7 +1,7 @@
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
-import { fetchPublic, isPublic } from "~/server/fetch-public";
+import { type FetchPublicOptions, fetchPublic as fetchTo, isPublic } from "~/server/fetch-public";
 import { limits } from "~/server/limits";
 
 const servers: ReturnType<typeof createServer>[] = [];
@@ -16,6 +16,10 @@ async function site(listener: RequestListener) {
   await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
   return (server.address() as AddressInfo).port;
 }
+
+/** All of the answer's bytes. */
+const fetchPublic = (url: string, options: FetchPublicOptions) =>
+  fetchTo(url, options, async ({ body }) => Buffer.from(await new Response(body).arrayBuffer()));
 
 const options = { maxSize: 1000, timeout: 2000 };
 /** As if loopback were public: what the tests' own servers need. */
@@ -157,8 +161,24 @@ describe("fetchPublic", () => {
       if (request.url === "/") response.writeHead(301, { location: "/there" }).end();
       else response.writeHead(200, { "content-type": "image/png" }).end("bytes");
     });
-    const blob = await fetchPublic(`http://public.test:${port}/`, trusting);
-    expect([blob.type, await blob.text()]).toEqual(["image/png", "bytes"]);
+    expect(String(await fetchPublic(`http://public.test:${port}/`, trusting))).toBe("bytes");
+  });
+
+  test("is passed on while it comes, its beginning first, and ends when it is not wanted", async () => {
+    let sent = 0;
+    const port = await site((_, response) => {
+      const more = () => {
+        while (!response.destroyed && sent < 50_000_000) {
+          sent += 65_536;
+          if (!response.write(Buffer.alloc(65_536, "a"))) return void response.once("drain", more);
+        }
+      };
+      more();
+    });
+    const large = { ...trusting, maxSize: 100_000_000 };
+    const head = await fetchTo(`http://public.test:${port}/`, large, async ({ head }) => String(head));
+    expect(head).toBe("a".repeat(4100));
+    expect(sent).toBeLessThan(50_000_000);
   });
 
   test.each([

@@ -1,5 +1,5 @@
 import { useMutation } from "@tanstack/react-query";
-import { LogIn, LogOut } from "lucide-react";
+import { Copy, LogIn, LogOut } from "lucide-react";
 import Link from "next/link";
 import { usePathname } from "next/navigation";
 import { DropdownMenu } from "radix-ui";
@@ -12,6 +12,7 @@ import { Avatar } from "./avatar";
 export function AccountMenu() {
   const viewer = useViewer();
   const pathname = usePathname() ?? "/";
+  const copy = useMutation({ mutationFn: () => navigator.clipboard.writeText(viewer?.id ?? "") });
   const signOut = useMutation({
     mutationFn: async () => {
       const { error } = await authClient.signOut();
@@ -48,6 +49,19 @@ export function AccountMenu() {
           <span className="block truncate font-medium text-sm">{viewer.name}</span>
           <span className="block truncate text-muted text-xs">{viewer.email}</span>
         </DropdownMenu.Label>
+        <DropdownMenu.Item
+          onSelect={(event) => {
+            event.preventDefault();
+            copy.mutate();
+          }}
+          className="menu-item"
+        >
+          <Copy aria-hidden="true" className="size-4 text-muted" />
+          <span className="min-w-0">
+            <span className="block">{copy.isSuccess ? "Account id copied" : "Copy account id"}</span>
+            <span className="block select-text truncate font-mono text-muted text-xs">{viewer.id}</span>
+          </span>
+        </DropdownMenu.Item>
         <DropdownMenu.Item
           disabled={signOut.isPending}
           onSelect={(event) => {

@@ -79,7 +79,13 @@ const createAuth = (client: typeof prisma, owners: Owners) =>
           issuer: ownIssuer,
           audience: ownIssuer,
           expirationTime: "15m",
-          definePayload: ({ user }) => ({ name: user.name, email: user.email, email_verified: user.emailVerified }),
+          definePayload: ({ user, session }) => ({
+            name: user.name,
+            email: user.email,
+            email_verified: user.emailVerified,
+            // The token is valid no longer than the session that it was made in.
+            sid: session.id,
+          }),
         },
       }),
     ],

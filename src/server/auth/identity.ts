@@ -1,5 +1,6 @@
 import { TRPCError } from "@trpc/server";
 import type { JWTPayload } from "jose";
+import { lookups } from "../database";
 import { ownIssuer, tokenIdentifier } from "./issuers";
 import { isForeign } from "./same-origin";
 import { verifyToken } from "./token";
@@ -34,7 +35,7 @@ export interface Credentials {
  */
 export async function identify(credentials: Credentials): Promise<UserIdentity | null> {
   const [, token] = /^bearer(?:\s+(.*))?$/i.exec(credentials.headers.get("authorization") ?? "") ?? [null, null];
-  if (token !== null) return fromClaims(await verifyToken(token ?? ""));
+  if (token !== null) return fromClaims(await checkSession(await verifyToken(token ?? "")));
   if (!hasSessionCookie(credentials.headers)) return null;
   refuseForeign(credentials);
   // Loaded for whoever has a session: it takes a third of a second of a server's start.
@@ -42,6 +43,14 @@ export async function identify(credentials: Credentials): Promise<UserIdentity |
   // Prolonged only where the answer can carry the prolonged cookie too: by Better Auth's own endpoint.
   const session = await sessionAuth().api.getSession({ headers: credentials.headers, query: { disableRefresh: true } });
   return session && identityOf(session.user);
+}
+
+/** The app's own tokens end with the session that they were made in: with its sign-out, or with the account. */
+async function checkSession(claims: JWTPayload): Promise<JWTPayload> {
+  if (claims.iss !== ownIssuer) return claims;
+  const where = { id: String(claims.sid), userId: claims.sub, expiresAt: { gt: new Date() } };
+  if (await lookups.session.findFirst({ where, select: { id: true } })) return claims;
+  throw new TRPCError({ code: "UNAUTHORIZED", message: "The Bearer token's session has ended; sign in again" });
 }
 
 interface User {
@@ -92,7 +101,7 @@ const renamed: Record<string, string> = {
   updated_at: "updatedAt",
 };
 
-const technical = new Set(["iss", "sub", "aud", "exp", "nbf", "iat", "jti"]);
+const technical = new Set(["iss", "sub", "aud", "exp", "nbf", "iat", "jti", "sid"]);
 
 function fromClaims({ iss = "", sub = "", ...claims }: JWTPayload): UserIdentity {
   const personal = Object.entries(claims).filter(([name]) => !technical.has(name));

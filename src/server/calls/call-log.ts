@@ -2,6 +2,7 @@ import { after } from "next/server";
 import pg from "pg";
 import { pool } from "../database";
 import { env } from "../env";
+import { limits } from "../limits";
 import { processWide } from "../process-wide";
 import { type Line, scope } from "./scope";
 
@@ -29,6 +30,9 @@ const log = processWide("call log", () => ({
   /** As JSON, the oldest first. */
   waiting: [] as string[],
   size: 0,
+  /** Since the epoch, and the characters of calls with texts in it. */
+  minute: 0,
+  texts: 0,
   dropped: 0,
   failing: false,
   /** Milliseconds that calls wait to be written together. */
@@ -40,12 +44,22 @@ const log = processWide("call log", () => ({
 /** Keeps a call for the log. It is written a moment later, or lost when it cannot be: a call never waits for its log. */
 export function record(call: CallRow): void {
   if (env.CALL_LOG_ROWS === 0) return;
-  const row = JSON.stringify(call);
+  const row = bounded(call);
   log.waiting.push(row);
   log.size += row.length;
   dropOldest();
   if (process.env.VERCEL === "1") flushAfterRequest();
   else schedule(log.failing ? pauseAfterFailure : log.pause);
+}
+
+/** As JSON; without its texts when this minute had too many of them, because whoever calls decides how often. */
+function bounded(call: CallRow): string {
+  const minute = Math.floor(Date.now() / 60_000);
+  if (log.minute !== minute) Object.assign(log, { minute, texts: 0 });
+  const row = JSON.stringify(call);
+  if (call.lines === null && call.error === null) return row;
+  log.texts += row.length;
+  return log.texts <= limits.logBytesPerMinute ? row : JSON.stringify({ ...call, lines: null, error: null });
 }
 
 /** Writes what waits. Resolves when it is written, or cannot be now. */

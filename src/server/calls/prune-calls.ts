@@ -12,11 +12,19 @@ export async function pruneCalls(): Promise<number> {
     'SELECT "_id" FROM "_calls" ORDER BY "_id" DESC OFFSET $1 LIMIT 1',
     [env.CALL_LOG_ROWS],
   );
+  // And of those that take too many bytes, of which the texts are nearly all.
+  const { rows: bytes } = await pools.upkeep.query<{ _id: string }>(
+    `SELECT "_id" FROM (
+       SELECT "_id", sum(200 + coalesce(pg_column_size("lines"), 0) + coalesce(pg_column_size("error"), 0))
+         OVER (ORDER BY "_id" DESC) AS bytes FROM "_calls") AS sized
+     WHERE bytes > $1 ORDER BY "_id" DESC LIMIT 1`,
+    [env.CALL_LOG_BYTES],
+  );
   // An array of places is made once and gone through. With IN, PostgreSQL may look again for each row, for minutes.
   const pruned = await deleteBatches(
     `DELETE FROM "_calls" WHERE ctid = ANY(ARRAY(
-       SELECT ctid FROM "_calls" WHERE "_id" < $1 OR "_id" <= $2 ORDER BY "_id" LIMIT ${batch}))`,
-    [idAt(oldest), rows[0]?._id ?? null],
+       SELECT ctid FROM "_calls" WHERE "_id" < $1 OR "_id" <= $2 OR "_id" <= $3 ORDER BY "_id" LIMIT ${batch}))`,
+    [idAt(oldest), rows[0]?._id ?? null, bytes[0]?._id ?? null],
   );
   await deleteBatches(
     `DELETE FROM "_call_counts" WHERE ctid = ANY(ARRAY(

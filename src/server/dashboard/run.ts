@@ -3,11 +3,12 @@ import { TRPCError } from "@trpc/server";
 import { getHTTPStatusCodeFromError } from "@trpc/server/http";
 import { identityOf } from "../auth/identity";
 import type { Caller } from "../caller";
+import { observe } from "../calls/observe";
 import { runAction, runMutation, runQuery } from "../context";
 import { prisma } from "../database";
 import type { HttpRouter } from "../http/http-router";
 import { answerRoute } from "../http/serve-http";
-import { quote } from "../quote";
+import { quote, shorten } from "../quote";
 import { functionNamed } from "../registry";
 import { type AnyFunction, definition, type ServerFunction } from "../server-function";
 
@@ -30,7 +31,7 @@ export async function runFunction(admin: Caller, { name, args, userId }: Call): 
   const fn = functionNamed(name);
   if (!fn) throw new TRPCError({ code: "NOT_FOUND", message: `There is no function ${quote(name)}` });
   const caller = await callerAs(admin, userId);
-  return timed(caller, () => call(caller, fn, args));
+  return timed(admin, caller, name, () => call(caller, fn, args));
 }
 
 interface HttpCall {
@@ -53,7 +54,7 @@ export async function runHttpAction(admin: Caller, http: HttpRouter, given: Http
     throw new TRPCError({ code: "NOT_FOUND", message: `There is no route ${method} ${quote(path)}` });
   }
   const caller = await callerAs(admin, userId);
-  return timed(caller, async () => {
+  return timed(admin, caller, `${method} ${url.pathname}`, async () => {
     const sent = new Headers(contentType ? { "Content-Type": contentType } : {});
     const request = new Request(url, { method, headers: sent, body: method === "GET" || !body ? null : body });
     const response = await answerRoute(found.route, request, caller);
@@ -74,9 +75,17 @@ async function startOf({ body }: Response): Promise<string> {
   return Buffer.concat(chunks).subarray(0, shownBytes).toString();
 }
 
-async function timed(caller: Caller, run: () => Promise<unknown>): Promise<Run> {
+/** Runs it, and has the log say which administrator ran it, and as whom: the calls in it are the other's. */
+async function timed(admin: Caller, caller: Caller, name: string, run: () => Promise<unknown>): Promise<Run> {
+  const [by, as] = await Promise.all([admin.identity(), caller.identity()]);
+  const { requestId } = caller;
+  const recorded = () =>
+    observe({ requestId, name: "_kit.runAs", kind: "action" }, () => {
+      console.info(`Administrator ${by?.subject} runs ${shorten(name, 200)} as ${as ? as.subject : "nobody"}`);
+      return run();
+    });
   const started = performance.now();
-  const outcome = await run().then(
+  const outcome = await recorded().then(
     (result) => ({ result }),
     (error) => ({ error: explained(error) }),
   );

@@ -182,6 +182,25 @@ describe("the app's own sessions and tokens", () => {
     return { call, identity: await identityOf({ cookie }) };
   }
 
+  test.each<[string, (signedIn: Awaited<ReturnType<typeof signInAsVisitor>>, subject: string) => Promise<unknown>]>([
+    ["the sign-out", ({ post, visitor }) => post("/sign-out", {}, visitor)],
+    [
+      "the visitor",
+      async (_, subject) => {
+        const { prisma } = await import("~/server/database");
+        await prisma.user.delete({ where: { id: subject } });
+      },
+    ],
+  ])("a token ends with the session that it was made in: with %s", async (_, end) => {
+    const signedIn = await signInAsVisitor();
+    const { token } = await (await signedIn.send("/token", { headers: { cookie: signedIn.visitor } })).json();
+    const headers = { authorization: `Bearer ${token}` };
+    const subject = (await identityOf(headers))?.subject ?? "";
+    expect(subject).not.toBe("");
+    await end(signedIn, subject);
+    await expect(identityOf(headers)).rejects.toMatchObject({ code: "UNAUTHORIZED" });
+  });
+
   test("a visitor has an identity, and a token of it says the same", async () => {
     const { send, visitor } = await signInAsVisitor();
     const identity = await identityOf({ cookie: visitor });

@@ -10,6 +10,7 @@ import { type CallFilter, linesOfRequest, listCalls } from "~/server/calls/read-
 import { runQuery } from "~/server/context";
 import { pool } from "~/server/database";
 import { env } from "~/server/env";
+import { limits } from "~/server/limits";
 import { createRouter } from "~/server/router";
 import { eventually } from "../../eventually";
 
@@ -21,9 +22,11 @@ beforeEach(async () => {
   await flush();
   await pool.query('TRUNCATE "_calls", "_call_counts"');
 });
+const { logBytesPerMinute } = limits;
 afterEach(() => {
   vi.restoreAllMocks();
-  Object.assign(env, { CALL_LOG_ROWS: 1_000_000, CALL_LOG_DAYS: 7 });
+  limits.logBytesPerMinute = logBytesPerMinute;
+  Object.assign(env, { CALL_LOG_ROWS: 1_000_000, CALL_LOG_DAYS: 7, CALL_LOG_BYTES: 1024 ** 3 });
 });
 
 const minute = 60_000;
@@ -118,6 +121,7 @@ describe("when the log cannot be written", () => {
     vi.spyOn(console, "error").mockReturnValue();
     const warning = vi.spyOn(console, "warn").mockReturnValue();
     await breakLog();
+    limits.logBytesPerMinute = Number.POSITIVE_INFINITY;
     const huge = query({ handler: () => Promise.reject(new Error("x".repeat(20_000))) });
     for (let round = 0; round < 2_000; round++) await runQuery(createSystemCaller())(huge).catch(() => undefined);
     await call();
@@ -143,6 +147,20 @@ describe("when the log cannot be written", () => {
   });
 });
 
+test("of a minute with too much text, further calls are counted without theirs", async () => {
+  limits.logBytesPerMinute = 0;
+  const loud = query({
+    handler: () => {
+      console.info("said");
+      throw new Error("thrown");
+    },
+  });
+  await expect(runQuery(createSystemCaller())(loud)).rejects.toThrow("thrown");
+  await flush();
+  const { rows } = await pool.query('SELECT "outcome", "lines", "error" FROM "_calls"');
+  expect(rows).toEqual([{ outcome: "INTERNAL_SERVER_ERROR", lines: null, error: null }]);
+});
+
 describe("pruning", () => {
   test("forgets what is too old, and its counts", async () => {
     await insert([{ at: Date.now() - 8 * 86_400_000 }, { at: Date.now() - 6 * 86_400_000 }]);
@@ -159,6 +177,18 @@ describe("pruning", () => {
     await insert(Array.from({ length: 10 }, (_, index) => ({ at: hour + index, function: `f${index}` })));
     expect(await pruneCalls()).toBe(7);
     expect((await listCalls({ limit: 10 })).calls.map((call) => call.function)).toEqual(["f9", "f8", "f7"]);
+  });
+
+  test("keeps the newest of those that take too many bytes", async () => {
+    Object.assign(env, { CALL_LOG_BYTES: 4_000 });
+    const printed = Array.from({ length: 1_000 }, () => Math.random().toString(36))
+      .join("")
+      .slice(0, 1_000);
+    await insert(Array.from({ length: 10 }, (_, index) => ({ at: hour + index, function: `f${index}`, printed })));
+    await pruneCalls();
+    const kept = (await listCalls({ limit: 10 })).calls.map((call) => call.function);
+    expect(kept).toEqual(["f9", "f8", "f7", "f6", "f5"].slice(0, kept.length));
+    expect(kept.length).toBeGreaterThan(1);
   });
 
   test("goes on until all of them are gone, some at a time", async () => {

@@ -1,3 +1,5 @@
+import { spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { router } from "~/functions";
 import { auth } from "~/server/auth/better-auth";
@@ -99,12 +101,38 @@ describe("the admin role", () => {
     await prisma.user.updateMany({ data: { isAdmin: false } });
     expect(await hasAdministrator(url)).toBe(false);
     const { user } = await account({ isAdmin: false });
-    expect(await setAdministrator(url, user.email.toUpperCase(), true)).toEqual({ name: "Ada", changed: true });
-    expect(await setAdministrator(url, user.email, true)).toEqual({ name: "Ada", changed: false });
+    expect(await setAdministrator(url, user.email.toUpperCase(), true)).toMatchObject({ name: "Ada", changed: true });
+    expect(await setAdministrator(url, user.email, true)).toMatchObject({ name: "Ada", changed: false });
+    expect(await setAdministrator(url, user.id, true)).toMatchObject({ email: user.email, changed: false });
     expect(await hasAdministrator(url)).toBe(true);
     await expect(setAdministrator(url, "nobody@example.com", true)).rejects.toThrow(
-      'There is no account with the email address "nobody@example.com"',
+      'There is no account with the id or email address "nobody@example.com"',
     );
+  });
+
+  const run = (...args: string[]) => {
+    const script = fileURLToPath(new URL("../../../scripts/admin.mjs", import.meta.url));
+    const { status, stdout, stderr } = spawnSync(process.execPath, [script, ...args], { encoding: "utf8" });
+    return { status, text: stdout + stderr };
+  };
+
+  test("an email address finds an account and does not promote it; its id does", async () => {
+    const { user } = await account({ isAdmin: false });
+    const isAdmin = async () => (await prisma.user.findUnique({ where: { id: user.id } }))?.isAdmin;
+    const refused = run(user.email);
+    expect([refused.status, await isAdmin()]).toEqual([1, false]);
+    expect(refused.text).toContain(`npm run admin -- ${user.id}`);
+    const given = run(user.id);
+    expect([given.status, await isAdmin()]).toEqual([0, true]);
+    for (const part of [user.id, user.email, user.name, user.createdAt.toISOString()])
+      expect(given.text).toContain(part);
+    expect([run(user.email, "--remove").status, await isAdmin()]).toEqual([0, false]);
+  });
+
+  test("what an account is called cannot write over the terminal", async () => {
+    const { user } = await account({ isAdmin: false });
+    await prisma.user.update({ where: { id: user.id }, data: { name: 'Ada\r\u001b[2K\u202e"root' } });
+    expect(run(user.id).text).toContain(String.raw`"Ada\r\u001b[2K\u{202e}\"root"`);
   });
 
   test("of visitors there is none", async () => {

@@ -1,12 +1,19 @@
 import { beforeAll, describe, expect, test } from "vitest";
+import { flush } from "~/server/calls/call-log";
+import { observeConsole } from "~/server/calls/console";
 import type { Run } from "~/server/dashboard/run";
+import { pool } from "~/server/database";
 import { post } from "../../caller";
 import { account } from "./administrator";
 
 let functions: Awaited<ReturnType<typeof account>>["api"]["dashboard"]["functions"];
 
+let admin: Awaited<ReturnType<typeof account>>;
+
 beforeAll(async () => {
-  functions = (await account({ isAdmin: true })).api.dashboard.functions;
+  observeConsole();
+  admin = await account({ isAdmin: true });
+  functions = admin.api.dashboard.functions;
 });
 
 const resultOf = ({ outcome }: Run) => ("result" in outcome ? outcome.result : outcome.error);
@@ -53,6 +60,24 @@ describe("run", () => {
     expect((await api.messages.list()).page).toContainEqual(
       expect.objectContaining({ _id: resultOf(run), body: "Run", isMine: true }),
     );
+  });
+
+  test("is in the log with the administrator who ran it, and as whom", async () => {
+    const { user } = await account({ isAdmin: false });
+    const { requestId } = await functions.run({
+      name: "messages.sendMessage",
+      args: { author: "A", body: "b" },
+      userId: user.id,
+    });
+    await flush();
+    const { rows } = await pool.query(
+      `SELECT "function", "lines"->0->>'text' AS text FROM "_calls" WHERE "requestId" = $1 ORDER BY "depth"`,
+      [requestId],
+    );
+    expect(rows).toEqual([
+      { function: "_kit.runAs", text: `Administrator ${admin.user.id} runs messages.sendMessage as ${user.id}` },
+      { function: "messages.sendMessage", text: null },
+    ]);
   });
 
   test("as nobody", async () => {

@@ -26,9 +26,13 @@ describe("sendInParts", () => {
     let whole: Buffer | undefined;
     return {
       bytes: () => whole ?? Buffer.concat(parts),
-      putWhole: async (bytes: Buffer) => void (whole = bytes),
+      putWhole: async (bytes: Buffer) => {
+        whole = bytes;
+      },
       startParts: async () => ({
-        putPart: async (number: number, bytes: Buffer) => void (parts[number - 1] = bytes),
+        putPart: async (number: number, bytes: Buffer) => {
+          parts[number - 1] = bytes;
+        },
         complete: async () => undefined,
       }),
     };
