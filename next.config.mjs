@@ -1,3 +1,5 @@
+import { networkInterfaces } from "node:os";
+
 /** What pages say to browsers. Files and HTTP actions have headers of their own; docs/limits.md says why no script-src. */
 const pageHeaders = [
   {
@@ -10,6 +12,19 @@ const pageHeaders = [
 ];
 const hsts = { key: "Strict-Transport-Security", value: "max-age=31536000" };
 
+/** By what the app in development may be called besides localhost: by this machine's addresses, and through tunnels. */
+const developmentNames = [
+  ...Object.values(networkInterfaces()).flatMap((all) => all?.map(({ address }) => address) ?? []),
+  "*.local",
+  "*.app.github.dev",
+  "*.gitpod.io",
+  "*.ngrok-free.app",
+  "*.ngrok.app",
+  "*.trycloudflare.com",
+  "*.loca.lt",
+  "*.ts.net",
+];
+
 /** @type {import("next").NextConfig} */
 const config = {
   // The Dockerfile asks for it: all that the server needs, without node_modules.
@@ -17,6 +32,7 @@ const config = {
   // `/_next/image` would fetch and decode strangers' files, and go on serving them after they are deleted.
   images: { unoptimized: true },
   poweredByHeader: false,
+  allowedDevOrigins: developmentNames,
   headers: async () => [
     { source: "/((?!api/|http/).*)", headers: pageHeaders },
     ...(process.env.NODE_ENV === "production"

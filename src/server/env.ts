@@ -31,7 +31,8 @@ export const env = createEnv({
       .refine((secrets) => secrets.every((secret) => secret.length >= 32), {
         error: "each secret needs 32 characters or more; `openssl rand -base64 32` makes one",
       }),
-    APP_ORIGIN: production ? origin : origin.optional(),
+    /** On Vercel by default the name that Vercel gives: see origin.ts. */
+    APP_ORIGIN: production && !(process.env.VERCEL === "1" && process.env.VERCEL_URL) ? origin : origin.optional(),
     /** The issuer of the app's own sessions and tokens: part of every owner's name, so never change it. */
     AUTH_OWN_ISSUER: z.string().min(1).default("next-trpc-storage"),
     /** The issuer of others' Bearer tokens; more in src/functions/auth.config.ts. */

@@ -29,6 +29,8 @@ export const scale = {
   databaseFiles: amount("SOAK_DATABASE_FILES", 60, 2000),
   /** Kills of the built app. */
   appKills: amount("SOAK_APP_KILLS", 0, 20),
+  /** Seconds that each kind of hostile client goes on. */
+  hostileSeconds: amount("SOAK_HOSTILE_SECONDS", 0, 10),
   /** Milliseconds that a test may take on a busy machine; free, it takes a fraction. */
   limit: amount("SOAK_LIMIT", 300_000, 60 * 60 * 1000),
 };

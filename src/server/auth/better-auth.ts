@@ -1,11 +1,9 @@
 import { createHash } from "node:crypto";
 import { betterAuth } from "better-auth";
 import { prismaAdapter } from "better-auth/adapters/prisma";
-import { isAPIError } from "better-auth/api";
 import { hashPassword, verifyPassword } from "better-auth/crypto";
 import { anonymous, jwt } from "better-auth/plugins";
 import { lookups, prisma } from "../database";
-import { DatabaseUnavailable } from "../database-unavailable";
 import { env } from "../env";
 import { limits } from "../limits";
 import { publicOrigin } from "../origin";
@@ -14,6 +12,7 @@ import { processWide } from "../process-wide";
 import { adoptRows } from "./adopt";
 import { ownIssuer, tokenIdentifier } from "./issuers";
 import type { Owners } from "./owners";
+import { isForeign } from "./same-origin";
 
 type BetterAuth = ReturnType<typeof createAuth>;
 
@@ -40,8 +39,8 @@ const createAuth = (client: typeof prisma, owners: Owners) =>
   betterAuth({
     appName: "next-trpc-storage",
     baseURL: publicOrigin(new Headers()),
-    // In development phones and tunnels call it by other names.
-    trustedOrigins: (request) => (env.APP_ORIGIN || !request ? [] : [publicOrigin(request.headers)]),
+    // Phones, tunnels and other domains call the app by other names.
+    trustedOrigins: (request) => (request && !isForeign(request) ? [request.headers.get("origin")] : []),
     basePath: "/api/auth",
     // Its version names the secret that encrypted a key, so that a replaced secret still decrypts.
     secrets: env.APP_SECRET.map((value) => ({ version: versionOf(value), value })),
@@ -57,12 +56,8 @@ const createAuth = (client: typeof prisma, owners: Owners) =>
       },
     },
     telemetry: { enabled: false },
-    onAPIError: {
-      onError(error) {
-        if (error instanceof DatabaseUnavailable) throw error;
-        if (!isAPIError(error) || error.status === "INTERNAL_SERVER_ERROR") console.error("Signing in failed:", error);
-      },
-    },
+    // To serve-auth.ts, which knows what a database that is away is.
+    onAPIError: { throw: true },
     // Ours count in PostgreSQL, for all processes together.
     rateLimit: { enabled: false },
     advanced: { ipAddress: { disableIpTracking: true } },

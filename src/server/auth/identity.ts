@@ -82,7 +82,9 @@ export function refuseForeign(credentials: Credentials): void {
   const origin = credentials.headers.get("origin");
   throw new TRPCError({
     code: "FORBIDDEN",
-    message: `Pages of ${origin ?? "other sites"} cannot act for this app's visitors`,
+    message:
+      `Pages of ${origin ?? "other sites"} cannot act for this app's visitors` +
+      (origin ? "; if this app is there, set APP_ORIGIN to it" : ""),
   });
 }
 

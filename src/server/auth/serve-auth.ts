@@ -47,7 +47,8 @@ async function answer(request: Request, owners: Owners): Promise<Response> {
     if (error instanceof RateLimited) return refuse(429, error.code, error.message, error.retryAfter);
     if (error instanceof DatabaseUnavailable) return refuse(503, "SERVICE_UNAVAILABLE", error.message, retryAfter);
     if (error instanceof TRPCError) return refuse(getHTTPStatusCodeFromError(error), error.code, error.message);
-    throw error;
+    console.error("Signing in failed:", error);
+    return refuse(500, "INTERNAL_SERVER_ERROR", "The server failed; try again");
   }
 }
 

@@ -23,8 +23,12 @@ export interface Storer {
 export interface Allowance {
   /** Bytes. Uploads that run side by side do not see each other, so that they may exceed it together. */
   remaining: number;
+  /** Why more is refused. */
+  refusal: () => UploadError;
   /** Counts bytes that came, or that will. Throws when they are too many for whoever has no account. */
   count(bytes: number): Promise<void>;
+  /** Counts bytes that are stored now. */
+  stored(bytes: number): void;
 }
 
 /**
@@ -32,15 +36,19 @@ export interface Allowance {
  * many as they like: what all of them store together is bounded too, and what one network sends in a day.
  */
 export async function allowanceOf({ owner, network, isApp = false }: Storer): Promise<Allowance> {
-  if (isApp) return { remaining: Number.POSITIVE_INFINITY, count: async () => undefined };
+  if (isApp) return { remaining: Number.POSITIVE_INFINITY, refusal: UploadError.full, ...uncounted };
   const { hasAccount, remaining } = await lookUp(owner);
-  if (hasAccount) return { remaining, count: async () => undefined };
-  const ofAll = await remainingWithoutAccount();
-  const ofNetwork = network === null ? Number.POSITIVE_INFINITY : await remainingToday(network);
+  const ofQuota = { remaining, refusal: () => UploadError.tooLarge(remaining) };
+  if (hasAccount) return { ...ofQuota, ...uncounted };
+  const ofAll = { remaining: await remainingWithoutAccount(), refusal: UploadError.full };
+  const ofNetwork = {
+    remaining: network === null ? Number.POSITIVE_INFINITY : await remainingToday(network),
+    refusal: UploadError.overAllowance,
+  };
+  const [least] = [ofQuota, ofAll, ofNetwork].sort((one, other) => one.remaining - other.remaining) as [typeof ofQuota];
   return {
-    remaining: Math.min(remaining, ofAll, ofNetwork),
+    ...least,
     async count(bytes) {
-      withoutAccount.bytes += bytes;
       if (network === null) return;
       try {
         await today().consume(network, Math.ceil(bytes / 1024));
@@ -49,8 +57,13 @@ export async function allowanceOf({ owner, network, isApp = false }: Storer): Pr
         throw UploadError.overAllowance();
       }
     },
+    stored(bytes) {
+      withoutAccount.bytes += bytes;
+    },
   };
 }
+
+const uncounted = { count: async () => undefined, stored: () => undefined };
 
 /** Refuses that `owner` takes files of so many bytes that nobody owned before. Claims side by side do not see each other. */
 export async function refuseOverQuota(owner: string, bytes: number): Promise<void> {

@@ -28,15 +28,15 @@ export interface Incoming extends Storer {
 export async function receiveFile(incoming: Incoming): Promise<void> {
   const { storageId, contentType, spentUntil, owner } = incoming;
   const allowance = await allowanceOf(incoming);
-  const maxSize = Math.min(incoming.maxSize ?? Number.POSITIVE_INFINITY, allowance.remaining);
-  if (maxSize < (incoming.size ?? 0)) throw UploadError.tooLarge(maxSize);
+  if (allowance.remaining < (incoming.size ?? 0)) throw allowance.refusal();
   await refuseFullDisk(incoming.size);
   const blobKey = randomUUID();
   if (!(await listUpload(prisma, { blobKey, storageId }))) throw UploadError.used(storageId);
   try {
-    const received = await put(blobKey, { ...incoming, maxSize }, allowance);
+    const received = await put(blobKey, incoming, allowance);
     const claimed = await claimUpload(prisma, { storageId, blobKey, contentType, owner, spentUntil, ...received });
     if (!claimed) throw new UploadError("InternalServerError", "The upload took too long; send the file again");
+    allowance.stored(received.size);
   } catch (error) {
     await discard(blobKey);
     throw (await wasOvertaken(prisma, error, storageId)) ? UploadError.used(storageId) : error;
@@ -65,6 +65,7 @@ async function put(blobKey: string, { body, contentType, sha256 = [], size, maxS
       for await (const chunk of body) {
         received += chunk.byteLength;
         if (maxSize !== undefined && received > maxSize) throw UploadError.tooLarge(maxSize);
+        if (received > allowance.remaining) throw allowance.refusal();
         if (size !== undefined && received > size) throw UploadError.incomplete(`more than the ${size} announced`);
         hash.update(chunk);
         uncounted += chunk.byteLength;

@@ -63,13 +63,13 @@ describe("a disk that fails as it is written to", () => {
 });
 
 // Only root can mount one.
-describe.runIf(process.platform === "linux" && process.getuid?.() === 0)("a disk of 4 MiB, full", () => {
+describe.runIf(process.platform === "linux" && process.getuid?.() === 0)("a disk of 64 MiB, full", () => {
   const ballast = join(folder, "ballast");
   let mounted = false;
   beforeAll(async () => {
     // Where not even root may, as in many containers, the tests above have to do.
-    mounted = spawnSync("mount", ["-t", "tmpfs", "-o", "size=4m", "tmpfs", folder]).status === 0;
-    if (mounted) await writeFile(ballast, new Uint8Array(3 * mebibyte));
+    mounted = spawnSync("mount", ["-t", "tmpfs", "-o", "size=64m", "tmpfs", folder]).status === 0;
+    if (mounted) await writeFile(ballast, new Uint8Array(63 * mebibyte));
   });
   afterAll(() => void (mounted && spawnSync("umount", [folder])));
 

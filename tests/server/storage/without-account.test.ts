@@ -66,8 +66,8 @@ describe("of one network", () => {
     expect(await status(ann, five, from("192.0.2.1"))).toBe(200);
     expect(await status(bob, five, from("192.0.2.1"))).toBe(200);
     const before = await everything();
-    expect(await status(bob, five, from("192.0.2.1"))).toBe(413);
-    expect(await status(api, "x", { ...from("192.0.2.1"), "Content-Length": "1" })).toBe(413);
+    expect(await status(bob, five, from("192.0.2.1"))).toBe(429);
+    expect(await status(api, "x", { ...from("192.0.2.1"), "Content-Length": "1" })).toBe(429);
     expect(await everything()).toEqual(before);
     expect(await status(bob, five, from("192.0.2.2"))).toBe(200);
     expect(await status(eve, five, from("192.0.2.1"))).toBe(200);
@@ -107,8 +107,8 @@ describe("all who have no account", () => {
     limits.bytesWithoutAccount = used + 10;
     expect(await status(ann, "12345678")).toBe(200);
     counted.countAgain = 0;
-    expect(await status(ann, "12345678")).toBe(413);
-    expect(await status(api, "12345678")).toBe(413);
+    expect(await status(ann, "12345678")).toBe(507);
+    expect(await status(api, "12345678")).toBe(507);
     expect(await status(eve, "12345678")).toBe(200);
   });
 
@@ -116,7 +116,7 @@ describe("all who have no account", () => {
     const used = await usedWithoutAccount();
     vi.mocked(blobs.space as () => Promise<unknown>).mockResolvedValue({ free: used + 100, total: 200 });
     counted.countAgain = 0;
-    expect(await status(api, new Uint8Array(51))).toBe(413);
+    expect(await status(api, new Uint8Array(51))).toBe(507);
     expect(await status(api, new Uint8Array(49))).toBe(200);
   });
 });

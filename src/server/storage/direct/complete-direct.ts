@@ -71,11 +71,12 @@ async function claim(receipt: Receipt, sha256: string): Promise<void> {
   const { permit, blobKey, size, contentType } = receipt;
   const { storageId, owner } = permit;
   // Other uploads may have ended since this one began.
-  const { remaining } = await allowanceOf({ owner, network: null });
-  if (size > remaining) throw UploadError.tooLarge(remaining);
+  const { remaining, refusal, stored } = await allowanceOf({ owner, network: null });
+  if (size > remaining) throw refusal();
   const spentUntil = permit.expiresAt + 2 * uploadHours * 3_600_000;
   const file = { storageId, blobKey, sha256, size, contentType, owner, spentUntil };
   if (!(await claimUpload(prisma, file))) await refuseClosed(receipt);
+  stored(size);
 }
 
 function storeFailed(error: unknown): never {

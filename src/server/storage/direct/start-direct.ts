@@ -36,7 +36,7 @@ export const startDirect = uploadEndpoint(async (request) => {
   const file = await readJson(request, announced);
   checkPermit(permit, file);
   const allowance = await allowanceOf({ owner: permit.owner, network: clientNetwork(request.headers) });
-  if (file.size > allowance.remaining) throw UploadError.tooLarge(allowance.remaining);
+  if (file.size > allowance.remaining) throw allowance.refusal();
   if (!blobs.direct || file.size === 0) return { direct: null };
   await limitRate("directUploads", { identity: permit.owner ?? null, headers: request.headers });
   await allowance.count(file.size);

@@ -62,10 +62,14 @@ export class UploadError extends Error {
     return new UploadError("IncompleteBody", `Received ${received} bytes; send the file again`);
   }
 
+  static full(cause?: unknown): UploadError {
+    return new UploadError("StorageFull", "The server has no room for the file; try again later", {}, { cause });
+  }
+
   /** Of what a blob store threw. */
   static ofStore(cause: unknown): UploadError {
     return cause instanceof StorageFullError
-      ? new UploadError("StorageFull", "The server has no room for the file; try again later", {}, { cause })
+      ? UploadError.full(cause)
       : new UploadError("StorageUnavailable", "The server cannot store files now; try again later", {}, { cause });
   }
 }
