@@ -19,6 +19,8 @@ export const limits = {
   bodyStallMs: 30_000,
   /** Bytes a second that a body has to come at, counted from `bodyStallMs` after its beginning; uploads may be slower. */
   bodyBytesPerSecond: 1_024,
+  /** Bytes of a body that was answered unread: more of it ends the connection. */
+  discardedBytes: 1024 * 1024,
   /** Milliseconds that a client may leave an answer unread. */
   unreadResponseMs: 120_000,
   /** Streams of changes that one process keeps open: each is a connection, and some 70 KB of memory. */

@@ -33,7 +33,11 @@ function createVisitor(origin: string) {
     const headers = { ...init.headers, cookie };
     // Storage URLs name the app's public origin.
     const { pathname, search } = new URL(path, origin);
-    const response = await fetch(`${origin}${pathname}${search}`, { ...init, headers, signal: AbortSignal.timeout(60_000) });
+    const response = await fetch(`${origin}${pathname}${search}`, {
+      ...init,
+      headers,
+      signal: AbortSignal.timeout(60_000),
+    });
     const bytes = await response.arrayBuffer();
     times.push({ what, milliseconds: performance.now() - started });
     if (!response.ok)

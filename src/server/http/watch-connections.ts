@@ -23,6 +23,9 @@ interface Exchange {
 /** Milliseconds between two looks at what is under way. */
 const interval = 1_000;
 
+/** Milliseconds that a client has to read the answer to what was not read to its end. */
+const lingering = 2_000;
+
 const watched = processWide("watched exchanges", () => ({
   exchanges: new Set<Exchange>(),
   timer: undefined as unknown,
@@ -59,6 +62,7 @@ export function watchConnections(): void {
       sent: { at: now, mark: "" },
     };
     watched.exchanges.add(exchange);
+    response.once("finish", () => discardRest(exchange));
   });
   socketAddress.isNoted = true;
   watched.timer = setInterval(() => {
@@ -110,6 +114,25 @@ function isTooSlow(exchange: Exchange, now: number): boolean {
 
 /** Whether bytes are there that the server has not taken yet. */
 const isPaused = ({ request, socket }: Exchange) => request.readableLength > 0 || socket.isPaused();
+
+/**
+ * Takes what is left of a body whose request was answered without it. Otherwise the connection's next request would wait
+ * behind it; Node does this itself only where nobody began to read. A rest that is too long ends the connection, after the
+ * client had a moment to read the answer.
+ */
+function discardRest({ request, socket }: Exchange): void {
+  if (request.complete || socket.destroyed) return;
+  let bytes = 0;
+  request.removeAllListeners("data");
+  request.on("data", (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes <= limits.discardedBytes) return;
+    request.removeAllListeners("data").pause();
+    socket.end();
+    setTimeout(() => socket.destroy(), lingering).unref();
+  });
+  request.resume();
+}
 
 /** As Node refuses a request that comes too slowly. */
 function refuse({ response, socket, request }: Exchange): void {

@@ -1,6 +1,8 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { Readable } from "node:stream";
+import type { ReadableStream } from "node:stream/web";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { clientNetwork } from "~/server/client-address";
 import { watchConnections } from "~/server/http/watch-connections";
@@ -82,6 +84,34 @@ describe("a request of any route", () => {
     client.write("POST /page HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n12");
     expect((await client.response()).status).toBe(200);
     expect(await isCut(client)).toBe(false);
+  });
+});
+
+describe("a request that is answered before its body is read", () => {
+  /** As Next.js does, which turns the request into a web stream that somebody may begin to read. */
+  const answerEarly: Handler = (req, res) => {
+    const reader = (Readable.toWeb(req) as ReadableStream<Uint8Array>).getReader();
+    void reader.read().catch(() => undefined);
+    setTimeout(() => res.end("refused"), 20);
+  };
+  const post = (length: number) => `POST /page HTTP/1.1\r\nHost: a\r\nContent-Length: ${length}\r\n\r\n`;
+
+  test("leaves its connection to the next, which is answered at once", async () => {
+    handle = answerEarly;
+    const client = await connect();
+    for (let n = 0; n < 3; n++) {
+      client.write(`${post(300_000)}${".".repeat(300_000)}`);
+      expect((await client.response()).status).toBe(200);
+    }
+  });
+
+  test("ends its connection when too much follows, after the answer could be read", async () => {
+    Object.assign(limits, { discardedBytes: 100_000 });
+    handle = answerEarly;
+    const client = await connect();
+    client.write(`${post(10_000_000)}${".".repeat(5_000_000)}`);
+    expect((await client.response()).status).toBe(200);
+    expect(await isCut(client)).toBe(true);
   });
 });
 
