@@ -12,7 +12,7 @@ import {
   type Kind,
   type ServerFunction,
 } from "./server-function";
-import { procedure as anyProcedure } from "./trpc";
+import { actionProcedure, procedure as ordinaryProcedure } from "./trpc";
 
 type Shape = z.ZodRawShape;
 type Input<S extends Shape> = z.input<z.ZodObject<S>>;
@@ -116,8 +116,9 @@ function builder<V extends Visibility, K extends Kind, Ctx>(
 
 function toProcedure(fn: AnyFunction) {
   // The handler checks the arguments, so that calls from other functions are checked too.
-  const procedure = anyProcedure.input((args: unknown) => args);
-  switch (fn[definition].kind) {
+  const { kind } = fn[definition];
+  const procedure = (kind === "action" ? actionProcedure : ordinaryProcedure).input((args: unknown) => args);
+  switch (kind) {
     case "query":
       return procedure.query(({ ctx, input, path }) =>
         runQuery(noting(ctx, path))(fn as ServerFunction<"query", unknown, unknown>, input),

@@ -1,6 +1,7 @@
 import { type Credentials, identify, type UserIdentity } from "./auth/identity";
 import { clientNetwork } from "./client-address";
 import type { NoteReads } from "./db";
+import { inFairTurn } from "./fair-turns";
 import { limits } from "./limits";
 import { publicOrigin } from "./origin";
 import { createPlaces, type InTurn } from "./places";
@@ -25,6 +26,8 @@ export interface Caller {
   noteReads?: NoteReads;
   /** Runs a call of the request once fewer than `limits.batchConcurrency` others of it run. */
   inTurn: InTurn;
+  /** Runs a call when it is its sender's turn: see fair-turns.ts. */
+  inFairTurn: InTurn;
   /** Aborted when nobody waits for the answer any more. */
   signal?: AbortSignal;
   /** The scheduled function that calls. */
@@ -56,6 +59,7 @@ export function createCaller(request: Credentials): Caller {
     depth: 0,
     reads: new Map(),
     inTurn: createPlaces(limits.batchConcurrency),
+    inFairTurn: inFairTurn("calls", request.headers),
     identity: who,
     limitRate: async (name) => {
       await limitRate(name, { identity: (await who())?.tokenIdentifier ?? null, headers: request.headers });

@@ -15,6 +15,10 @@ export const limits = {
   batchCalls: 10,
   /** Calls of one request that run at the same time. */
   batchConcurrency: 4,
+  /** Queries and mutations of one session that run at once in one process, of one network, and that may wait there. */
+  sessionConcurrency: 4,
+  networkConcurrency: 16,
+  networkWaiting: 2_000,
   /** Milliseconds that a request's body may stop for; uploads have `UPLOAD_STALL_TIMEOUT`. */
   bodyStallMs: 30_000,
   /** Bytes a second that a body has to come at, counted from `bodyStallMs` after its beginning; uploads may be slower. */
@@ -37,8 +41,8 @@ export const limits = {
   /** Images that one process decodes at once, each with one thread, and how many more may wait. */
   images: 2,
   imagesWaiting: 100,
-  /** Passwords that one process hashes at once, which takes 16 MiB and a thread each, and how many more may wait. */
-  passwords: 2,
+  /** Passwords that one process hashes at once, which takes 16 MiB and one of the four threads that read files too, and how many more may wait. */
+  passwords: 1,
   passwordsWaiting: 100,
   /** Bytes of a request that signs in or up, or asks for a token. */
   authBytes: 64 * 1024,

@@ -34,12 +34,15 @@ function hidden(shape: DefaultErrorShape, path: string | undefined): DefaultErro
   return { ...shape, code: TRPC_ERROR_CODES_BY_KEY.NOT_FOUND, message: `No procedure found on path "${path}"`, data };
 }
 
-/**
- * What every procedure is made of: of the calls of one request so many run at once, and a database that cannot be reached
- * is answered with 503.
- */
-export const procedure = t.procedure.use(async ({ ctx, next }) => {
+/** Of the calls of one request so many run at once, and a database that cannot be reached is answered with 503. */
+const anyProcedure = t.procedure.use(async ({ ctx, next }) => {
   const result = await ctx.inTurn(() => next());
   if (!result.ok && result.error.cause instanceof DatabaseUnavailable) throw asAnswer(result.error.cause);
   return result;
 });
+
+/** What actions are made of: they may wait for others for minutes, and would keep those in turn waiting. */
+export const actionProcedure = anyProcedure;
+
+/** What all other procedures are made of: they take their turn, so that nobody is kept waiting by a flood of others' calls. */
+export const procedure = anyProcedure.use(({ ctx, next }) => ctx.inFairTurn(() => next()));

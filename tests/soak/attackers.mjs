@@ -47,6 +47,7 @@ function send(method, path, body, headers = {}) {
   });
 }
 
+const anonymous = { "Content-Type": "application/json" };
 const json = { "Content-Type": "application/json", Cookie: known.cookie };
 /** @param {string} name @param {unknown} args */
 const call = (name, args) => send("POST", `/api/trpc/${name}`, JSON.stringify({ json: args }), json);
@@ -107,12 +108,12 @@ const repeated = {
   fetches: { clients: 20, attack: () => call("images.downloadAndStore", { url: "http://8.8.8.8/a.png" }) },
   visitors: {
     clients: 8,
-    attack: () => send("POST", "/api/auth/sign-in/anonymous", "{}", { "Content-Type": "application/json" }),
+    attack: () => send("POST", "/api/auth/sign-in/anonymous", "{}", anonymous),
   },
   guesses: {
     clients: 20,
     attack: () =>
-      send("POST", "/api/auth/sign-in/email", '{"email":"ada@example.com","password":"wrong password"}', json),
+      send("POST", "/api/auth/sign-in/email", '{"email":"ada@example.com","password":"wrong password"}', anonymous),
   },
   "large sign-ins": {
     clients: 2,

@@ -138,7 +138,9 @@ test.runIf(hostileSeconds > 0 && existsSync(".next/BUILD_ID"))(
     const known = { cookie: eve.cookie(), imageId, fileUrl: fileUrl.pathname + fileUrl.search, uploadUrls };
     const script = fileURLToPath(new URL("attackers.mjs", import.meta.url));
     const attackers = fork(script, [server.origin, JSON.stringify(known)], { execArgv: [] });
-    const [{ attacks }] = (await once(attackers, "message")) as [{ attacks: string[] }];
+    const [{ attacks: all }] = (await once(attackers, "message")) as [{ attacks: string[] }];
+    const attacks = process.env.SOAK_HOSTILE?.split(",") ?? all;
+    const alone = process.env.SOAK_HOSTILE ? [] : attacks.map((name) => [name, [name]] as const);
 
     let most = 0;
     const sampling = setInterval(async () => {
@@ -147,10 +149,7 @@ test.runIf(hostileSeconds > 0 && existsSync(".next/BUILD_ID"))(
     const faults: string[] = [];
     try {
       for (let n = 0; n < 5; n++) await ann.visit();
-      for (const [title, names] of [
-        ...attacks.map((name) => [name, [name]] as const),
-        ["all together", attacks] as const,
-      ]) {
+      for (const [title, names] of [...alone, ["all together", attacks] as const]) {
         const seconds = names.length > 1 ? 4 * hostileSeconds : hostileSeconds;
         most = 0;
         ann.times.length = 0;
@@ -176,6 +175,8 @@ test.runIf(hostileSeconds > 0 && existsSync(".next/BUILD_ID"))(
           `${title}: ${times.length} requests, median ${Math.round(percentile(times, 0.5))} ms, p99 ${Math.round(p99)} ms, ` +
             `longest ${Math.round(Math.max(...times))} ms; ${Math.round(most / 1024 ** 2)} MiB; recovered in ${Math.round(took)} ms`,
         );
+        const worst = [...ann.times].sort((a, b) => b.milliseconds - a.milliseconds).slice(0, 5);
+        report(worst.map(({ what, milliseconds }) => `${what.slice(0, 40)} ${Math.round(milliseconds)} ms`).join(", "));
         if (p99 > slowest) faults.push(`${title}: p99 ${Math.round(p99)} ms`);
         if (most > memory) faults.push(`${title}: ${Math.round(most / 1024 ** 2)} MiB`);
         if (took > recovery) faults.push(`${title}: recovered in ${Math.round(took)} ms`);

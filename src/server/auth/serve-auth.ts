@@ -3,6 +3,7 @@ import { TRPCError } from "@trpc/server";
 import { getHTTPStatusCodeFromError } from "@trpc/server/http";
 import { clientNetwork } from "../client-address";
 import { DatabaseUnavailable, retryAfter } from "../database-unavailable";
+import { inFairTurn } from "../fair-turns";
 import { readJson } from "../http/read-json";
 import { limits } from "../limits";
 import { limitRate, limitSignInFailures, RateLimited } from "../rate-limit";
@@ -18,38 +19,46 @@ import type { Owners } from "./owners";
  */
 export const serveAuth = (owners: Owners) =>
   withRequestId(async (request) => {
-    const response = await answer(request, owners);
+    const response = await answer(request, owners).catch(toAnswer);
     // A session, or a token: of one person.
     response.headers.set("Cache-Control", "private, no-store");
     return response;
   });
 
 async function answer(request: Request, owners: Owners): Promise<Response> {
-  try {
-    if (request.method !== "POST") return await auth(owners).handler(request);
-    const body = await readBody(request);
-    const path = new URL(request.url).pathname.replace(/^.*?\/api\/auth/, "");
-    // A body that was read is sent on as it was understood.
-    const sent = new Request(request.url, {
-      method: "POST",
-      headers: withoutLength(request.headers),
-      body: JSON.stringify(body),
-    });
-    if (path === "/sign-in/email") return await signIn(sent, body, owners);
-    if (path === "/sign-up/email" && isCommonPassword(body.password)) {
-      return refuse(400, "COMMON_PASSWORD", "This password is one of the first that attackers try. Choose another.");
-    }
-    if (path === "/sign-up/email" || path === "/sign-in/anonymous") {
-      await limitRate("signIn", { identity: null, headers: request.headers });
-    }
-    return await auth(owners).handler(sent);
-  } catch (error) {
-    if (error instanceof RateLimited) return refuse(429, error.code, error.message, error.retryAfter);
-    if (error instanceof DatabaseUnavailable) return refuse(503, "SERVICE_UNAVAILABLE", error.message, retryAfter);
-    if (error instanceof TRPCError) return refuse(getHTTPStatusCodeFromError(error), error.code, error.message);
-    console.error("Signing in failed:", error);
-    return refuse(500, "INTERNAL_SERVER_ERROR", "The server failed; try again");
+  const { headers } = request;
+  if (request.method !== "POST") return inFairTurn("auth", headers)(() => auth(owners).handler(request));
+  // Before its turn: whoever sends slowly holds up nobody.
+  const body = await readBody(request);
+  const path = new URL(request.url).pathname.replace(/^.*?\/api\/auth/, "");
+  const what = /^\/sign-(in|up)\/email$/.test(path) ? "passwords" : "auth";
+  return inFairTurn(what, headers)(() => post(request, path, body, owners));
+}
+
+async function post(
+  { url, headers }: Request,
+  path: string,
+  body: Record<string, unknown>,
+  owners: Owners,
+): Promise<Response> {
+  // A body that was read is sent on as it was understood.
+  const sent = new Request(url, { method: "POST", headers: withoutLength(headers), body: JSON.stringify(body) });
+  if (path === "/sign-in/email") return signIn(sent, body, owners);
+  if (path === "/sign-up/email" && isCommonPassword(body.password)) {
+    return refuse(400, "COMMON_PASSWORD", "This password is one of the first that attackers try. Choose another.");
   }
+  if (path === "/sign-up/email" || path === "/sign-in/anonymous") {
+    await limitRate("signIn", { identity: null, headers });
+  }
+  return auth(owners).handler(sent);
+}
+
+function toAnswer(error: unknown): Response {
+  if (error instanceof RateLimited) return refuse(429, error.code, error.message, error.retryAfter);
+  if (error instanceof DatabaseUnavailable) return refuse(503, "SERVICE_UNAVAILABLE", error.message, retryAfter);
+  if (error instanceof TRPCError) return refuse(getHTTPStatusCodeFromError(error), error.code, error.message);
+  console.error("Signing in failed:", error);
+  return refuse(500, "INTERNAL_SERVER_ERROR", "The server failed; try again");
 }
 
 /**

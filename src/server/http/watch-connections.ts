@@ -123,7 +123,8 @@ const isPaused = ({ request, socket }: Exchange) => request.readableLength > 0 |
 function discardRest({ request, socket }: Exchange): void {
   if (request.complete || socket.destroyed) return;
   let bytes = 0;
-  request.removeAllListeners("data");
+  // Whoever reads by this event holds the others back.
+  request.removeAllListeners("readable").removeAllListeners("data");
   request.on("data", (chunk: Buffer) => {
     bytes += chunk.length;
     if (bytes <= limits.discardedBytes) return;

@@ -88,16 +88,22 @@ describe("a request of any route", () => {
 });
 
 describe("a request that is answered before its body is read", () => {
-  /** As Next.js does, which turns the request into a web stream that somebody may begin to read. */
-  const answerEarly: Handler = (req, res) => {
-    const reader = (Readable.toWeb(req) as ReadableStream<Uint8Array>).getReader();
-    void reader.read().catch(() => undefined);
-    setTimeout(() => res.end("refused"), 20);
+  const readers: Record<string, (req: IncomingMessage) => Promise<unknown>> = {
+    "by nobody": async () => undefined,
+    "as a web stream": (req) => (Readable.toWeb(req) as ReadableStream<Uint8Array>).getReader().read(),
+    // As Next.js does.
+    "by an iterator": (req) => req[Symbol.asyncIterator]().next(),
+  };
+  const answerEarly = (how: string) => {
+    handle = (req, res) => {
+      readers[how]?.(req).catch(() => undefined);
+      setTimeout(() => res.end("refused"), 20);
+    };
   };
   const post = (length: number) => `POST /page HTTP/1.1\r\nHost: a\r\nContent-Length: ${length}\r\n\r\n`;
 
-  test("leaves its connection to the next, which is answered at once", async () => {
-    handle = answerEarly;
+  test.each(Object.keys(readers))("leaves its connection to the next, begun to be read %s", async (how) => {
+    answerEarly(how);
     const client = await connect();
     for (let n = 0; n < 3; n++) {
       client.write(`${post(300_000)}${".".repeat(300_000)}`);
@@ -105,9 +111,9 @@ describe("a request that is answered before its body is read", () => {
     }
   });
 
-  test("ends its connection when too much follows, after the answer could be read", async () => {
+  test.each(Object.keys(readers))("ends its connection when too much follows, begun to be read %s", async (how) => {
     Object.assign(limits, { discardedBytes: 100_000 });
-    handle = answerEarly;
+    answerEarly(how);
     const client = await connect();
     client.write(`${post(10_000_000)}${".".repeat(5_000_000)}`);
     expect((await client.response()).status).toBe(200);
