@@ -22,6 +22,8 @@ export const env = createEnv({
     TRANSACTION_TIMEOUT: z.coerce.number().int().positive().default(30_000),
     /** Milliseconds that an action may take; then its signal is aborted. */
     ACTION_TIMEOUT: z.coerce.number().int().positive().default(600_000),
+    /** Milliseconds that an idle connection is kept: longer than the balancer in front keeps it. */
+    KEEP_ALIVE_TIMEOUT: z.coerce.number().int().positive().default(70_000),
     /** Milliseconds that a process which is asked to end waits for requests and jobs under way. */
     STOP_TIMEOUT: z.coerce.number().int().positive().default(25_000),
     /** The first signs, all verify, so that a secret can be replaced without breaking links. */

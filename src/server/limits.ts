@@ -38,8 +38,8 @@ export const limits = {
   /** URLs that one process fetches for users at once, and how many more may wait. */
   fetches: 4,
   fetchesWaiting: 100,
-  /** Images that one process decodes at once, each with one thread, and how many more may wait. */
-  images: 2,
+  /** Images that one process decodes at once, with one of the four threads that read files too, and how many more may wait. */
+  images: 1,
   imagesWaiting: 100,
   /** Passwords that one process hashes at once, which takes 16 MiB and one of the four threads that read files too, and how many more may wait. */
   passwords: 1,

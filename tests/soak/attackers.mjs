@@ -14,6 +14,11 @@ const known = JSON.parse(text);
 const { hostname, port } = new URL(origin);
 const agent = new Agent({ keepAlive: true, maxSockets: 64 });
 
+// A connection that the server ended while a large body was being written has nobody else to hear of it.
+process.on("uncaughtException", (error) => {
+  if (!("code" in error) || !["EPIPE", "ECONNRESET"].includes(String(error.code))) throw error;
+});
+
 /** Whether the attackers have used less than their share of a core lately. */
 let isWithinShare = true;
 let before = process.cpuUsage();
@@ -40,7 +45,12 @@ function send(method, path, body, headers = {}) {
       path,
       headers: { ...headers, Connection: "keep-alive" },
     });
-    sent.on("response", (response) => response.resume().on("close", resolve));
+    sent.on("response", (response) =>
+      response
+        .on("error", () => undefined)
+        .resume()
+        .on("close", resolve),
+    );
     sent.on("error", () => resolve());
     sent.setTimeout(30_000, () => sent.destroy());
     sent.end(body);
@@ -177,7 +187,9 @@ async function holdOpen(mine, what) {
   const ends = [];
   for (let n = 0; what && n < what.count && round === mine; n++) {
     ends.push(await what.open());
-    if (n % 10 === 0) await pause(isWithinShare ? 1 : 50);
+    // Node accepts one connection in each turn of its loop. Whoever opens thousands at once keeps everybody from connecting,
+    // whatever the app does; that is for a proxy in front to bound.
+    await pause(isWithinShare ? 20 : 100);
   }
   while (round === mine) await pause(50);
   for (const end of ends) end();

@@ -147,12 +147,14 @@ test.runIf(hostileSeconds > 0 && existsSync(".next/BUILD_ID"))(
       most = Math.max(most, await residentMemory(pid));
     }, 100);
     const faults: string[] = [];
+    attackers.once("exit", (code) => attackers.killed || faults.push(`The attackers ended with ${code}`));
     try {
       for (let n = 0; n < 5; n++) await ann.visit();
       for (const [title, names] of [...alone, ["all together", attacks] as const]) {
         const seconds = names.length > 1 ? 4 * hostileSeconds : hostileSeconds;
         most = 0;
         ann.times.length = 0;
+        if (!attackers.connected) break;
         attackers.send(names);
         const until = performance.now() + seconds * 1000;
         while (performance.now() < until) {
@@ -160,7 +162,7 @@ test.runIf(hostileSeconds > 0 && existsSync(".next/BUILD_ID"))(
         }
         const times = ann.times.map(({ milliseconds }) => milliseconds);
         const p99 = percentile(times, 0.99);
-        attackers.send([]);
+        if (attackers.connected) attackers.send([]);
         const ended = performance.now();
         // As before, when a whole visit takes no longer than one request may.
         let recovered = Number.POSITIVE_INFINITY;

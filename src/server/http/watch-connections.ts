@@ -38,7 +38,8 @@ const isUpload = ({ url = "", method }: IncomingMessage) =>
 /**
  * Watches every request to the HTTP servers of this process, whatever serves it: pages, functions, files. A client that
  * stops sending its request, sends it too slowly, or does not read the answer is cut off, so that what it holds is free
- * again. Node's own limit, five minutes for a whole request, would cut off long uploads.
+ * again. Node's own limit, five minutes for a whole request, would cut off long uploads. Idle connections are kept for longer
+ * than balancers keep theirs: a request that is sent over one which is just being closed is lost.
  */
 export function watchConnections(): void {
   if (watched.timer) return;
@@ -50,6 +51,7 @@ export function watchConnections(): void {
       server: Server;
     };
     server.requestTimeout = 0;
+    server.keepAliveTimeout = env.KEEP_ALIVE_TIMEOUT;
     noteAddress(request, socket);
     const now = Date.now();
     const exchange: Exchange = {

@@ -87,6 +87,16 @@ describe("a request of any route", () => {
   });
 });
 
+test("an idle connection is kept longer than balancers keep theirs", async () => {
+  handle = readAll;
+  const client = await connect();
+  client.write("GET /page HTTP/1.1\r\nHost: a\r\n\r\n");
+  await client.response();
+  expect(server.keepAliveTimeout).toBe(70_000);
+  client.write("GET /page HTTP/1.1\r\nHost: a\r\n\r\n");
+  expect((await client.response()).headers.get("keep-alive")).toBe("timeout=70");
+});
+
 describe("a request that is answered before its body is read", () => {
   const readers: Record<string, (req: IncomingMessage) => Promise<unknown>> = {
     "by nobody": async () => undefined,
