@@ -17,7 +17,7 @@ export const limits = {
   batchConcurrency: 4,
   /** Queries and mutations of one session that run at once in one process, of one network, and that may wait there. */
   sessionConcurrency: 4,
-  networkConcurrency: 16,
+  networkConcurrency: 8,
   networkWaiting: 2_000,
   /** Milliseconds that a request's body may stop for; uploads have `UPLOAD_STALL_TIMEOUT`. */
   bodyStallMs: 30_000,
