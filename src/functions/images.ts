@@ -63,12 +63,14 @@ export const insertImage = internalMutation({
     // A client whose answer was lost calls again.
     const saved = await ctx.db.image.findFirst({ where: { storageId, uploadedBy: identity.tokenIdentifier } });
     if (saved) return saved;
-    const { contentType, size } = await ctx.storage.claim(storageId);
-    if (!actualType || actualType !== contentType) {
-      const message = `Cannot save ${contentType ?? "a file without a type"} as an image: its bytes are ${actualType ?? "no image"}`;
+    const { contentType: saidType, size } = await ctx.storage.claim(storageId);
+    if (!actualType || !saidType?.startsWith("image/")) {
+      const message = `Cannot save ${saidType ?? "a file without a type"} as an image: its bytes are ${actualType ?? "no image"}`;
       throw new TRPCError({ code: "BAD_REQUEST", message });
     }
-    const data = { storageId, ...details, contentType, size, uploadedBy: identity.tokenIdentifier };
+    // A picture is what its bytes are: many are named by another kind's ending.
+    if (saidType !== actualType) await ctx.storage.claim(storageId, { contentType: actualType });
+    const data = { storageId, ...details, contentType: actualType, size, uploadedBy: identity.tokenIdentifier };
     const image = await ctx.db.image.create({ data });
     await ctx.scheduler.runAfter(0, createThumbnail, { imageId: image.id });
     return image;

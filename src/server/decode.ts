@@ -1,4 +1,5 @@
 import { TRPCError } from "@trpc/server";
+import { refuseUnstorable } from "./args";
 import { limits } from "./limits";
 import { quote } from "./quote";
 
@@ -27,7 +28,10 @@ export function decodeArguments(sent: unknown): unknown {
   if (!isRecord(sent)) throw refuse('they must be an object, {"json": …}');
   const { json, meta } = sent as Sent;
   countValues(json);
-  if (meta === undefined || meta === null) return json;
+  if (meta === undefined || meta === null) {
+    refuseUnstorable(json);
+    return json;
+  }
   if (!isRecord(meta)) throw refuse('"meta" must be an object');
   if (meta.referentialEqualities !== undefined) {
     throw refuse('"meta.referentialEqualities" is not supported. Send each value where it is used');
@@ -37,6 +41,7 @@ export function decodeArguments(sent: unknown): unknown {
   // Version 0 escapes dots in keys, version 1 backslashes as well.
   collect(meta.values, ["json"], meta.v === 1, annotations);
   for (const annotation of annotations) apply(root, annotation);
+  refuseUnstorable(root.json);
   return root.json;
 }
 

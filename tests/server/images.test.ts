@@ -115,11 +115,16 @@ describe("images", () => {
   test.each([
     ["text sent as an image", "hello", "image/png"],
     ["SVG", "<svg/>", "image/svg+xml"],
-    ["an image sent as another type", null, "image/jpeg"],
     ["an image sent as HTML", null, "text/html"],
   ])("saveImage of %s, refused", async (_, body, contentType) => {
     const storageId = await uploadFile(body ?? (await png()), contentType, ann);
     await expect(ann.images.saveImage({ storageId, title: "a" })).rejects.toMatchObject({ code: "BAD_REQUEST" });
+  });
+
+  test("saveImage of a picture that is named as another kind of picture: it is what its bytes are", async () => {
+    const storageId = await uploadFile(await png(), "image/jpg", ann);
+    expect(await ann.images.saveImage({ storageId, title: "a" })).toMatchObject({ contentType: "image/png" });
+    expect(await ann.files.getMetadata({ storageId })).toMatchObject({ contentType: "image/png" });
   });
 
   test("saveImage of a file larger than an image may be, refused before it is read", async () => {

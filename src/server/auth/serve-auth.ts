@@ -1,7 +1,9 @@
 import { createHash } from "node:crypto";
 import { TRPCError } from "@trpc/server";
 import { getHTTPStatusCodeFromError } from "@trpc/server/http";
+import { refuseUnstorable } from "../args";
 import { clientNetwork } from "../client-address";
+import { prisma } from "../database";
 import { DatabaseUnavailable, retryAfter } from "../database-unavailable";
 import { inFairTurn } from "../fair-turns";
 import { readJson } from "../http/read-json";
@@ -27,12 +29,27 @@ export const serveAuth = (owners: Owners) =>
 
 async function answer(request: Request, owners: Owners): Promise<Response> {
   const { headers } = request;
-  if (request.method !== "POST") return inFairTurn("auth", headers)(() => auth(owners).handler(request));
+  if (request.method !== "POST")
+    return inFairTurn("auth", headers)(() => withReadableKey(() => auth(owners).handler(request)));
   // Before its turn: whoever sends slowly holds up nobody.
   const body = await readBody(request);
   const path = new URL(request.url).pathname.replace(/^.*?\/api\/auth/, "");
   const what = /^\/sign-(in|up)\/email$/.test(path) ? "passwords" : "auth";
   return inFairTurn(what, headers)(() => post(request, path, body, owners));
+}
+
+/**
+ * The key that signs tokens is encrypted by APP_SECRET. Where no secret of the list reads it any more, it gets an end, and
+ * Better Auth makes a new one; what the old one signed is still verified.
+ */
+async function withReadableKey(answer: () => Promise<Response>): Promise<Response> {
+  try {
+    return await answer();
+  } catch (error) {
+    if (!(error instanceof Error && error.message.startsWith("Failed to decrypt private key"))) throw error;
+    await prisma.jwks.updateMany({ where: { expiresAt: null }, data: { expiresAt: new Date() } });
+    return answer();
+  }
 }
 
 async function post(
@@ -77,6 +94,7 @@ async function signIn(request: Request, { email }: Record<string, unknown>, owne
 async function readBody(request: Request): Promise<Record<string, unknown>> {
   if (!request.body || request.headers.get("content-length") === "0") return {};
   const body = await readJson(request, limits.authBytes);
+  refuseUnstorable(body);
   if (typeof body === "object" && body !== null && !Array.isArray(body)) return { ...body };
   throw new TRPCError({ code: "BAD_REQUEST", message: "The body must be a JSON object." });
 }

@@ -88,12 +88,13 @@ export async function condemnUpload(client: Client, blobKey: string): Promise<bo
  * neither, or there is none. CASE keeps PostgreSQL from the index of owners: of its many rows a serializable transaction
  * would conflict with everyone who takes one.
  */
-export async function takeFile(client: Client, storageId: string, owner: string | null) {
+export async function takeFile(client: Client, storageId: string, owner: string | null, contentType?: string) {
   const [row] = await client.$queryRaw<(Storage & { wasUnowned: boolean })[]>`
     WITH ${permitRow(storageId)},
     before AS MATERIALIZED (SELECT "owner" IS NULL AS unowned FROM "_storage" WHERE "_id" = ${storageId}::uuid),
     noted AS MATERIALIZED (SELECT ${noteClaim(Prisma.sql`${storageId}::text`)})
-    UPDATE "_storage" SET "claimed" = true, "owner" = ${owner} FROM permit, noted, before
+    UPDATE "_storage" SET "claimed" = true, "owner" = ${owner}, "contentType" = coalesce(${contentType ?? null}, "contentType")
+    FROM permit, noted, before
     WHERE "_id" = ${storageId}::uuid AND CASE
       WHEN "owner" IS NULL THEN NOT "claimed"
       WHEN "owner" = ${owner} THEN true

@@ -28,9 +28,10 @@ export interface StorageWriter extends StorageReader {
   generateUploadUrl(limits?: UploadLimits): Promise<string>;
   /**
    * Takes an upload for the caller, and returns its metadata: their own, or once one that was uploaded without an
-   * identity. Throws `NOT_FOUND` for anybody else's. Call it before a storage id from outside is saved.
+   * identity. Throws `NOT_FOUND` for anybody else's. Call it before a storage id from outside is saved. `contentType`
+   * replaces what the uploader said that it is, for code that looked at the bytes.
    */
-  claim(storageId: string): Promise<FileMetadata>;
+  claim(storageId: string, options?: { contentType?: string }): Promise<FileMetadata>;
   /**
    * Lets this mutation write rows that refer to a file which is not the caller's, or which other rows have too: a message
    * that is forwarded with its picture. A mutation that refers to a file without `claim` or `reuse` cannot commit. Throws
@@ -78,10 +79,10 @@ export function storageWriter(caller: Caller, db: Reads, { run, afterCommit }: S
       const identity = await caller.identity();
       return createUploadUrl(caller.origin, limits, identity?.tokenIdentifier);
     },
-    async claim(storageId) {
+    async claim(storageId, { contentType } = {}) {
       const id = parseStorageId(storageId);
       const owner = (await caller.identity())?.tokenIdentifier ?? null;
-      const file = await run((client) => takeFile(client, id, owner));
+      const file = await run((client) => takeFile(client, id, owner, contentType));
       if (!file) throw new TRPCError({ code: "NOT_FOUND", message: `There is no upload ${id} of yours` });
       if (file.wasUnowned && owner !== null) {
         claimedBytes += Number(file.size);

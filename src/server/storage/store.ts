@@ -1,6 +1,6 @@
 import { TRPCError } from "@trpc/server";
 import { quote } from "../quote";
-import { isMediaType } from "./content-type";
+import { canonicalType } from "./content-type";
 import type { Chunk } from "./drivers/driver";
 import type { Storer } from "./quota";
 import { receiveFile } from "./receive";
@@ -42,8 +42,9 @@ export async function storeBlob(
 }
 
 function parseContentType(text: string | null): string | null {
-  if (text === null || isMediaType(text)) return text;
-  throw badRequest("contentType", text, 'it is a media type, as "image/png"');
+  const type = text === null ? null : canonicalType(text);
+  if (text === null || type !== null) return type;
+  throw badRequest("contentType", text, 'it is a media type, for example "image/png"');
 }
 
 /** `ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=` or `BA7816BF…` → lower-case hex. */

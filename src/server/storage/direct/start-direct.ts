@@ -3,7 +3,7 @@ import { z } from "zod";
 import { clientNetwork } from "../../client-address";
 import { prisma } from "../../database";
 import { limitRate } from "../../rate-limit";
-import { isMediaType } from "../content-type";
+import { canonicalType } from "../content-type";
 import { blobs } from "../driver";
 import { listUpload, uploadHours } from "../ledger";
 import { allowanceOf } from "../quota";
@@ -17,9 +17,11 @@ const announced = z.object({
   size: z.int().nonnegative(),
   contentType: z
     .string()
-    .refine((text) => text === "" || isMediaType(text), { error: 'write a media type, as "image/png"' })
+    .refine((text) => text === "" || canonicalType(text) !== null, {
+      error: 'write a media type, for example "image/png"',
+    })
     .nullish()
-    .transform((text) => text || null),
+    .transform((text) => (text ? canonicalType(text) : null)),
   sha256: z
     .string()
     .regex(/^[0-9a-f]{64}$/i, { error: "write 64 hex digits" })

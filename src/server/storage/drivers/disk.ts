@@ -20,6 +20,8 @@ export function diskDriver(folder: string): BlobDriver {
   }
 
   return {
+    isLocal: true,
+
     async put(key, body) {
       const aside = asideOf(folder, key);
       const place = placeOf(folder, key);

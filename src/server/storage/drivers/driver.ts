@@ -24,6 +24,8 @@ export interface BlobDriver {
   put(key: string, body: AsyncIterable<Chunk>, contentType?: string | null, size?: number): Promise<void>;
   /** The bytes, or a range of them that lies within the blob; `null` when there is no such blob. */
   get(key: string, range?: ByteRange): Promise<ReadableStream<Chunk> | null>;
+  /** Whether `head` asks this machine, so that it costs next to nothing. */
+  isLocal?: boolean;
   /** The size in bytes, and the SHA-256 as lower-case hex where the store has verified one; or `null`. */
   head(key: string): Promise<{ size: number; sha256?: string } | null>;
   /** Removes the blob and what an interrupted `put` left of it. */

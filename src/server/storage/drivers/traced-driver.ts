@@ -7,7 +7,7 @@ export function tracedDriver(driver: BlobDriver): BlobDriver {
     traced(`blob ${operation}`, { "blob.key": key }, call);
   return {
     ...driver,
-    put: (key, body, contentType) => span("put", key, () => driver.put(key, body, contentType)),
+    put: (...args) => span("put", args[0], () => driver.put(...args)),
     get: (key, range) => span("get", key, () => driver.get(key, range)),
     head: (key) => span("head", key, () => driver.head(key)),
     delete: (key) => span("delete", key, () => driver.delete(key)),

@@ -23,7 +23,7 @@ export function cacheHeaders(file: FileMetadata, permit: FilePermit): Headers {
     ...corsHeaders,
     "Cache-Control": cacheControl(permit),
     ETag: etagOf(file),
-    "Last-Modified": new Date(file._creationTime).toUTCString(),
+    "Last-Modified": new Date(lastModifiedOf(file)).toUTCString(),
   });
 }
 
@@ -40,6 +40,10 @@ export function fileHeaders(file: FileMetadata, permit: FilePermit): Headers {
   headers.set("X-Content-Type-Options", "nosniff");
   return headers;
 }
+
+/** Milliseconds since the epoch, in whole seconds; never in the future, where the database's clock may be (RFC 9110 §8.8.2.1). */
+export const lastModifiedOf = ({ _creationTime }: FileMetadata) =>
+  Math.floor(Math.min(_creationTime, Date.now()) / 1000) * 1000;
 
 export const etagOf = (file: FileMetadata) => `"${file.sha256}"`;
 

@@ -1,7 +1,7 @@
 import { DatabaseUnavailable } from "../../database-unavailable";
 import { blobs } from "../driver";
 import { type FilePermit, readFileUrl } from "../file-url";
-import { cacheHeaders, corsHeaders, etagOf, fileHeaders } from "./file-headers";
+import { cacheHeaders, corsHeaders, etagOf, fileHeaders, lastModifiedOf } from "./file-headers";
 import { findFile } from "./find-file";
 import { allowsRange, evaluatePreconditions } from "./preconditions";
 import { parseRange } from "./range";
@@ -45,7 +45,7 @@ async function respondWithFile(request: Request, permit: FilePermit): Promise<Re
   const found = await findFile(permit.storageId);
   if (!found) return notFound();
   const { file, blobKey } = found;
-  const validators = { etag: etagOf(file), lastModified: Math.floor(file._creationTime / 1000) * 1000 };
+  const validators = { etag: etagOf(file), lastModified: lastModifiedOf(file) };
 
   const precondition = evaluatePreconditions(request.headers, validators);
   if (precondition === 304) return new Response(null, { status: 304, headers: cacheHeaders(file, permit) });
@@ -64,11 +64,12 @@ async function respondWithFile(request: Request, permit: FilePermit): Promise<Re
   const headers = fileHeaders(file, permit);
   headers.set("Content-Length", String(range ? range.end - range.start + 1 : file.size));
   if (range) headers.set("Content-Range", `bytes ${range.start}-${range.end}/${file.size}`);
-  if (isHead) return new Response(null, { headers });
+  // Where asking costs next to nothing. A cloud store would take as long to say as to begin to send.
+  if (isHead && (!blobs.isLocal || (await blobs.head(blobKey)))) return new Response(null, { headers });
 
-  const redirect = await redirectToStore(file, blobKey, permit);
+  const redirect = isHead ? null : await redirectToStore(file, blobKey, permit);
   if (redirect) return redirect;
-  const body = await blobs.get(blobKey, range ?? undefined);
+  const body = isHead ? null : await blobs.get(blobKey, range ?? undefined);
   if (body) return new Response(body, { status: range ? 206 : 200, headers });
   // Deleted between the look-up and now; or else the store lost it.
   if (!(await findFile(permit.storageId))) return notFound();

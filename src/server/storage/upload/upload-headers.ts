@@ -1,5 +1,5 @@
 import { quote } from "../../quote";
-import { isMediaType } from "../content-type";
+import { canonicalType } from "../content-type";
 import { sha256OfBase64 } from "../sha256";
 import { UploadError } from "./upload-error";
 
@@ -7,8 +7,9 @@ import { UploadError } from "./upload-error";
 export function parseContentType(headers: Headers): string | null {
   const value = headers.get("content-type");
   if (!value) return null;
-  if (isMediaType(value)) return value;
-  throw badHeader("Content-Type", value, 'write a media type, as "image/png"');
+  const type = canonicalType(value);
+  if (type !== null) return type;
+  throw badHeader("Content-Type", value, 'write a media type, for example "image/png"');
 }
 
 /** The announced size in bytes, or `undefined`. */
