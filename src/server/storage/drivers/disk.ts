@@ -59,10 +59,16 @@ export function diskDriver(folder: string): BlobDriver {
     },
 
     async check() {
-      await calling(`write to ${folder}`, async () => {
+      try {
         await mkdir(folder, { recursive: true, mode: 0o700 });
         await access(folder, constants.W_OK);
-      });
+      } catch (cause) {
+        const reason = cause instanceof Error ? cause.message : String(cause);
+        const who = process.getuid
+          ? ` The process runs as user ${process.getuid()}; a mounted folder has to be that user's.`
+          : "";
+        throw new StorageUnavailableError(`Cannot write to STORAGE_DISK_PATH, ${folder}: ${reason}.${who}`, { cause });
+      }
     },
   };
 }

@@ -29,12 +29,30 @@ async function make(root: string, path: string): Promise<void> {
   for (let below = path; below !== top; below = dirname(below)) await syncFolder(dirname(below));
 }
 
-/** Waits until the names in a folder are on the disk. */
+let isTold = false;
+
+/**
+ * Waits until the names in a folder are on the disk. Windows and some network file systems know no such thing for
+ * folders: there a new file may be gone after a power cut, which is said once.
+ */
 export async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path);
   try {
-    await folder.sync();
-  } finally {
-    await folder.close();
+    const folder = await open(path);
+    try {
+      await folder.sync();
+    } finally {
+      await folder.close();
+    }
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? String(error.code) : "";
+    // A folder that is missing, or a disk that fails, is something else.
+    if (!["EPERM", "EINVAL", "EISDIR", "ENOTSUP", "EBADF"].includes(code)) throw error;
+    if (!isTold) {
+      console.warn(
+        `The file system of ${path} cannot bring a folder to the disk (${code}). A file that is stored just before a power cut ` +
+          "may be lost there. Where that matters, put STORAGE_DISK_PATH on another file system.",
+      );
+    }
+    isTold = true;
   }
 }

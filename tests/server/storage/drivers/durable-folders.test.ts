@@ -7,14 +7,15 @@ import { join } from "node:path";
 import { afterAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { durableFolders } from "~/server/storage/drivers/durable-folders";
 
-const synced = vi.hoisted(() => ({ paths: [] as string[] }));
+const synced = vi.hoisted(() => ({ paths: [] as string[], failure: "" }));
 vi.mock("node:fs/promises", async (original) => {
   const real = await original<typeof import("node:fs/promises")>();
   const open: typeof real.open = async (path, ...rest) => {
     const file = await real.open(path, ...rest);
     const sync = file.sync.bind(file);
-    file.sync = () => {
+    file.sync = async () => {
       synced.paths.push(String(path));
+      if (synced.failure) throw Object.assign(new Error(synced.failure), { code: synced.failure });
       return sync();
     };
     return file;
@@ -27,6 +28,7 @@ afterAll(() => rm(root, { recursive: true }));
 
 beforeEach(() => {
   synced.paths = [];
+  synced.failure = "";
 });
 
 describe("durableFolders", () => {
@@ -62,5 +64,25 @@ describe("durableFolders", () => {
     folders.forget(path);
     await folders.make(path);
     expect(existsSync(path)).toBe(true);
+  });
+
+  test.each(["EPERM", "EINVAL"])(
+    "make: a file system that knows no fsync of folders (%s) is used all the same",
+    async (code) => {
+      const warn = vi.spyOn(console, "warn").mockReturnValue();
+      synced.failure = code;
+      const folder = join(root, randomUUID());
+      await durableFolders(folder).make(join(folder, "partial"));
+      await durableFolders(folder).make(join(folder, "blobs"));
+      expect(existsSync(join(folder, "blobs"))).toBe(true);
+      expect(warn.mock.calls.length).toBeLessThan(2);
+      warn.mockRestore();
+    },
+  );
+
+  test("make: a disk that fails is a failure", async () => {
+    synced.failure = "EIO";
+    const folder = join(root, randomUUID());
+    await expect(durableFolders(folder).make(join(folder, "partial"))).rejects.toThrow("EIO");
   });
 });
