@@ -92,3 +92,25 @@ test("answers are never cached", async () => {
     expect(response.headers.get("cache-control")).toBe("private, no-store");
   }
 });
+
+test("a secret that was replaced leaves a key that nobody can read: the next token is signed by a new one", async () => {
+  vi.spyOn(console, "error").mockReturnValue();
+  const signedIn = await send("/sign-in/anonymous", {});
+  const cookie = signedIn.headers
+    .getSetCookie()
+    .map((set) => set.split(";")[0])
+    .join("; ");
+  const token = () => handle(new Request("http://app.test/api/auth/token", { headers: { cookie } }));
+  expect((await token()).status).toBe(200);
+  const before = await pool.query('SELECT "_id", "privateKey" FROM "_jwks"');
+  // As encrypted by another secret.
+  await pool.query(
+    `UPDATE "_jwks" SET "privateKey" = regexp_replace("privateKey", '[0-9a-f]{8}([^0-9a-f]*)$', '00000000\\1')`,
+  );
+  const answer = await token();
+  expect([answer.status, await answer.json()]).toMatchObject([200, { token: expect.any(String) }]);
+  const after = await pool.query('SELECT "_id" FROM "_jwks"');
+  expect(after.rowCount).toBe((before.rowCount ?? 0) + 1);
+  expect((await token()).status).toBe(200);
+  expect((await pool.query('SELECT FROM "_jwks"')).rowCount).toBe(after.rowCount);
+});

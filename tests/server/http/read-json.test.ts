@@ -1,6 +1,10 @@
 import { expect, test } from "vitest";
+import { http } from "~/functions";
+import { limitBody } from "~/server/http/limit-body";
 import { readJson } from "~/server/http/read-json";
+import { serveHttp } from "~/server/http/serve-http";
 import { limits } from "~/server/limits";
+import { everything } from "../storage/kit";
 
 const request = (body: string, headers: HeadersInit = {}) =>
   new Request("http://app.test/", { method: "POST", body, headers });
@@ -20,4 +24,22 @@ test("readJson refuses more than its limit, announced or not", async () => {
   await expect(readJson(request("{}", announced))).rejects.toMatchObject(tooLarge);
   await expect(readJson(request(`"${"a".repeat(limits.jsonBytes)}"`))).rejects.toMatchObject(tooLarge);
   await expect(readJson(request('"abcdef"'), 5)).rejects.toMatchObject(tooLarge);
+});
+
+test("a body shorter than announced is no body: something in between cut it off", async () => {
+  const cut = { code: "BAD_REQUEST", message: expect.stringContaining("Only 7 of 11 bytes") };
+  await expect(readJson(request('{"a":1}', { "Content-Length": "11" }))).rejects.toMatchObject(cut);
+  await expect(limitBody(request('{"a":1}', { "Content-Length": "11" }), 100).blob()).rejects.toMatchObject(cut);
+  expect(await readJson(request('{"a":1}', { "Content-Length": "7" }))).toEqual({ a: 1 });
+});
+
+test("an HTTP action stores nothing of a body that was cut off", async () => {
+  const body = new Uint8Array(1000);
+  const headers = { "Content-Length": "1001", "Content-Type": "image/png" };
+  const before = await everything();
+  const answer = await serveHttp(http)(
+    new Request("http://app.test/http/sendImage?author=a", { method: "POST", body, headers }),
+  );
+  expect([answer.status, (await answer.json()).message]).toEqual([400, expect.stringContaining("1000 of 1001")]);
+  expect(await everything()).toEqual(before);
 });
