@@ -3,7 +3,9 @@ import { defineConfig } from "prisma/config";
 // `prisma generate` insists on a schema engine that it never runs, and would download one. Any program will do.
 if (process.argv.includes("generate")) process.env.PRISMA_SCHEMA_ENGINE_BINARY ??= process.execPath;
 
-const url = process.env.DIRECT_DATABASE_URL ?? process.env.DATABASE_URL;
+// As scripts/client.mjs has it.
+const { DIRECT_DATABASE_URL, DATABASE_URL_UNPOOLED, POSTGRES_URL_NON_POOLING, DATABASE_URL } = process.env;
+const url = DIRECT_DATABASE_URL || DATABASE_URL_UNPOOLED || POSTGRES_URL_NON_POOLING || DATABASE_URL;
 
 export default defineConfig({
   schema: "prisma/schema.prisma",

@@ -1,6 +1,15 @@
 import pg from "pg";
 
 /**
+ * The URL of a direct connection, for what a transaction pooler cannot do; null where none is named. Neon's and Vercel's
+ * integrations have names of their own for it.
+ *
+ * @returns {string | null}
+ */
+export const directUrl = () =>
+  process.env.DIRECT_DATABASE_URL || process.env.DATABASE_URL_UNPOOLED || process.env.POSTGRES_URL_NON_POOLING || null;
+
+/**
  * Does `work` with a connection of its own to the database at `url`.
  *
  * @template T

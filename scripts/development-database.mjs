@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import nextEnv from "@next/env";
 import { DATA, ROOT } from "./checkout.mjs";
+import { directUrl } from "./client.mjs";
 
 /**
  * Does `work` with the database the app uses: that of `DATABASE_URL` (from the environment or a .env file; of
@@ -32,5 +33,5 @@ export async function withDatabase(work) {
 /** Reads the .env files as Next.js does, then the URL to do migrations with, if any. */
 export function configuredDatabase() {
   nextEnv.loadEnvConfig(ROOT, process.env.NODE_ENV !== "production", { info: () => undefined, error: console.error });
-  return process.env.DIRECT_DATABASE_URL || process.env.DATABASE_URL;
+  return directUrl() || process.env.DATABASE_URL;
 }

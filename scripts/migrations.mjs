@@ -2,8 +2,7 @@ import { randomUUID } from "node:crypto";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import pg from "pg";
-import { withClient } from "./client.mjs";
+import { directUrl, withClient } from "./client.mjs";
 import { withSchemaEngine } from "./schema-engine.mjs";
 
 /** The folder of schema.prisma and of migrations/, where Prisma looks for them too. */
@@ -46,25 +45,38 @@ export async function applyMigrations(url, folder = PRISMA_FOLDER) {
       throw new Error([...warnings, `Migration ${failed} failed and was rolled back`].join("\n"), { cause });
     } finally {
       // Also when nothing was to be applied: tables come by other ways too, and those before a failure are there.
-      await watchTables(url);
+      await finishTables(url);
     }
   });
 }
 
 /**
- * Lets new tables announce their changes, as the migration `announce_changes` says.
+ * Lets new tables announce their changes, as the migration `announce_changes` says, and closes them to other roles than
+ * the app's, as `closed_tables` says.
  *
  * @param {string} url
  */
-async function watchTables(url) {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  try {
-    const { rows } = await client.query(`SELECT to_regproc('watch_tables') AS found`);
-    if (rows[0].found) await client.query("SELECT watch_tables()");
-  } finally {
-    await client.end();
-  }
+async function finishTables(url) {
+  const app = await roleOfApp(url);
+  await withClient(url, async (client) => {
+    const { rows } = await client.query(
+      `SELECT to_regproc('watch_tables') AS "watches", to_regproc('close_tables') AS "closes"`,
+    );
+    if (rows[0].watches) await client.query("SELECT watch_tables()");
+    if (rows[0].closes) await client.query("SELECT close_tables(coalesce($1, current_user::text)::name)", [app]);
+  });
+}
+
+/**
+ * Who the app is to the database, where it is somebody else than who migrates.
+ *
+ * @param {string} url of the migrations
+ * @returns {Promise<string | null>}
+ */
+async function roleOfApp(url) {
+  const ofApp = process.env.DATABASE_URL;
+  if (!ofApp || ofApp === url || url !== directUrl()) return null;
+  return withClient(ofApp, async (client) => (await client.query("SELECT current_user AS role")).rows[0].role);
 }
 
 /**

@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
+import { setTimeout as sleep } from "node:timers/promises";
 import { PrismaPg } from "@prisma/adapter-pg";
 import { bindMigrationAwareSqlAdapterFactory, ColumnTypeEnum } from "@prisma/driver-adapter-utils";
 import pg from "pg";
@@ -7,6 +8,9 @@ import { unreachable } from "./client.mjs";
 
 /** The advisory lock that Prisma's own migrations take. */
 const MIGRATING = 72_707_369;
+
+/** Milliseconds to wait for that lock. */
+const PATIENCE = 10 * 60_000;
 
 /** Types of PostgreSQL, as `pg_type` numbers them. */
 const CHAR = 18;
@@ -22,20 +26,20 @@ const TEXT = 25;
  * @returns {Promise<T>}
  */
 export async function withSchemaEngine(url, work) {
-  // One connection, kept: the lock belongs to it, and ends with it.
+  const lock = await takeLock(url);
   const pool = new pg.Pool({ connectionString: url, max: 1, idleTimeoutMillis: 0 });
+  pool.on("error", () => undefined); // whoever waits for it hears of it
   /** @type {Error | undefined} */
   let cause;
   try {
-    await pool.query("SELECT pg_advisory_lock($1)", [MIGRATING]).catch((error) => {
-      throw unreachable(url, error);
-    });
     const adapter = new PrismaPg(pool);
     const connect = adapter.connect.bind(adapter);
     // The adapter itself cuts a script at every semicolon, also inside function bodies, and leaves the first half of a
     // failed one behind. Sent whole, PostgreSQL runs it as one transaction.
     const executeScript = async (/** @type {string} */ script) => {
-      await pool.query(script).catch((error) => {
+      // A statement that waits for a table holds up all that come after it.
+      const limited = /\bCONCURRENTLY\b/i.test(script) ? script : `SET LOCAL lock_timeout = '30s';${script}`;
+      await pool.query(limited).catch((error) => {
         cause = error; // the engine's own error does not say it
         throw error;
       });
@@ -48,8 +52,10 @@ export async function withSchemaEngine(url, work) {
       const characters = new Set();
       const client = {
         query: async (/** @type {import("pg").QueryConfig} */ config) => {
-          const result = await pool.query(config);
           characters.clear();
+          // The lock is held already. The engine's own would belong to a session, and stay in a transaction pooler.
+          if (/^\s*SELECT pg_advisory_(un)?lock\(/i.test(config.text)) config = { text: "SELECT true" };
+          const result = await pool.query(config);
           for (const [index, field] of result.fields.entries()) {
             if (field.dataTypeID !== CHAR) continue;
             field.dataTypeID = TEXT;
@@ -81,7 +87,38 @@ export async function withSchemaEngine(url, work) {
     throw new Error(`${error instanceof Error ? error.message : error}: ${cause.message}`, { cause });
   } finally {
     await pool.end();
+    // At once, and not when somebody notices that the connection has ended.
+    await lock.query("ROLLBACK").catch(() => undefined);
+    await lock.end();
   }
+}
+
+/**
+ * Waits until no other process migrates. The lock belongs to a transaction: a session's would stay in a transaction pooler
+ * when the process dies, and every later migration would wait for it. Nobody waits for it within PostgreSQL, where all
+ * who wait would hold the few connections of a pooler that the one who has the lock needs.
+ *
+ * @param {string} url
+ * @returns {Promise<pg.Client>} a connection that has the lock until it ends
+ */
+async function takeLock(url) {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect().catch((error) => {
+    throw unreachable(url, error);
+  });
+  client.on("error", () => undefined);
+  for (const deadline = Date.now() + PATIENCE; Date.now() < deadline; await sleep(200 + 200 * Math.random())) {
+    await client.query("BEGIN; SET LOCAL idle_in_transaction_session_timeout = 0");
+    const { rows } = await client.query("SELECT pg_try_advisory_xact_lock($1) AS taken", [MIGRATING]);
+    if (rows[0].taken) return client;
+    await client.query("ROLLBACK");
+  }
+  await client.end();
+  throw new Error(
+    `Another process has held the lock of migrations for ${PATIENCE / 60_000} minutes. If none migrates, a session that a ` +
+      "pooler keeps has it: name a direct connection in DIRECT_DATABASE_URL, and end that session there:\n" +
+      `SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND objid = ${MIGRATING}`,
+  );
 }
 
 /** @type {ReturnType<typeof load> | undefined} */

@@ -8,6 +8,10 @@ const statementTimeout = 15_000;
 /** Milliseconds that a statement of upkeep may take: it may look at every file. */
 const upkeepTimeout = 15 * 60_000;
 
+/** A connection past a transaction pooler, for listening; `undefined` where none is named. */
+export const directDatabaseUrl = (): string | undefined =>
+  env.DIRECT_DATABASE_URL ?? env.DATABASE_URL_UNPOOLED ?? env.POSTGRES_URL_NON_POOLING;
+
 /** The process's connections to PostgreSQL, by what they are for. */
 export const pools = processWide("pools", () => {
   const url = env.DATABASE_URL ?? "postgresql://build";

@@ -16,6 +16,9 @@ export const env = createEnv({
     }),
     /** A direct connection where `DATABASE_URL` is a transaction pooler: listening for changes and migrating need one. */
     DIRECT_DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/, error: "put a PostgreSQL URL there" }).optional(),
+    /** The same by the names that Neon's and Vercel's integrations give it. */
+    DATABASE_URL_UNPOOLED: z.url({ protocol: /^postgres(ql)?$/, error: "put a PostgreSQL URL there" }).optional(),
+    POSTGRES_URL_NON_POOLING: z.url({ protocol: /^postgres(ql)?$/, error: "put a PostgreSQL URL there" }).optional(),
     /** Connections for functions; half as many more look up who calls. */
     DATABASE_POOL_SIZE: z.coerce.number().int().min(1).max(1000).optional(),
     /** Milliseconds that a query may take, and a mutation with all its attempts. */

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
-import { pool } from "../database";
+import { directDatabaseUrl, pool } from "../database";
 import { env } from "../env";
 import type { Tell } from "./listener";
 
@@ -17,7 +17,7 @@ const heartbeat = 30_000;
 export async function listen(tell: Tell): Promise<"deaf"> {
   const lost = new AbortController();
   const client = new pg.Client({
-    connectionString: env.DIRECT_DATABASE_URL ?? env.DATABASE_URL,
+    connectionString: directDatabaseUrl() ?? env.DATABASE_URL,
     keepAlive: true,
     connectionTimeoutMillis: 5_000,
     query_timeout: 10_000,

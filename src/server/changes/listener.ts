@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { env } from "../env";
+import { directDatabaseUrl } from "../database";
 import { processWide } from "../process-wide";
 import { backoff } from "./backoff";
 import { listen } from "./listen";
@@ -86,7 +86,8 @@ function explain(error: unknown): void {
   const reason = errors.map((each) => (each instanceof Error ? each.message : String(each))).join(", ");
   if (reason === explained) return;
   explained = reason;
-  const direct = env.DIRECT_DATABASE_URL && new URL(env.DIRECT_DATABASE_URL).hostname;
+  const url = directDatabaseUrl();
+  const direct = url && new URL(url).hostname;
   const advice = direct
     ? `; DIRECT_DATABASE_URL names ${direct}: can it be reached from here? Some hosts have an IPv6 address only. Until then ` +
       "changes are polled for through DATABASE_URL"

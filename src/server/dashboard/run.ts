@@ -8,7 +8,7 @@ import { runAction, runMutation, runQuery } from "../context";
 import { prisma } from "../database";
 import type { HttpRouter } from "../http/http-router";
 import { answerRoute } from "../http/serve-http";
-import { quote, shorten } from "../quote";
+import { quote } from "../quote";
 import { functionNamed } from "../registry";
 import { type AnyFunction, definition, type ServerFunction } from "../server-function";
 
@@ -31,7 +31,7 @@ export async function runFunction(admin: Caller, { name, args, userId }: Call): 
   const fn = functionNamed(name);
   if (!fn) throw new TRPCError({ code: "NOT_FOUND", message: `There is no function ${quote(name)}` });
   const caller = await callerAs(admin, userId);
-  return timed(admin, caller, name, () => call(caller, fn, args));
+  return timed(admin, caller, () => call(caller, fn, args));
 }
 
 interface HttpCall {
@@ -54,7 +54,7 @@ export async function runHttpAction(admin: Caller, http: HttpRouter, given: Http
     throw new TRPCError({ code: "NOT_FOUND", message: `There is no route ${method} ${quote(path)}` });
   }
   const caller = await callerAs(admin, userId);
-  return timed(admin, caller, `${method} ${url.pathname}`, async () => {
+  return timed(admin, caller, async () => {
     const sent = new Headers(contentType ? { "Content-Type": contentType } : {});
     const request = new Request(url, { method, headers: sent, body: method === "GET" || !body ? null : body });
     const response = await answerRoute(found.route, request, caller);
@@ -76,12 +76,12 @@ async function startOf({ body }: Response): Promise<string> {
 }
 
 /** Runs it, and has the log say which administrator ran it, and as whom: the calls in it are the other's. */
-async function timed(admin: Caller, caller: Caller, name: string, run: () => Promise<unknown>): Promise<Run> {
+async function timed(admin: Caller, caller: Caller, run: () => Promise<unknown>): Promise<Run> {
   const [by, as] = await Promise.all([admin.identity(), caller.identity()]);
   const { requestId } = caller;
   const recorded = () =>
     observe({ requestId, name: "_kit.runAs", kind: "action" }, () => {
-      console.info(`Administrator ${by?.subject} runs ${shorten(name, 200)} as ${as ? as.subject : "nobody"}`);
+      console.info(`Run by administrator ${by?.subject} as ${as ? as.subject : "nobody"}`);
       return run();
     });
   const started = performance.now();

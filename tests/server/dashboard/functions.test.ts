@@ -75,7 +75,7 @@ describe("run", () => {
       [requestId],
     );
     expect(rows).toEqual([
-      { function: "_kit.runAs", text: `Administrator ${admin.user.id} runs messages.sendMessage as ${user.id}` },
+      { function: "_kit.runAs", text: `Run by administrator ${admin.user.id} as ${user.id}` },
       { function: "messages.sendMessage", text: null },
     ]);
   });
