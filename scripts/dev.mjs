@@ -8,13 +8,18 @@ import { parseArgs } from "node:util";
 import { commandOf, DATA, ROOT } from "./checkout.mjs";
 import { killGroup, takeDevLock } from "./dev-lock.mjs";
 import { install } from "./install.mjs";
+import { refuseOtherThanNpm } from "./only-npm.mjs";
 import { whenNpmIsGone } from "./parent.mjs";
 
-// npm run dev [-- --port 4000]
+// npm run dev [-- --port 4000] [--remote-database]
 //
 // Only Node's own modules are imported above: what comes from node_modules is imported once it is installed.
 
-const { values } = parseArgs({ options: { port: { type: "string", short: "p" } } });
+refuseOtherThanNpm();
+
+const { values } = parseArgs({
+  options: { port: { type: "string", short: "p" }, "remote-database": { type: "boolean", default: false } },
+});
 const port = Number(values.port ?? process.env.PORT ?? 3000);
 const address = `http://localhost:${port}`;
 const stopping = new AbortController();
@@ -32,7 +37,7 @@ async function dev() {
     /** @type {NodeJS.ProcessEnv} */
     const environment = { ...process.env, NODE_ENV: "development" };
     const { hasAdministrator } = await import("./administrators.mjs");
-    const { configuredDatabase } = await import("./development-database.mjs");
+    const { configuredDatabase, confirmFarDatabase } = await import("./development-database.mjs");
     const { generateClient } = await import("./generate.mjs");
     const { applyMigrations } = await import("./migrations.mjs");
     const { startPostgres } = await import("./postgres.mjs");
@@ -45,6 +50,10 @@ async function dev() {
       database = environment.DATABASE_URL = server.url;
       console.log(`PostgreSQL runs on port ${server.port}, its files in ${server.folder}`);
     }
+    await confirmFarDatabase(database, {
+      confirmed: values["remote-database"],
+      memory: join(DATA, "remote-databases"),
+    });
     if (!process.env.APP_SECRET) environment.APP_SECRET = ownSecret();
     stopping.signal.throwIfAborted();
 

@@ -30,6 +30,9 @@ const { values, positionals } = parseArgs({
 });
 const deploying = values.deploy || process.env.NODE_ENV === "production" || Boolean(process.env.CI);
 
+// On Vercel a preview has production's variables unless somebody gave it others: it must not change that database.
+const isPreview = process.env.VERCEL_ENV === "preview" && process.env.MIGRATE_PREVIEWS !== "1";
+
 /** @param {string} url */
 async function migrate(url) {
   const sql = await pendingChanges(url);
@@ -126,6 +129,13 @@ async function create(sql) {
 function nameAfter(sql) {
   const [, verb, table] = /^(CREATE|ALTER|DROP) TABLE "(\w+)"/m.exec(sql) ?? [];
   return verb ? `${verb}_${table}` : "change";
+}
+
+if (isPreview) {
+  console.log(
+    "A preview does not migrate its database. If it has one of its own, set MIGRATE_PREVIEWS=1 for previews.",
+  );
+  process.exit(0);
 }
 
 await withDatabase(migrate).catch((error) => {

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { findBrowsers, installDebianBrowsers } from "./browser.mjs";
 import { commandOf, ROOT } from "./checkout.mjs";
 import { install, npmCommand } from "./install.mjs";
+import { refuseOtherThanNpm } from "./only-npm.mjs";
 import { whenNpmIsGone } from "./parent.mjs";
 
 // npm test
@@ -14,6 +15,8 @@ import { whenNpmIsGone } from "./parent.mjs";
 // Every check there is, from a fresh clone on. Only Node's own modules are imported above: what comes from node_modules
 // is imported once it is installed. A failed step keeps only those from running that need it. The last line counts the
 // tests that passed and those that failed, with each other failed step as one more.
+
+refuseOtherThanNpm();
 
 const stopping = new AbortController();
 const { signal } = stopping;

@@ -1,3 +1,4 @@
+import { anySignal } from "./any-signal";
 import { retryWhenLost } from "./retry-when-lost";
 import { send } from "./send";
 import type { UploadRequest } from "./upload";
@@ -57,7 +58,7 @@ async function start({ url, file, signal }: UploadRequest): Promise<Begun | { st
 
 async function sendParts({ parts, answers }: Begun, { file, onProgress, signal: canceled }: UploadRequest) {
   const failed = new AbortController();
-  const signal = canceled ? AbortSignal.any([canceled, failed.signal]) : failed.signal;
+  const signal = anySignal(canceled, failed.signal);
   const starts = parts.map((_, index) => parts.slice(0, index).reduce((sum, { size }) => sum + size, 0));
   const sent = parts.map(({ size }, index) => (answers[index] === undefined ? 0 : size));
   const progress = (index: number, bytes: number) => {

@@ -5,6 +5,7 @@ import { createTRPCClient, httpBatchLink, httpSubscriptionLink, splitLink } from
 import { type ReactNode, useEffect, useState } from "react";
 import type { AppRouter } from "~/functions";
 import { transformer } from "~/server/transformer";
+import { anySignal } from "./any-signal";
 import { ensureVisitor } from "./ensure-visitor";
 import { LiveQueries } from "./live";
 import { createLiveQueries } from "./live-queries";
@@ -16,8 +17,7 @@ const url = "/api/trpc";
 /** Milliseconds for the answer to a query; over a connection that is dead it never comes. */
 const patience = 30_000;
 
-const withTimeout = (signal?: AbortSignal | null) =>
-  AbortSignal.any([AbortSignal.timeout(patience), ...(signal ? [signal] : [])]);
+const withTimeout = (signal?: AbortSignal | null) => anySignal(AbortSignal.timeout(patience), signal);
 
 /** Lets every component below call the server functions. What queries show is up to date without asking again. */
 export function ApiProvider({ children }: { children: ReactNode }) {

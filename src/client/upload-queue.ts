@@ -47,9 +47,18 @@ export function createUploadQueue({ generateUploadUrl, onUploaded, refuse, concu
   const jobs = new Map<number, Job>();
   const subscribers = new Set<() => void>();
 
+  let isTelling = false;
+
+  /** Many files make many changes; the page can show one state in a frame. */
   function publish(next: readonly Upload[]) {
     uploads = next;
-    for (const subscriber of subscribers) subscriber();
+    if (!isTelling) {
+      isTelling = true;
+      inNextFrame(() => {
+        isTelling = false;
+        for (const subscriber of subscribers) subscriber();
+      });
+    }
     startNext();
   }
 
@@ -150,4 +159,11 @@ export function createUploadQueue({ generateUploadUrl, onUploaded, refuse, concu
       publish(uploads.filter((candidate) => candidate.id !== id));
     },
   };
+}
+
+/** A page that is hidden has no frames, and a server has none either. */
+function inNextFrame(run: () => void): void {
+  if (typeof requestAnimationFrame === "undefined") run();
+  else if (document.hidden) setTimeout(run, 100);
+  else requestAnimationFrame(run);
 }

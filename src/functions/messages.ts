@@ -50,6 +50,10 @@ export const sendImage = mutation({
         message: `Only images can be sent, not ${file.contentType ?? "a file without a type"}`,
       });
     }
+    if (/^image\/(hei[cf](-sequence)?|tiff|jp2|vnd\.adobe\.photoshop)\b/i.test(file.contentType)) {
+      const message = `Browsers do not show ${file.contentType}. Send the picture as JPEG, PNG, WebP or AVIF.`;
+      throw new TRPCError({ code: "BAD_REQUEST", message });
+    }
     const message = await ctx.db.message.create({
       data: { body: storageId, storageId, author, format: "image", owner: await ownerOf(ctx) },
     });

@@ -151,13 +151,30 @@ function isConnectionFailure(error: unknown): boolean {
   return error instanceof Error && !(error instanceof TypeError);
 }
 
+/** Codes of Node's for a certificate whose issuer is not known. */
+const untrusted = new Set([
+  "SELF_SIGNED_CERT_IN_CHAIN",
+  "DEPTH_ZERO_SELF_SIGNED_CERT",
+  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+  "UNABLE_TO_GET_ISSUER_CERT",
+  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+]);
+
+/** The same in scripts/client.mjs. */
+const waysToTrust =
+  "Download the provider's CA certificate and name its file in DATABASE_URL (sslmode=verify-full&sslrootcert=/path/ca.pem), or in " +
+  "NODE_EXTRA_CA_CERTS for the whole process. Or encrypt without knowing to whom, on a network that you trust: sslmode=no-verify.";
+
 let lastLogged = { line: "", time: 0 };
 
 /** Says once every ten seconds what fails and where: a database that is away fails every request. */
 function logFailure(place: string, error: unknown): void {
   const errors: unknown[] = error instanceof AggregateError ? error.errors : [error];
   const reasons = errors.map((reason) => (reason instanceof Error ? reason.message : String(reason)));
-  const line = `The database at ${place} does not answer: ${reasons.join(", ")}`;
+  const isUntrusted = errors.some((reason) => untrusted.has(String((reason as { code?: unknown } | null)?.code)));
+  const line = isUntrusted
+    ? `The database at ${place} has a certificate that this machine does not trust (${reasons.join(", ")}). ${waysToTrust}`
+    : `The database at ${place} does not answer: ${reasons.join(", ")}`;
   if (lastLogged.line === line && Date.now() - lastLogged.time < 10_000) return;
   lastLogged = { line, time: Date.now() };
   console.error(line);

@@ -5,6 +5,7 @@ import type { Owners } from "./auth/owners";
 import { flushAtOnce } from "./calls/call-log";
 import { observeConsole } from "./calls/console";
 import { watchModels } from "./changes/watched";
+import { checkSettings } from "./check-settings";
 import { WrongTimeZone } from "./connections";
 import { maintenance } from "./database";
 import { DatabaseUnavailable } from "./database-unavailable";
@@ -29,6 +30,8 @@ export async function start(crons: CronJobs, owners: Owners = {}): Promise<void>
   watchConnections();
   stopping.addEventListener("abort", flushAtOnce);
   setCrons(crons);
+  checkBasePath();
+  checkSettings();
   checkIssuerSettings();
   checkFunctions(crons);
   await inPatience(checkDatabase(owners));
@@ -38,6 +41,15 @@ export async function start(crons: CronJobs, owners: Owners = {}): Promise<void>
     startRunner(process.env.NODE_ENV === "development" ? runInRoute : undefined),
   );
   finishBeforeExit({ finish: stopRunner, giveUp: giveUpRunning });
+}
+
+/** Next.js puts its `basePath` in here when it builds. The app's own URLs, of files say, begin at the origin's root. */
+function checkBasePath(): void {
+  if (!process.env.__NEXT_ROUTER_BASEPATH) return;
+  throw new Error(
+    `The app cannot run below a path (basePath "${process.env.__NEXT_ROUTER_BASEPATH}" in next.config.mjs). Give it a host name ` +
+      "of its own, for example files.example.com.",
+  );
 }
 
 /** Refuses the start; in development, where the file is just being written, says what is wrong and goes on. */

@@ -16,6 +16,9 @@ import { usePastedFiles } from "./use-pasted-files";
 import { useSendMessage } from "./use-send-message";
 
 /** Everyone's messages and pictures, and what is on its way to them. */
+/** Kinds of pictures that phones and cameras make and most browsers do not show. */
+const isUnshown = (type: string) => /^image\/(hei[cf](-sequence)?|tiff|jp2|vnd\.adobe\.photoshop)$/.test(type);
+
 export function Chat() {
   const client = useTRPCClient();
   const [author, setAuthor] = useAuthorName();
@@ -29,7 +32,10 @@ export function Chat() {
     onUploaded: async ({ storageId }) => {
       await client.messages.sendImage.mutate({ storageId, author: authorName() });
     },
-    refuse: ({ type }) => (type.startsWith("image/") ? null : "This is not a picture. Only pictures can be sent."),
+    refuse: ({ type }) => {
+      if (!type.startsWith("image/")) return "This is not a picture. Only pictures can be sent.";
+      return isUnshown(type) ? `Browsers do not show ${type}. Send it as JPEG, PNG, WebP or AVIF.` : null;
+    },
   });
 
   const { texts, send, error, isPending } = useSendMessage({

@@ -28,7 +28,9 @@ export function Composer({ field, onSend, isSending, error, onAttach, fileInput 
   }
 
   function sendOnEnter(event: KeyboardEvent<HTMLTextAreaElement>) {
-    if (event.key !== "Enter" || event.shiftKey || event.nativeEvent.isComposing) return;
+    // This Enter belongs to an input method, which Safari says by an old number alone.
+    const isComposing = event.nativeEvent.isComposing || event.keyCode === 229;
+    if (event.key !== "Enter" || event.shiftKey || isComposing) return;
     event.preventDefault();
     event.currentTarget.form?.requestSubmit();
   }

@@ -7,7 +7,7 @@ import { messageList } from "./message-list-query";
 export function useMessages() {
   const trpc = useTRPC();
   const query = useInfiniteQuery(trpc.messages.list.infiniteQueryOptions(messageList.input, messageList.options));
-  const messages = useMemo(() => query.data?.pages.toReversed().flatMap(({ page }) => page) ?? [], [query.data]);
+  const messages = useMemo(() => [...(query.data?.pages ?? [])].reverse().flatMap(({ page }) => page), [query.data]);
   return { messages, query };
 }
 

@@ -5,6 +5,7 @@ import { socketAddress } from "../client-address";
 import { env } from "../env";
 import { limits } from "../limits";
 import { processWide } from "../process-wide";
+import { stopping } from "../stopping";
 
 /** A request that is being sent, or whose answer is. */
 interface Exchange {
@@ -28,6 +29,7 @@ const lingering = 2_000;
 
 const watched = processWide("watched exchanges", () => ({
   exchanges: new Set<Exchange>(),
+  servers: new Set<Server>(),
   timer: undefined as unknown,
 }));
 
@@ -52,6 +54,7 @@ export function watchConnections(): void {
     };
     server.requestTimeout = 0;
     server.keepAliveTimeout = env.KEEP_ALIVE_TIMEOUT;
+    watched.servers.add(server);
     noteAddress(request, socket);
     const now = Date.now();
     const exchange: Exchange = {
@@ -70,6 +73,8 @@ export function watchConnections(): void {
   watched.timer = setInterval(() => {
     const now = Date.now();
     for (const exchange of watched.exchanges) check(exchange, now);
+    // A server that stops waits for its connections, and closes those that were idle then, not those that become so.
+    if (stopping.aborted) for (const server of watched.servers) server.closeIdleConnections();
   }, interval).unref();
 }
 
