@@ -2,6 +2,7 @@ import type { Metadata, Viewport } from "next";
 import type { ReactNode } from "react";
 import { ApiProvider } from "~/client/provider";
 import { type Viewer, viewerQuery } from "~/client/viewer";
+import { liveTransport } from "~/server/changes/live-transport";
 import { Prefetched, queryClient, viewer } from "./prefetch";
 import "./globals.css";
 
@@ -30,7 +31,7 @@ export default async function RootLayout({ children }: { children: ReactNode }) 
   return (
     <html lang="en">
       <body className="font-sans">
-        <ApiProvider>
+        <ApiProvider transport={liveTransport()}>
           <Prefetched>{children}</Prefetched>
         </ApiProvider>
       </body>

@@ -2,13 +2,13 @@
 
 import { QueryClientProvider } from "@tanstack/react-query";
 import { createTRPCClient, httpBatchLink, httpSubscriptionLink, splitLink } from "@trpc/client";
-import { type ReactNode, useEffect, useState } from "react";
+import { type ReactNode, useEffect, useRef, useState } from "react";
 import type { AppRouter } from "~/functions";
 import { transformer } from "~/server/transformer";
 import { anySignal } from "./any-signal";
 import { ensureVisitor } from "./ensure-visitor";
 import { LiveQueries } from "./live";
-import { createLiveQueries } from "./live-queries";
+import { createLiveQueries, type LiveTransport } from "./live-queries";
 import { makeQueryClient } from "./query-client";
 import { noteReads } from "./reads";
 import { TRPCProvider } from "./trpc";
@@ -20,8 +20,10 @@ const patience = 30_000;
 const withTimeout = (signal?: AbortSignal | null) => anySignal(AbortSignal.timeout(patience), signal);
 
 /** Lets every component below call the server functions. What queries show is up to date without asking again. */
-export function ApiProvider({ children }: { children: ReactNode }) {
+export function ApiProvider({ transport, children }: { transport?: LiveTransport; children: ReactNode }) {
   const [queryClient] = useState(makeQueryClient);
+  // Made below, of the client whose calls it is to hear of.
+  const live = useRef<ReturnType<typeof createLiveQueries> | null>(null);
   const [trpcClient] = useState(() =>
     createTRPCClient<AppRouter>({
       links: [
@@ -38,15 +40,21 @@ export function ApiProvider({ children }: { children: ReactNode }) {
               // Mutations are POSTed. A query is asked again when its answer does not come.
               if (init?.method !== "POST") return fetch(url, { ...init, signal: withTimeout(init?.signal) });
               await ensureVisitor(queryClient);
-              return fetch(url, init);
+              const response = await fetch(url, init);
+              // Once whoever called has seen the answer.
+              setTimeout(() => live.current?.changed());
+              return response;
             },
           }),
         }),
       ],
     }),
   );
-  const [liveQueries] = useState(() => createLiveQueries(queryClient, trpcClient));
-  useEffect(() => liveQueries.start(), [liveQueries]);
+  const [liveQueries] = useState(() => createLiveQueries(queryClient, trpcClient, transport));
+  useEffect(() => {
+    live.current = liveQueries;
+    return liveQueries.start();
+  }, [liveQueries]);
   return (
     <QueryClientProvider client={queryClient}>
       <TRPCProvider trpcClient={trpcClient} queryClient={queryClient}>

@@ -3,6 +3,9 @@ import { Adapter, Pool } from "./connections";
 import { env } from "./env";
 import { processWide } from "./process-wide";
 
+/** Where there are many small processes, each with pools of its own. */
+const onVercel = process.env.VERCEL === "1";
+
 /** Milliseconds that a statement of a request may take; the call that waits for it then fails with 503. */
 const statementTimeout = 15_000;
 /** Milliseconds that a statement of upkeep may take: it may look at every file. */
@@ -65,7 +68,7 @@ function poolSettings(parameters: URLSearchParams): { size: number; waitTimeout?
   const limit = Number(parameters.get("connection_limit"));
   const timeout = Number(parameters.get("pool_timeout"));
   return {
-    size: env.DATABASE_POOL_SIZE ?? (limit > 0 ? limit : 10),
+    size: env.DATABASE_POOL_SIZE ?? (limit > 0 ? limit : onVercel ? 5 : 10),
     ...(timeout > 0 && { waitTimeout: timeout * 1000 }),
   };
 }

@@ -2,6 +2,7 @@ import { createEnv } from "@t3-oss/env-nextjs";
 import { z } from "zod";
 
 const production = process.env.NODE_ENV === "production";
+const onVercel = process.env.VERCEL === "1";
 
 const origin = z
   .url({ protocol: /^https?$/, error: 'put the public origin there, as "https://files.example.com"' })
@@ -37,7 +38,7 @@ export const env = createEnv({
         error: "each secret needs 32 characters or more; `openssl rand -base64 32` makes one",
       }),
     /** On Vercel by default the name that Vercel gives: see origin.ts. */
-    APP_ORIGIN: production && !(process.env.VERCEL === "1" && process.env.VERCEL_URL) ? origin : origin.optional(),
+    APP_ORIGIN: production && !(onVercel && process.env.VERCEL_URL) ? origin : origin.optional(),
     /** The issuer of the app's own sessions and tokens: part of every owner's name, so never change it. */
     AUTH_OWN_ISSUER: z.string().min(1).default("next-trpc-storage"),
     /** The issuer of others' Bearer tokens; more in src/functions/auth.config.ts. */
@@ -50,8 +51,20 @@ export const env = createEnv({
     CLIENT_ORIGIN: z.string().optional(),
     /** Guards `/api/cron`. */
     CRON_SECRET: z.string().min(16, { error: "put 16 random characters or more there" }).optional(),
-    /** Bytes from which a cloud store serves a file itself, by a redirect to a signed URL of its own; by default never. */
-    STORAGE_REDIRECT_ABOVE: z.coerce.number().int().nonnegative().optional(),
+    /** How pages hear of changes; `auto` streams where processes live long, and looks now and then on Vercel. */
+    LIVE_TRANSPORT: z
+      .enum(["auto", "stream", "poll"], { error: 'put "auto", "stream" or "poll" there' })
+      .default("auto"),
+    /**
+     * Bytes from which a cloud store serves a file itself, by a redirect to a signed URL of its own; by default never. On
+     * Vercel, which charges for bytes that pass through functions, 4 MiB.
+     */
+    STORAGE_REDIRECT_ABOVE: z.coerce
+      .number()
+      .int()
+      .nonnegative()
+      .optional()
+      .transform((bytes) => bytes ?? (onVercel ? 4 * 1024 * 1024 : undefined)),
     STORAGE_DISK_PATH: z.string().min(1).default(".data/storage"),
     /** Who may keep files that were served: the browser, or with `public` also a CDN in front. */
     STORAGE_CACHE: z.enum(["private", "public"], { error: 'put "private" or "public" there' }).default("private"),

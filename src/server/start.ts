@@ -7,7 +7,7 @@ import { observeConsole } from "./calls/console";
 import { watchModels } from "./changes/watched";
 import { checkSettings } from "./check-settings";
 import { WrongTimeZone } from "./connections";
-import { maintenance } from "./database";
+import { maintenance, pools } from "./database";
 import { DatabaseUnavailable } from "./database-unavailable";
 import { watchConnections } from "./http/watch-connections";
 import { processWide } from "./process-wide";
@@ -35,12 +35,20 @@ export async function start(crons: CronJobs, owners: Owners = {}): Promise<void>
   checkIssuerSettings();
   checkFunctions(crons);
   await inPatience(checkDatabase(owners));
+  await releaseWhenIdle();
   // Elsewhere than on hosts that stop processes between requests, where /api/cron does it.
   if (process.env.VERCEL === "1") return;
   const stopRunner = processWide("runner", () =>
     startRunner(process.env.NODE_ENV === "development" ? runInRoute : undefined),
   );
   finishBeforeExit({ finish: stopRunner, giveUp: giveUpRunning });
+}
+
+/** Vercel suspends a function between requests, with its connections: idle ones are to be closed before. */
+async function releaseWhenIdle(): Promise<void> {
+  if (process.env.VERCEL !== "1") return;
+  const { attachDatabasePool } = await import("@vercel/functions");
+  for (const pool of Object.values(pools)) attachDatabasePool(pool);
 }
 
 /** Next.js puts its `basePath` in here when it builds. The app's own URLs, of files say, begin at the origin's root. */

@@ -24,6 +24,8 @@ interface Exchange {
 /** Milliseconds between two looks at what is under way. */
 const interval = 1_000;
 
+/** Milliseconds that Node keeps an idle connection unless it is told otherwise. */
+const nodeKeepAlive = 5_000;
 /** Milliseconds that a client has to read the answer to what was not read to its end. */
 const lingering = 2_000;
 
@@ -53,7 +55,9 @@ export function watchConnections(): void {
       server: Server;
     };
     server.requestTimeout = 0;
-    server.keepAliveTimeout = env.KEEP_ALIVE_TIMEOUT;
+    // `next start --keepAliveTimeout` says it too.
+    const isUnset = server.keepAliveTimeout === nodeKeepAlive;
+    if (isUnset || process.env.KEEP_ALIVE_TIMEOUT) server.keepAliveTimeout = env.KEEP_ALIVE_TIMEOUT;
     watched.servers.add(server);
     noteAddress(request, socket);
     const now = Date.now();

@@ -1,0 +1,111 @@
+import { once } from "node:events";
+import { createServer, request } from "node:http";
+import { freePort, type Server, startServer } from "./app";
+import { choose, expectWidths, messages, say } from "./chat";
+import { picture } from "./pictures";
+import { test as base, expect } from "./test";
+
+const test = base.extend<{ serve: (origin: string, settings?: Record<string, string>) => Promise<Server> }>({
+  serve: async ({ app }, use) => {
+    const servers: Server[] = [];
+    await use(async (origin, settings = {}) => {
+      const { port } = new URL(origin);
+      const args = ["node_modules/next/dist/bin/next", "start", "--keepAliveTimeout", "1000", "--port", port];
+      const server = await startServer({
+        name: `surroundings-${port}`,
+        args,
+        env: { ...app.env, APP_ORIGIN: origin, ...settings },
+        ready: "Ready",
+      });
+      servers.push(server);
+      return server;
+    });
+    for (const server of servers) await server.stop();
+  },
+});
+
+const newOrigin = async () => `http://localhost:${await freePort()}`;
+const insert = (body: string) =>
+  `INSERT INTO messages (_id, author, body, format) VALUES (gen_random_uuid(), 'Ada', '${body}', 'text')`;
+
+/** A proxy that passes an answer on once it has all of it: a stream never. */
+async function startBufferingProxy(at: string, target: string) {
+  const server = createServer((incoming, answer) => {
+    const { method, headers, url } = incoming;
+    const passed = request(new URL(url ?? "", target), { method, headers }, (response) => {
+      const chunks: Buffer[] = [];
+      response.on("data", (chunk) => chunks.push(chunk)).on("error", () => answer.destroy());
+      response.on("end", () => {
+        answer.writeHead(response.statusCode ?? 502, response.headers);
+        answer.end(Buffer.concat(chunks));
+      });
+    });
+    passed.on("error", () => answer.destroy());
+    answer.on("close", () => passed.destroy());
+    incoming.pipe(passed);
+  }).listen(Number(new URL(at).port));
+  await once(server, "listening");
+  return async () => {
+    server.closeAllConnections();
+    server.close();
+    await once(server, "close");
+  };
+}
+
+test.describe("behind a proxy that holds streams back", () => {
+  test.use({ expectedInConsole: /ERR_(EMPTY|INCOMPLETE|CONNECTION)/ });
+
+  test("one's own messages and pictures appear at once, and others' soon", async ({ app, serve, visit }) => {
+    test.setTimeout(90_000);
+    const [origin, target] = [await newOrigin(), await newOrigin()];
+    await serve(target, { APP_ORIGIN: origin });
+    const stop = await startBufferingProxy(origin, target);
+    const page = await visit({ url: origin, name: "Bob" });
+    await say(page, "Mine");
+    await choose(page, picture("a.png", 10));
+    await expectWidths(page, [10]);
+    await app.database.query(insert("Theirs"));
+    await expect(messages(page).getByText("Theirs", { exact: true })).toBeVisible({ timeout: 30_000 });
+    await stop();
+  });
+});
+
+test("where pages are told to look now and then, changes appear without a stream", async ({ app, serve, visit }) => {
+  const origin = await newOrigin();
+  await serve(origin, { LIVE_TRANSPORT: "poll" });
+  const page = await visit({ url: origin });
+  const streams: string[] = [];
+  page.on("request", (sent) => void (sent.url().includes("_kit.changes") && streams.push(sent.url())));
+  await say(page, "Mine");
+  await app.database.query(insert("Theirs"));
+  await expect(messages(page).getByText("Theirs", { exact: true })).toBeVisible();
+  expect(streams).toEqual([]);
+});
+
+test("under another name than APP_ORIGIN's, pages write and send pictures", async ({ app, visit }) => {
+  const { port } = new URL(app.origin);
+  const page = await visit({ url: `http://127.0.0.1:${port}` });
+  await say(page, "By another name");
+  await choose(page, picture("a.png", 12));
+  await expectWidths(page, [12]);
+});
+
+test("in the oldest browsers that are supported, pages work", async ({ visit }) => {
+  const page = await visit({ url: "about:blank" });
+  await page.addInitScript(() => {
+    // What Chrome 111 and Safari 16.4 lack.
+    Reflect.deleteProperty(AbortSignal, "any");
+    Reflect.deleteProperty(URL, "canParse");
+    Reflect.deleteProperty(Promise, "withResolvers");
+    Reflect.deleteProperty(Object, "groupBy");
+    Reflect.deleteProperty(Array, "fromAsync");
+    for (const name of ["toSorted", "toReversed", "toSpliced", "with"]) Reflect.deleteProperty(Array.prototype, name);
+    for (const name of ["union", "intersection", "difference"]) Reflect.deleteProperty(Set.prototype, name);
+  });
+  await page.goto("/");
+  await say(page, "From long ago");
+  await choose(page, picture("a.png", 14));
+  await expectWidths(page, [14]);
+  await page.goto("/files");
+  await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
+});
