@@ -62,7 +62,7 @@ test.describe("behind a proxy that holds streams back", () => {
     const stop = await startBufferingProxy(origin, target);
     const page = await visit({ url: origin, name: "Bob" });
     await say(page, "Mine");
-    await choose(page, picture("a.png", 10));
+    await choose(page, picture("a.png", { width: 10 }));
     await expectWidths(page, [10]);
     await app.database.query(insert("Theirs"));
     await expect(messages(page).getByText("Theirs", { exact: true })).toBeVisible({ timeout: 30_000 });
@@ -86,12 +86,12 @@ test("under another name than APP_ORIGIN's, pages write and send pictures", asyn
   const { port } = new URL(app.origin);
   const page = await visit({ url: `http://127.0.0.1:${port}` });
   await say(page, "By another name");
-  await choose(page, picture("a.png", 12));
+  await choose(page, picture("a.png", { width: 12 }));
   await expectWidths(page, [12]);
 });
 
 test("in the oldest browsers that are supported, pages work", async ({ visit }) => {
-  const page = await visit({ url: "about:blank" });
+  const page = await visit();
   await page.addInitScript(() => {
     // What Chrome 111 and Safari 16.4 lack.
     Reflect.deleteProperty(AbortSignal, "any");
@@ -104,7 +104,7 @@ test("in the oldest browsers that are supported, pages work", async ({ visit }) 
   });
   await page.goto("/");
   await say(page, "From long ago");
-  await choose(page, picture("a.png", 14));
+  await choose(page, picture("a.png", { width: 14 }));
   await expectWidths(page, [14]);
   await page.goto("/files");
   await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
