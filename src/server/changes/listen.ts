@@ -7,14 +7,14 @@ import type { Tell } from "./listener";
 
 /** Milliseconds within which a notification of our own is heard where notifications are delivered at all. */
 const patience = 1_000;
-/** Milliseconds between two looks at whether the connection still stands: one that was cut off says nothing. */
-const heartbeat = 30_000;
-
 /**
  * Tells of changes as PostgreSQL notifies of them, until the connection is lost: then throws. Returns `"deaf"` when
  * notifications do not arrive, as behind a transaction pooler.
  */
-export async function listen(tell: Tell): Promise<"deaf"> {
+export async function listen(
+  tell: Tell,
+  nextHeartbeat: (wait: (milliseconds: number) => Promise<unknown>) => Promise<void>,
+): Promise<"deaf"> {
   const lost = new AbortController();
   const client = new pg.Client({
     connectionString: directDatabaseUrl() ?? env.DATABASE_URL,
@@ -37,7 +37,9 @@ export async function listen(tell: Tell): Promise<"deaf"> {
     if (!(await Promise.race([heard, wait(patience)]))) return "deaf";
     await client.query(`UNLISTEN ${test}`);
     // What committed before is not told.
-    for (tell(null); ; await client.query("SELECT 1")) await wait(heartbeat);
+    for (tell(null); ; await client.query("SELECT 1")) {
+      await nextHeartbeat(wait);
+    }
   } finally {
     client.end().catch(() => undefined);
   }

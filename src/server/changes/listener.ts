@@ -14,12 +14,24 @@ const steady = 60_000;
 /** Milliseconds in which a connection that broke may come back without anybody being told. */
 export const grace = 10_000;
 
+/** Milliseconds between two looks at the connection; longer while no page waits, so that a database may sleep. */
+const heartbeat = 30_000;
+const idleHeartbeat = 10 * 60_000;
+
 /** Milliseconds for which changes are polled for before listening is tried again. */
 const retryAfter = 60_000;
 
 const silences = processWide("change silences", () => new Set<() => void>());
 const listeners = processWide("change listeners", () => new Set<Tell>());
-const hearing = processWide("change hearing", () => ({ wanted: false, works: false, silentSince: 0 }));
+const hearing = processWide("change hearing", () => ({
+  wanted: false,
+  works: false,
+  silentSince: 0,
+  /** How many need changes at once. */
+  awaiting: 0,
+  /** Has the connection looked at. */
+  look: null as (() => void) | null,
+}));
 
 /**
  * Hears of every change that commits, in this process or another on the database; `null` comes first. Returns what ends
@@ -43,7 +55,7 @@ async function hear(): Promise<void> {
   for (let failures = 0; listeners.size > 0; failures += 1) {
     const started = Date.now();
     try {
-      if ((await listen(tell)) === "deaf") {
+      if ((await listen(tell, nextHeartbeat)) === "deaf") {
         console.warn(
           "DATABASE_URL delivers no notifications, as a transaction pooler does, so changes are polled for; put a " +
             "direct connection into DIRECT_DATABASE_URL to hear of them at once.",
@@ -61,6 +73,14 @@ async function hear(): Promise<void> {
     await sleep(backoff(failures), undefined, { ref: false });
   }
   hearing.wanted = false;
+}
+
+/** Resolves when the connection is to be looked at: one that was cut off says nothing. */
+async function nextHeartbeat(wait: (milliseconds: number) => Promise<unknown>): Promise<void> {
+  const awaited = new Promise<void>((resolve) => {
+    hearing.look = resolve;
+  });
+  await Promise.race([wait(hearing.awaiting > 0 ? heartbeat : idleHeartbeat), awaited]);
 }
 
 /** Polls until it is time to try again to listen, or polling breaks too. */
@@ -106,6 +126,21 @@ function stopHearing(): void {
   hearing.works = false;
   hearing.silentSince = Date.now();
   for (const silence of silences) silence();
+}
+
+/** Whether changes are heard of at the moment. */
+export const isHearing = (): boolean => hearing.works;
+
+/**
+ * Says that somebody needs changes at once, until what it returns is called: a page does. The runner of jobs looks by itself
+ * now and then.
+ */
+export function awaitChanges(): () => void {
+  hearing.awaiting += 1;
+  hearing.look?.();
+  return () => {
+    hearing.awaiting -= 1;
+  };
 }
 
 /** Whether nothing has been heard of for so long that who waits for changes should know. */

@@ -5,7 +5,7 @@ import { processWide } from "../process-wide";
 import { stopping } from "../stopping";
 import { transformer } from "../transformer";
 import { changesSince } from "./change-log";
-import { isDeaf } from "./listener";
+import { awaitChanges, isDeaf } from "./listener";
 
 /** Milliseconds a stream lasts where functions have a time limit; the browser then opens the next. */
 const lifetime = process.env.VERCEL === "1" ? 240_000 : Number.POSITIVE_INFINITY;
@@ -35,11 +35,13 @@ export function serveChanges(request: Request, identity: UserIdentity | null = n
   if (!leave) return refuse("Too many streams are open; try again later", 429);
   const end = new AbortController();
   const stop = () => end.abort();
+  const rest = awaitChanges();
   stopping.addEventListener("abort", stop);
   const changes = changesSince(lastEventId(request), end.signal);
   const opened = Date.now();
   let isFinished = false;
   const finish = () => {
+    if (!isFinished) rest();
     isFinished = true;
     leave();
     stopping.removeEventListener("abort", stop);

@@ -58,15 +58,21 @@ export async function findDue(
     ${due(Prisma.sql`"attempts" > 0 AND "retryAt" <= ${now}`, limits.retried)}`;
 }
 
-/** When the first of the jobs that are not due yet will be, or `null` when there is none. */
-export async function nextDueTime(now: Date): Promise<Date | null> {
-  const [row] = await prisma.$queryRaw<{ next: Date | null }[]>`
+/**
+ * When to look again, without being told of a new job: when the next is due, or when one that a dead process has is to be
+ * put back; `null` when there is none. `isWaiting` says that some are due and wait, for a place or for another process.
+ */
+export async function nextLook(now: Date): Promise<{ next: Date | null; isWaiting: boolean }> {
+  const [row] = await prisma.$queryRaw<{ next: Date | null; isWaiting: boolean }[]>`
     SELECT LEAST(
       (SELECT min("scheduledTime") FROM "_scheduled_functions" WHERE "state" = 'pending' AND "scheduledTime" > ${now}),
       (SELECT min("retryAt") FROM "_scheduled_functions"
-        WHERE "state" = 'pending' AND "scheduledTime" <= ${now} AND "retryAt" > ${now})
-    ) AS next`;
-  return row?.next ?? null;
+        WHERE "state" = 'pending' AND "scheduledTime" <= ${now} AND "retryAt" > ${now}),
+      (SELECT min("leaseUntil") FROM "_scheduled_functions" WHERE "state" = 'inProgress')
+    ) AS next,
+    EXISTS (SELECT FROM "_scheduled_functions"
+      WHERE "state" = 'pending' AND "scheduledTime" <= ${now} AND ("retryAt" IS NULL OR "retryAt" <= ${now})) AS "isWaiting"`;
+  return row ?? { next: null, isWaiting: true };
 }
 
 /** What runs in this process, by the job's id. */

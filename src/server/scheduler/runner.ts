@@ -1,15 +1,17 @@
-import { onChange } from "../changes/listener";
+import { isHearing, onChange } from "../changes/listener";
 import type { Kind } from "../server-function";
 import { stopping } from "../stopping";
 import { ensureCronJobs } from "./crons";
-import { findDue, type Job, nextDueTime, runJob, settle } from "./jobs";
+import { findDue, type Job, nextLook, runJob, settle } from "./jobs";
 
 /** Jobs of a kind that run at once in one process: actions may take long, and are not to keep mutations waiting. */
 const concurrency = 8;
 /** How many of them may be jobs that could not run before: others are not to wait for those. */
 const retriedAtOnce = 2;
-/** Milliseconds between two looks at the table where nothing tells of a new job. */
+/** Milliseconds between two looks at the table while jobs that are due wait, or while nothing tells of new ones. */
 const pollInterval = 5_000;
+/** Milliseconds between two looks otherwise, since a notification can be lost. Databases that sleep when idle may sleep. */
+const idleInterval = 10 * 60_000;
 
 /** The places of one kind of function in a process. */
 class Places {
@@ -87,8 +89,9 @@ export function startRunner(executeElsewhere?: (job: Job) => Promise<boolean>): 
       for (const end of some.ends) if (!before.has(end)) end.then(wake);
     }
     // Jobs that are due and did not run wait for a free place, which wakes us, or for the next poll.
-    const next = await nextDueTime(now);
-    timer = setTimeout(wake, Math.min(next ? next.getTime() - Date.now() : pollInterval, pollInterval));
+    const { next, isWaiting } = await nextLook(now);
+    const longest = isWaiting || !isHearing() ? pollInterval : idleInterval;
+    timer = setTimeout(wake, Math.min(next ? Math.max(100, next.getTime() - Date.now()) : longest, longest));
   };
 
   function wake(): void {
