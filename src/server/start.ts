@@ -5,6 +5,7 @@ import type { Owners } from "./auth/owners";
 import { flushAtOnce } from "./calls/call-log";
 import { observeConsole } from "./calls/console";
 import { watchModels } from "./changes/watched";
+import { checkProxy } from "./check-proxy";
 import { checkSettings } from "./check-settings";
 import { WrongTimeZone } from "./connections";
 import { maintenance, pools } from "./database";
@@ -33,6 +34,7 @@ export async function start(crons: CronJobs, owners: Owners = {}): Promise<void>
   checkBasePath();
   checkSettings();
   checkIssuerSettings();
+  await checkProxy();
   checkFunctions(crons);
   await inPatience(checkDatabase(owners));
   await releaseWhenIdle();
