@@ -10,7 +10,6 @@ const maxProblems = 10;
 export function parseArgs<Args extends z.ZodObject>(args: Args, given: unknown): z.output<Args> {
   const { data, error } = args.safeParse(given ?? {});
   if (error) throw new TRPCError({ code: "BAD_REQUEST", message: describeIssues(error) });
-  refuseUnstorable(data);
   return data;
 }
 

@@ -1,6 +1,6 @@
 import type { TRPCMutationProcedure, TRPCQueryProcedure } from "@trpc/server";
 import { z } from "zod";
-import { parseArgs } from "./args";
+import { parseArgs, refuseUnstorable } from "./args";
 import { noting } from "./changes/reads";
 import { runAction, runMutation, runQuery } from "./context";
 import { type Documents, toDocuments } from "./document";
@@ -96,6 +96,7 @@ function builder<V extends Visibility, K extends Kind, Ctx>(
     const args = z.object(config.args ?? ({} as S));
     const handle = async (ctx: Contexts[K], given: unknown) => {
       const parsed = parseArgs(args, given);
+      refuseUnstorable(parsed);
       const result = toDocuments(await handler(await extend(ctx), parsed));
       return returns ? returns.parse(result) : result;
     };
