@@ -18,7 +18,7 @@ export async function withDatabase(work) {
   const configured = configuredDatabase();
   if (configured) return work(configured);
   // A deployment has a database that outlives it.
-  if (process.env.NODE_ENV === "production" || process.env.VERCEL || process.env.CI) {
+  if (process.env.NODE_ENV === "production" || process.env.VERCEL || process.argv.includes("--deploy")) {
     throw new Error("DATABASE_URL is not set: put the URL of a PostgreSQL there, postgresql://user:password@host/name");
   }
   const { startPostgres } = await import("./postgres.mjs");
