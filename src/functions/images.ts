@@ -5,7 +5,7 @@ import { action, internalAction, internalMutation, internalQuery, mutation, quer
 import { fetchPublic } from "~/server/fetch-public";
 import { pageArgs, paginate } from "~/server/pagination";
 import { storageId } from "~/server/storage/storage-id";
-import { imageTypeOf, imageTypes, makeThumbnail } from "./thumbnail";
+import { imageTypeOf, imageTypes, makeThumbnail, refuseTooManyPixels } from "./thumbnail";
 
 const userQuery = query.use(requireIdentity);
 const userMutation = mutation.use(requireIdentity);
@@ -27,7 +27,9 @@ export const saveImage = userAction({
     await ctx.limitRate("images");
     const blob = await ctx.storage.get(storageId);
     if (blob && blob.size > maxSize) throw tooLarge();
-    return ctx.runMutation(insertImage, { storageId, ...details, actualType: blob && (await imageTypeOf(blob)) });
+    const actualType = blob && (await imageTypeOf(blob));
+    if (blob && actualType) await refuseTooManyPixels(blob);
+    return ctx.runMutation(insertImage, { storageId, ...details, actualType });
   },
 });
 

@@ -28,6 +28,24 @@ export async function imageTypeOf(image: Blob | Uint8Array): Promise<string | nu
   return imageTypes.find((type) => type === found?.mime) ?? null;
 }
 
+/** Bytes in which the dimensions of nearly every image are. */
+const headerSize = 256 * 1024;
+
+/**
+ * Refuses an image of more pixels than are decoded here, by its first bytes, before the rest is read. One whose dimensions
+ * are further on is refused when it is decoded.
+ * @throws TRPCError `PAYLOAD_TOO_LARGE`
+ */
+export async function refuseTooManyPixels(image: Blob): Promise<void> {
+  const head = await image.slice(0, headerSize).arrayBuffer();
+  const { width, height } = await inTurn(() =>
+    sharp(head, { limitInputPixels: false, failOn: "none" }).metadata(),
+  ).catch(() => ({ width: 0, height: 0 }));
+  if (width * height <= maxPixels) return;
+  const message = `Images have ${maxPixels / 1_000_000} megapixels at most, and this one has ${width} × ${height} pixels. Send a smaller one.`;
+  throw new TRPCError({ code: "PAYLOAD_TOO_LARGE", message });
+}
+
 /** A 200 × 200 WebP of the middle of the image, upright; of an animation its first frame. */
 export async function makeThumbnail(image: Blob): Promise<Blob> {
   // sharp itself would read SVG and more.

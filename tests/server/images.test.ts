@@ -121,6 +121,15 @@ describe("images", () => {
     await expect(ann.images.saveImage({ storageId, title: "a" })).rejects.toMatchObject({ code: "BAD_REQUEST" });
   });
 
+  test("saveImage of more pixels than are decoded, refused by its first bytes", async () => {
+    const large = await toBuffer(canvas(8000, 8000).png({ compressionLevel: 9 }));
+    const storageId = await uploadFile(new Uint8Array(large), "image/png", ann);
+    await expect(ann.images.saveImage({ storageId, title: "a" })).rejects.toMatchObject({
+      code: "PAYLOAD_TOO_LARGE",
+      message: expect.stringContaining("8000 × 8000"),
+    });
+  });
+
   test("saveImage of a picture that is named as another kind of picture: it is what its bytes are", async () => {
     const storageId = await uploadFile(await png(), "image/jpg", ann);
     expect(await ann.images.saveImage({ storageId, title: "a" })).toMatchObject({ contentType: "image/png" });
