@@ -59,7 +59,7 @@ export function AccountMenu() {
           <Copy aria-hidden="true" className="size-4 text-muted" />
           <span className="min-w-0">
             <span className="block">{copy.isSuccess ? "Account id copied" : "Copy account id"}</span>
-            <span className="block select-text truncate font-mono text-muted text-xs">{viewer.id}</span>
+            <span className="block select-text break-all font-mono text-muted text-xs">{viewer.id}</span>
           </span>
         </DropdownMenu.Item>
         <DropdownMenu.Item
