@@ -17,6 +17,7 @@ const module = {
       return "done";
     },
   }),
+  plain: mutation({ handler: () => "done" }),
   take: mutation({ args: { text: z.string().max(10), list: z.array(z.string()).optional() }, handler: () => "taken" }),
 };
 const handler = serveRouter(createRouter({ module }));
@@ -66,6 +67,26 @@ describe("a body", () => {
   test("that turns out larger is refused", async () => {
     const response = await send(JSON.stringify({ json: { text: "a".repeat(limits.jsonBytes) } }));
     expect(response.status).toBe(413);
+  });
+
+  test("of more values than its calls may have is refused before it is parsed", async () => {
+    const body = `{"json":[${"[],".repeat(50_000)}`;
+    const response = await send(body);
+    expect(response.status).toBe(400);
+    expect((await response.json()).error.json.message).toMatch(/more than \d+ values/);
+  });
+
+  test("that breaks off is a 400, and no failure of the server", async () => {
+    const broken = new ReadableStream({ pull: (controller) => controller.error(new Error("The client went away")) });
+    const init = { method: "POST", body: broken, duplex: "half", headers: { "Content-Type": "application/json" } };
+    const response = await handler(new Request("http://app.test/api/trpc/module.take", init));
+    expect(response.status).toBe(400);
+    expect((await response.json()).error.json.message).toContain("broke off");
+  });
+
+  test("that is empty is one without arguments: curl sends none", async () => {
+    const response = await handler(new Request("http://app.test/api/trpc/module.plain", { method: "POST" }));
+    expect(await response.json()).toEqual({ result: { data: { json: "done" } } });
   });
 
   test("of a kind that arguments never need is a 400 that says so", async () => {

@@ -26,6 +26,13 @@ test("readJson refuses more than its limit, announced or not", async () => {
   await expect(readJson(request('"abcdef"'), 5)).rejects.toMatchObject(tooLarge);
 });
 
+test("readJson counts values before it parses, and none inside of texts", async () => {
+  const tooMany = { code: "BAD_REQUEST", message: expect.stringContaining("3 values") };
+  await expect(readJson(request("[[],[],[]]"), 100, 3)).rejects.toMatchObject(tooMany);
+  await expect(readJson(request("[1,2,3,4]"), 100, 3)).rejects.toMatchObject(tooMany);
+  expect(await readJson(request('{"a":"[,{\\"[,,,"}'), 100, 3)).toEqual({ a: '[,{"[,,,' });
+});
+
 test("a body shorter than announced is no body: something in between cut it off", async () => {
   const cut = { code: "BAD_REQUEST", message: expect.stringContaining("Only 7 of 11 bytes") };
   await expect(readJson(request('{"a":1}', { "Content-Length": "11" }))).rejects.toMatchObject(cut);
