@@ -49,21 +49,21 @@ export async function bundleServer(): Promise<BundledServer> {
   return { launch, remove: () => rm(folder, { recursive: true }) };
 }
 
-/** The built app, as `npm start` runs it. */
-export const launchApp: Launch = async (settings) => {
+/** The app that was built in `folder`, as `npm start` runs it. */
+export async function launchApp(settings: Record<string, string>, folder = root): Promise<ServerProcess> {
   const port = await freePort();
   const args = ["node_modules/next/dist/bin/next", "start", "--hostname", "127.0.0.1", "--port", `${port}`];
-  const server = run(args, { NODE_ENV: "production", NEXT_TELEMETRY_DISABLED: "1", ...settings });
+  const server = run(args, { NODE_ENV: "production", NEXT_TELEMETRY_DISABLED: "1", ...settings }, folder);
   const ready = new Promise<void>((resolve) => {
     server.child.stdout?.on("data", (text: string) => text.includes("Ready") && resolve());
   });
   await Promise.race([ready, refusal(server)]);
   return { ...server, origin: `http://127.0.0.1:${port}` };
-};
+}
 
-function run(args: string[], settings: Record<string, string>): Omit<ServerProcess, "origin"> {
+function run(args: string[], settings: Record<string, string>, cwd = root): Omit<ServerProcess, "origin"> {
   const child = spawn(process.execPath, args, {
-    cwd: root,
+    cwd,
     env: { ...process.env, ...settings },
     stdio: ["ignore", "pipe", "pipe", "ipc"],
   });
