@@ -15,7 +15,7 @@ type FairPlaces = ReturnType<typeof createFairPlaces>;
  */
 export function inFairTurn(what: string, headers: Headers): InTurn {
   const network = `${what} ${clientNetwork(headers) ?? ""}`;
-  const session = sessionOf(headers);
+  const session = sessionOf(headers.get("cookie"), headers.get("authorization"));
   return async (work) => {
     const group = groups.get(network) ?? {
       places: createFairPlaces(limits.networkConcurrency, limits.sessionConcurrency, limits.networkWaiting),
@@ -33,7 +33,7 @@ export function inFairTurn(what: string, headers: Headers): InTurn {
 }
 
 /** Whose call it says that it is; it is only to count, and need not be true. */
-function sessionOf(headers: Headers): string {
-  const [cookie = ""] = /better-auth\.session_token=[^;]*/.exec(headers.get("cookie") ?? "") ?? [];
-  return (headers.get("authorization") ?? cookie).slice(-200);
+export function sessionOf(cookies: string | null | undefined, authorization: string | null | undefined): string {
+  const [cookie = ""] = /better-auth\.session_token=[^;]*/.exec(cookies ?? "") ?? [];
+  return (authorization ?? cookie).slice(-200);
 }

@@ -6,6 +6,7 @@ import { env } from "../env";
 import { limits } from "../limits";
 import { processWide } from "../process-wide";
 import { stopping } from "../stopping";
+import { startInTurns } from "./request-turns";
 
 /** A request that is being sent, or whose answer is. */
 interface Exchange {
@@ -58,6 +59,7 @@ export function watchConnections(): void {
     // `next start --keepAliveTimeout` says it too.
     const isUnset = server.keepAliveTimeout === nodeKeepAlive;
     if (isUnset || process.env.KEEP_ALIVE_TIMEOUT) server.keepAliveTimeout = env.KEEP_ALIVE_TIMEOUT;
+    if (!watched.servers.has(server)) startInTurns(server);
     watched.servers.add(server);
     noteAddress(request, socket);
     const now = Date.now();
