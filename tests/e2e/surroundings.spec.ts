@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createServer, request } from "node:http";
 import { freePort, type Server, startServer } from "./app";
-import { choose, expectWidths, messages, say } from "./chat";
+import { choose, expectWidths, messageBox, messages, say, sent } from "./chat";
 import { picture } from "./pictures";
 import { test as base, expect } from "./test";
 
@@ -108,4 +108,27 @@ test("in the oldest browsers that are supported, pages work", async ({ visit }) 
   await expectWidths(page, [14]);
   await page.goto("/files");
   await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
+});
+
+test("Enter that ends a composition sends nothing; the next one sends the text", async ({ visit }) => {
+  const page = await visit();
+  await messageBox(page).fill("にほん");
+  // Safari tells of the end first: this Enter is no longer part of the composition, and only its key code says so.
+  const prevented = await messageBox(page).evaluate((box) => {
+    const options = { key: "Enter", keyCode: 229, bubbles: true, cancelable: true };
+    return !box.dispatchEvent(new KeyboardEvent("keydown", options));
+  });
+  expect(prevented).toBe(false);
+  await expect(messageBox(page)).toHaveValue("にほん");
+  await messageBox(page).press("Enter");
+  await expect(sent(page).getByText("にほん", { exact: true })).toBeVisible();
+});
+
+test("a picture that browsers do not show is refused in a sentence, before a byte of it is sent", async ({ visit }) => {
+  const page = await visit();
+  const uploads: string[] = [];
+  page.on("request", ({ method, url }) => void (method() === "POST" && uploads.push(url())));
+  await choose(page, { name: "IMG_1.HEIC", mimeType: "image/heic", buffer: Buffer.from("a picture of a phone") });
+  await expect(messages(page).getByText(/do not show image\/heic.*JPEG/)).toBeVisible();
+  expect(uploads.filter((url) => url.includes("/api/storage/") || url.includes("generateUploadUrl"))).toEqual([]);
 });

@@ -10,6 +10,12 @@ const { start } = await import("~/server/start");
 // Where no runner starts; only now, since Vercel has no disk.
 process.env.VERCEL = "1";
 
+test("start refuses a basePath in a sentence, since URLs of files begin at the origin's root", async () => {
+  process.env.__NEXT_ROUTER_BASEPATH = "/files";
+  await expect(start(crons)).rejects.toThrow(/below a path \(basePath "\/files".*host name/);
+  delete process.env.__NEXT_ROUTER_BASEPATH;
+});
+
 test("start, with a database that says nothing, is not held up; /api/health tells of it from the first second on", async () => {
   const log = vi.spyOn(console, "error").mockImplementation(() => undefined);
   const warn = vi.spyOn(console, "warn").mockImplementation(() => undefined);

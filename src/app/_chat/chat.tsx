@@ -15,10 +15,10 @@ import { useMessages } from "./use-messages";
 import { usePastedFiles } from "./use-pasted-files";
 import { useSendMessage } from "./use-send-message";
 
-/** Everyone's messages and pictures, and what is on its way to them. */
 /** Kinds of pictures that phones and cameras make and most browsers do not show. */
 const isUnshown = (type: string) => /^image\/(hei[cf](-sequence)?|tiff|jp2|vnd\.adobe\.photoshop)$/.test(type);
 
+/** Everyone's messages and pictures, and what is on its way to them. */
 export function Chat() {
   const client = useTRPCClient();
   const [author, setAuthor] = useAuthorName();

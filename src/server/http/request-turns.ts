@@ -3,11 +3,8 @@ import { sessionOf } from "../fair-turns";
 
 type Start = () => void;
 
-/** Requests that begin in one turn of the event loop. */
-const startsInTurn = 2;
-
 /**
- * Lets few requests begin in each turn of the event loop, in turns by session. To begin a request costs a millisecond or two
+ * Lets one request begin in each turn of the event loop, in turns by session. To begin a request costs a millisecond or two
  * before anything knows what it wants: a sender with many connections would put as much of that before each step of
  * everybody else's requests. What waits here has been read no further than its headers.
  */
@@ -17,14 +14,11 @@ export function startInTurns(server: Server): void {
   const lines = new Map<string, Start[]>();
 
   function turn(): void {
-    let started = 0;
-    for (const [session, line] of lines) {
-      line.shift()?.();
-      lines.delete(session);
-      // Behind all others, who come first next time.
-      if (line.length > 0) lines.set(session, line);
-      if (++started === startsInTurn) break;
-    }
+    const [[session, line] = ["", []]] = lines;
+    line.shift()?.();
+    lines.delete(session);
+    // Behind all others, who come first next time.
+    if (line.length > 0) lines.set(session, line);
     if (lines.size > 0) setImmediate(turn);
   }
 
@@ -35,6 +29,8 @@ export function startInTurns(server: Server): void {
     };
     const session = sessionOf(request.headers.cookie, request.headers.authorization);
     if (lines.size === 0) setImmediate(turn);
-    lines.set(session, [...(lines.get(session) ?? []), start]);
+    const line = lines.get(session) ?? [];
+    line.push(start);
+    lines.set(session, line);
   });
 }
