@@ -42,6 +42,8 @@ export const stopping: AbortSignal = processWide("stopping", () => {
       exit(1);
     }, env.STOP_TIMEOUT).unref();
   };
+  // The processes of a build have no work to finish, nor settings.
+  if (process.env.NEXT_PHASE === "phase-production-build") return controller.signal;
   process.once("SIGTERM", stop);
   process.once("SIGINT", stop);
   return controller.signal;

@@ -5,8 +5,8 @@ import type { FilePermit } from "../file-url";
 import { dispositionOf } from "./disposition";
 import { corsHeaders } from "./file-headers";
 
-/** Milliseconds that the store's URL works, for a long film too: its player asks that URL for further parts. */
-const lifetime = 6 * 60 * 60 * 1000;
+/** Milliseconds that the store's URL works, also after a delete: a player asks it for further parts. */
+const lifetime = 60 * 60 * 1000;
 
 /**
  * Sends the reader of a large file to the store, which serves it with what it can of the file's headers. `null` when the
