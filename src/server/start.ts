@@ -36,10 +36,12 @@ export async function start(crons: CronJobs, owners: Owners = {}): Promise<void>
   checkIssuerSettings();
   await checkProxy();
   checkFunctions(crons);
+  // There a process starts for a request that waits, and stops between requests: /api/cron runs the jobs.
+  if (process.env.VERCEL === "1") {
+    stopWhenRefused(checkDatabase(owners));
+    return releaseWhenIdle();
+  }
   await inPatience(checkDatabase(owners));
-  await releaseWhenIdle();
-  // Elsewhere than on hosts that stop processes between requests, where /api/cron does it.
-  if (process.env.VERCEL === "1") return;
   const stopRunner = processWide("runner", () =>
     startRunner(process.env.NODE_ENV === "development" ? runInRoute : undefined),
   );
@@ -48,7 +50,6 @@ export async function start(crons: CronJobs, owners: Owners = {}): Promise<void>
 
 /** Vercel suspends a function between requests, with its connections: idle ones are to be closed before. */
 async function releaseWhenIdle(): Promise<void> {
-  if (process.env.VERCEL !== "1") return;
   const { attachDatabasePool } = await import("@vercel/functions");
   for (const pool of Object.values(pools)) attachDatabasePool(pool);
 }
@@ -79,6 +80,8 @@ async function checkDatabase(owners: Owners): Promise<void> {
       await warnOfLooseReferences();
       await watchModels();
       if (process.env.NODE_ENV === "development") await warnOfUnlistedOwners(owners);
+      // On Vercel, upkeep asks: this would load the store's SDK for every start.
+      if (process.env.VERCEL === "1") return;
       await refuseForeignStore().catch((error) => {
         if (error instanceof DatabaseUnavailable) throw error;
         console.warn(error instanceof ForeignStore ? error.message : `Could not compare the blob store's id: ${error}`);
@@ -118,6 +121,10 @@ async function inPatience(check: Promise<void>): Promise<void> {
   const isDone = await Promise.race([check.then(() => true), late]).finally(() => waiting.abort());
   if (isDone) return;
   console.warn("The database does not answer yet; the app starts without having looked at it.");
+  stopWhenRefused(check);
+}
+
+function stopWhenRefused(check: Promise<void>): void {
   check.catch((error) => {
     console.error("The app cannot work with this database and stops:", error);
     process.exit(1);

@@ -1,4 +1,4 @@
-import { expect, test, vi } from "vitest";
+import { afterAll, expect, test, vi } from "vitest";
 import { startQuietProxy } from "../stand-ins/quiet-proxy";
 
 const proxy = await startQuietProxy(process.env.DATABASE_URL ?? "");
@@ -7,8 +7,8 @@ process.env.DATABASE_URL = proxy.url;
 const { crons } = await import("~/functions");
 const { serveHealth } = await import("~/server/health");
 const { start } = await import("~/server/start");
-// Where no runner starts; only now, since Vercel has no disk.
-process.env.VERCEL = "1";
+
+afterAll(() => proxy.stop());
 
 test("start refuses a basePath in a sentence, since URLs of files begin at the origin's root", async () => {
   process.env.__NEXT_ROUTER_BASEPATH = "/files";
@@ -29,5 +29,14 @@ test("start, with a database that says nothing, is not held up; /api/health tell
   proxy.speakAgain();
   await vi.waitFor(async () => expect(await health()).toMatchObject([200, { database: "ok" }]), { timeout: 15_000 });
   expect(log.mock.calls.flat().join("\n")).toContain("Health: database is unavailable");
-  proxy.stop();
+});
+
+test("on Vercel, where somebody waits for each start, it waits for no database", async () => {
+  proxy.fallSilent();
+  process.env.VERCEL = "1";
+  const warn = vi.spyOn(console, "warn").mockClear();
+  await start(crons);
+  expect(warn).not.toHaveBeenCalledWith(expect.stringContaining("without having looked at it"));
+  delete process.env.VERCEL;
+  proxy.speakAgain();
 });
