@@ -14,7 +14,7 @@ export default defineConfig({
   resolve: { alias: { "~": fileURLToPath(new URL("src", import.meta.url)) } },
   test: {
     include: ["tests/**/*.test.ts"],
-    exclude: ["tests/e2e/**", "tests/soak/**", "tests/vercel/**", "node_modules/**"],
+    exclude: ["tests/e2e/**", "tests/kit/soak/**", "tests/kit/vercel/**", "node_modules/**"],
     globalSetup: "tests/global-setup.ts",
     setupFiles: "tests/setup.ts",
     // Each file has its modules, settings and database for itself in a thread as in a process, and sooner.

@@ -5,12 +5,12 @@ import config from "./vitest.config";
 // These threads live for minutes.
 setFlagsFromString("--opt");
 
-/** The crash tests with more of everything (tests/crash/scale.ts), one file after the other. */
+/** The crash tests with more of everything (tests/kit/crash/scale.ts), one file after the other. */
 export default defineConfig({
   ...config,
   test: {
     ...config.test,
-    include: ["tests/crash/**/*.test.ts", "tests/soak/**/*.test.ts"],
+    include: ["tests/kit/crash/**/*.test.ts", "tests/kit/soak/**/*.test.ts"],
     exclude: [],
     env: { SOAK: "1" },
     fileParallelism: false,

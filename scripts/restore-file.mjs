@@ -15,7 +15,7 @@ await withDatabase(async (url) => {
     DATABASE_URL: url,
     APP_SECRET: process.env.APP_SECRET ?? randomBytes(32).toString("hex"),
   });
-  const { pools, prisma } = await tsImport("../src/server/database.ts", import.meta.url);
+  const { pools, prisma } = await tsImport("../src/kit/database/database.ts", import.meta.url);
   try {
     await (storageIds.length > 0 ? restore(prisma) : list());
   } finally {
@@ -28,8 +28,8 @@ await withDatabase(async (url) => {
 
 /** @param {unknown} prisma */
 async function restore(prisma) {
-  const { restoreFile } = await tsImport("../src/server/storage/ledger.ts", import.meta.url);
-  const { parseStorageId } = await tsImport("../src/server/storage/storage-id.ts", import.meta.url);
+  const { restoreFile } = await tsImport("../src/kit/storage/ledger.ts", import.meta.url);
+  const { parseStorageId } = await tsImport("../src/kit/storage/storage-id.ts", import.meta.url);
   for (const storageId of storageIds) {
     const restored = await restoreFile(prisma, parseStorageId(storageId));
     console.log(
@@ -40,7 +40,7 @@ async function restore(prisma) {
 }
 
 async function list() {
-  const { listDeletedFiles } = await tsImport("../src/server/storage/deleted-files.ts", import.meta.url);
+  const { listDeletedFiles } = await tsImport("../src/kit/storage/deleted-files.ts", import.meta.url);
   const files = await listDeletedFiles(1000);
   for (const { storageId, size, contentType, deletedAt, goneAt } of files) {
     const times = `deleted ${new Date(deletedAt).toISOString()}, kept until ${new Date(goneAt).toISOString()}`;

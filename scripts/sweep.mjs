@@ -15,7 +15,7 @@ await withDatabase(async (url) => {
     DATABASE_URL: url,
     APP_SECRET: process.env.APP_SECRET ?? randomBytes(32).toString("hex"),
   });
-  const { pools } = await tsImport("../src/server/database.ts", import.meta.url);
+  const { pools } = await tsImport("../src/kit/database/database.ts", import.meta.url);
   try {
     await (values["dry-run"] ? list() : sweep());
   } finally {
@@ -24,11 +24,11 @@ await withDatabase(async (url) => {
 });
 
 async function list() {
-  const { countUnreferenced, listUnreferenced } = await tsImport("../src/server/storage/collect.ts", import.meta.url);
+  const { countUnreferenced, listUnreferenced } = await tsImport("../src/kit/storage/collect.ts", import.meta.url);
   const { files, bytes } = await countUnreferenced();
   console.log(`A sweep would delete ${files} files (${bytes} bytes) that nothing refers to.`);
   const shown = await listUnreferenced(1000);
-  const { findLooselyReferenced } = await tsImport("../src/server/storage/loose-references.ts", import.meta.url);
+  const { findLooselyReferenced } = await tsImport("../src/kit/storage/loose-references.ts", import.meta.url);
   const { named, columns } = await findLooselyReferenced(shown);
   for (const id of shown)
     console.log(`  ${id}${named.has(id) ? " (kept: a column without a foreign key names it)" : ""}`);
@@ -37,7 +37,7 @@ async function list() {
 }
 
 async function sweep() {
-  const { sweep } = await tsImport("../src/server/storage/sweep.ts", import.meta.url);
+  const { sweep } = await tsImport("../src/kit/storage/sweep.ts", import.meta.url);
   const { files, bytes, blobs, reportOnly } = await sweep();
   console.log(`${reportOnly ? "Would delete" : "Deleted"} ${files} files (${bytes} bytes) that nothing refers to.`);
   console.log(`Deleted the bytes of ${blobs} files and uploads.`);

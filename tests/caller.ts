@@ -1,7 +1,9 @@
-import { router } from "~/functions";
-import { createSystemCaller } from "~/server/caller";
-import { upload } from "~/server/storage/upload/upload";
-import { t } from "~/server/trpc";
+import { app } from "~/functions";
+import { createSystemCaller } from "~/kit/functions/caller";
+import { t } from "~/kit/functions/trpc";
+import { upload } from "~/kit/storage/upload/upload";
+
+const { router } = app;
 
 const call = t.createCallerFactory(router);
 

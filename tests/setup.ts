@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll } from "vitest";
-import type { Pool } from "~/server/connections";
+import type { Pool } from "~/kit/database/connections";
 import { createDatabase } from "./database";
 
 // Every test file has a database and a blob store of its own. The environment is set before the file's imports read it.
@@ -19,7 +19,7 @@ afterAll(async () => {
   const { storageKit } = globalThis as { storageKit?: { pools?: Record<string, Pool> } };
   // A file that needed no database need not load what does.
   if (storageKit?.pools) {
-    const { flush } = await import("~/server/calls/call-log");
+    const { flush } = await import("~/kit/log/call-log");
     if (!storageKit.pools.functions?.ended) await flush();
     await Promise.all(Object.values(storageKit.pools).map((pool) => pool.ended || pool.end()));
   }

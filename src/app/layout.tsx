@@ -1,9 +1,7 @@
 import type { Metadata, Viewport } from "next";
 import type { ReactNode } from "react";
-import { ApiProvider } from "~/client/provider";
-import { type Viewer, viewerQuery } from "~/client/viewer";
-import { liveTransport } from "~/server/changes/live-transport";
-import { Prefetched, queryClient, viewer } from "./prefetch";
+import { ApiProvider } from "~/components/api";
+import { liveTransport, Prefetched, prefetchViewer } from "~/kit/next";
 import "./globals.css";
 
 export const metadata: Metadata = {
@@ -21,13 +19,8 @@ export const viewport: Viewport = {
   ],
 };
 
-async function readViewer(): Promise<Viewer | null> {
-  const identity = await viewer();
-  return identity && { id: identity.subject, name: identity.name ?? "", email: identity.email ?? null };
-}
-
 export default async function RootLayout({ children }: { children: ReactNode }) {
-  await queryClient().prefetchQuery({ ...viewerQuery, queryFn: readViewer });
+  await prefetchViewer();
   return (
     <html lang="en">
       <body className="font-sans">

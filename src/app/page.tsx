@@ -1,6 +1,7 @@
+import { Prefetched, queryClient } from "~/kit/next";
 import { Chat } from "./_chat/chat";
 import { messageList } from "./_chat/message-list-query";
-import { api, Prefetched, queryClient } from "./prefetch";
+import { api } from "./prefetch";
 
 export default async function ChatPage() {
   await queryClient().prefetchInfiniteQuery(

@@ -1,5 +1,4 @@
-import { cronJobs } from "~/server/scheduler/crons";
-import { upkeep } from "~/server/upkeep";
+import { cronJobs, upkeep } from "~/kit/server";
 
 /** Functions that run again and again. */
 const crons = cronJobs();

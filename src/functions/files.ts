@@ -1,10 +1,7 @@
 import { TRPCError } from "@trpc/server";
 import { z } from "zod";
-import { requireIdentity } from "~/server/auth/require-identity";
-import { mutation, query } from "~/server/builders";
-import type { MutationCtx, QueryCtx } from "~/server/context";
-import { pageArgs, paginate } from "~/server/pagination";
-import { storageId } from "~/server/storage/storage-id";
+import { mutation, query } from "~/kit";
+import { type MutationCtx, pageArgs, paginate, type QueryCtx, requireIdentity, storageId } from "~/kit/server";
 
 const userQuery = query.use(requireIdentity);
 const userMutation = mutation.use(requireIdentity);

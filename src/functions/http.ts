@@ -1,14 +1,16 @@
 import { TRPCError } from "@trpc/server";
 import { z } from "zod";
-import { parseArgs } from "~/server/args";
-import { cors } from "~/server/http/cors";
-import { httpAction } from "~/server/http/http-action";
-import { httpRouter } from "~/server/http/http-router";
-import { pathSuffix } from "~/server/http/path-suffix";
-import { readJson } from "~/server/http/read-json";
-import { dispositionOf } from "~/server/storage/serve/disposition";
-import { storageId } from "~/server/storage/storage-id";
-import { parseDigests } from "~/server/storage/upload/upload-headers";
+import { httpAction } from "~/kit";
+import {
+  cors,
+  dispositionOf,
+  httpRouter,
+  parseArgs,
+  parseDigests,
+  pathSuffix,
+  readJson,
+  storageId,
+} from "~/kit/server";
 import * as images from "./images";
 import * as messages from "./messages";
 

@@ -1,10 +1,7 @@
 import { TRPCError } from "@trpc/server";
 import { z } from "zod";
-import { requireIdentity } from "~/server/auth/require-identity";
-import { action, internalAction, internalMutation, internalQuery, mutation, query } from "~/server/builders";
-import { fetchPublic } from "~/server/fetch-public";
-import { pageArgs, paginate } from "~/server/pagination";
-import { storageId } from "~/server/storage/storage-id";
+import { action, internalAction, internalMutation, internalQuery, mutation, query } from "~/kit";
+import { fetchPublic, pageArgs, paginate, requireIdentity, storageId } from "~/kit/server";
 import { imageTypeOf, imageTypes, makeThumbnail, refuseTooManyPixels } from "./thumbnail";
 
 const userQuery = query.use(requireIdentity);

@@ -1,15 +1,11 @@
-import "./auth.config";
-import { createRouter } from "~/server/router";
+import { kit } from "~/kit";
 import crons from "./crons";
 import * as files from "./files";
 import http from "./http";
 import * as images from "./images";
 import * as messages from "./messages";
-import owners from "./owners";
 
 /** Every file of functions. What a file exports is served as `<file>.<export>`. */
-export const router = createRouter({ messages, files, images }, { http, crons });
+export const app = kit.app({ functions: { messages, files, images }, http, crons });
 
-export { crons, http, owners };
-
-export type AppRouter = typeof router;
+export type AppRouter = typeof app.router;

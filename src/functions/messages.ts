@@ -1,10 +1,7 @@
 import { TRPCError } from "@trpc/server";
 import { z } from "zod";
-import { requireIdentity } from "~/server/auth/require-identity";
-import { internalMutation, internalQuery, mutation, query } from "~/server/builders";
-import type { MutationCtx } from "~/server/context";
-import { pageArgs, paginate } from "~/server/pagination";
-import { storageId } from "~/server/storage/storage-id";
+import { internalMutation, internalQuery, mutation, query } from "~/kit";
+import { type MutationCtx, pageArgs, paginate, requireIdentity, storageId } from "~/kit/server";
 
 export const author = z.string().trim().min(1).max(100);
 

@@ -1,9 +1,7 @@
 import { TRPCError } from "@trpc/server";
 import { fileTypeFromBuffer } from "file-type";
 import sharp from "sharp";
-import { limits } from "~/server/limits";
-import { createPlaces } from "~/server/places";
-import { processWide } from "~/server/process-wide";
+import { createPlaces, limits, processWide } from "~/kit/server";
 
 /** What is accepted as an image. SVG is a document that can carry script, and no image here. */
 export const imageTypes = ["image/jpeg", "image/png", "image/gif", "image/webp", "image/avif"] as const;

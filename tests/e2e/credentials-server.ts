@@ -1,9 +1,9 @@
 import { createServer } from "node:http";
-import { cors } from "~/server/http/cors";
-import { httpAction } from "~/server/http/http-action";
-import { httpRouter } from "~/server/http/http-router";
-import { toNodeHandler } from "~/server/http/node-adapter";
-import { serveHttp } from "~/server/http/serve-http";
+import { cors } from "~/kit/http/cors";
+import { httpAction } from "~/kit/http/http-action";
+import { httpRouter } from "~/kit/http/http-router";
+import { toNodeHandler } from "~/kit/http/node-adapter";
+import { serveHttp } from "~/kit/http/serve-http";
 
 // An HTTP API with what none of the shipped routes has: one that takes the visitor's cookie from another origin.
 

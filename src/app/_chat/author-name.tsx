@@ -1,7 +1,7 @@
 import { Pencil } from "lucide-react";
 import { Popover } from "radix-ui";
 import { type FormEvent, useId, useState } from "react";
-import { Avatar } from "../_site/avatar";
+import { Avatar } from "~/components/avatar";
 
 /** Shows under which name the visitor writes, and changes it. */
 export function AuthorName({ author, onChange }: { author: string; onChange: (author: string) => void }) {

@@ -1,5 +1,5 @@
 import { CloudOff } from "lucide-react";
-import { SiteHeader } from "../_site/site-header";
+import { SiteHeader } from "~/components/site-header";
 import { AuthorName } from "./author-name";
 
 interface ChatHeaderProps {

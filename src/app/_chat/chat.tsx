@@ -3,10 +3,9 @@
 import { ImageDown } from "lucide-react";
 import { useRef } from "react";
 import { useDropzone } from "react-dropzone";
-import { useIsReconnecting } from "~/client/live";
-import { useTRPCClient } from "~/client/trpc";
-import { useUploads } from "~/client/use-uploads";
-import { DropHint } from "../_site/drop-hint";
+import { useTRPCClient } from "~/components/api";
+import { DropHint } from "~/components/drop-hint";
+import { useIsReconnecting, useUploads } from "~/kit/client";
 import { ChatHeader } from "./chat-header";
 import { Composer } from "./composer";
 import { MessageList } from "./message-list";

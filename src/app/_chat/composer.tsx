@@ -1,6 +1,6 @@
 import { ArrowUp, ImagePlus, LoaderCircle } from "lucide-react";
 import type { FormEvent, KeyboardEvent, ReactNode, RefObject } from "react";
-import { explainError } from "~/client/explain-error";
+import { explainError } from "~/kit/client";
 
 interface ComposerProps {
   field: RefObject<HTMLTextAreaElement | null>;

@@ -1,6 +1,6 @@
 import type { ReactNode } from "react";
-import { Avatar } from "../_site/avatar";
-import { Timestamp } from "../_site/timestamp";
+import { Avatar } from "~/components/avatar";
+import { Timestamp } from "~/components/timestamp";
 
 interface EntryItemProps {
   author: string;

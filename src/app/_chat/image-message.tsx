@@ -2,7 +2,7 @@ import { ImageOff } from "lucide-react";
 import Image from "next/image";
 import { Dialog } from "radix-ui";
 import { useEffect, useRef, useState } from "react";
-import { PictureDialog } from "../_site/picture-dialog";
+import { PictureDialog } from "~/components/picture-dialog";
 import type { Message } from "./message-list-query";
 
 interface ImageMessageProps {

@@ -1,8 +1,7 @@
 import { ArrowDown } from "lucide-react";
 import { type RefObject, useRef, useState } from "react";
-import type { Upload } from "~/client/upload-queue";
-import { useOutgoing } from "~/client/use-outgoing";
-import { ImageUpload } from "../_site/image-upload";
+import { ImageUpload } from "~/components/image-upload";
+import { type Upload, useOutgoing } from "~/kit/client";
 import { DeleteMessage } from "./delete-message";
 import { EntryItem } from "./entry-item";
 import { ImageMessage } from "./image-message";

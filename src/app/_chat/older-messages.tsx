@@ -1,6 +1,6 @@
 import { LoaderCircle } from "lucide-react";
 import { type RefObject, useRef } from "react";
-import { useNearView } from "~/client/use-near-view";
+import { useNearView } from "~/kit/client";
 import type { Messages } from "./use-messages";
 
 /** The top of the list, which loads older messages before it is scrolled to. Its height never changes. */

@@ -1,6 +1,6 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
-import { useTRPC } from "~/client/trpc";
+import { useTRPC } from "~/components/api";
 import { messageList } from "./message-list-query";
 
 /** The messages loaded so far, oldest first. */

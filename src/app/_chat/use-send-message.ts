@@ -1,7 +1,7 @@
 import { useMutation } from "@tanstack/react-query";
 import { useRef, useState } from "react";
-import { useTRPC } from "~/client/trpc";
-import { useArrivals } from "~/client/use-outgoing";
+import { useTRPC } from "~/components/api";
+import { useArrivals } from "~/kit/client";
 import type { Message } from "./message-list-query";
 import { authorName } from "./use-author-name";
 

@@ -1,7 +1,6 @@
 import { notFound } from "next/navigation";
 import type { ReactNode } from "react";
-import { isAdmin } from "~/server/dashboard/admin-procedure";
-import { viewer } from "../prefetch";
+import { isAdmin, viewer } from "~/kit/next";
 
 /** For everybody but administrators there is no dashboard. What its pages show is guarded by their calls, each by itself. */
 export default async function DashboardLayout({ children }: { children: ReactNode }) {

@@ -1,10 +1,10 @@
 import { TRPCClientError } from "@trpc/client";
 import { LoaderCircle, Trash2 } from "lucide-react";
 import { useRef, useState } from "react";
-import { useTRPCClient } from "~/client/trpc";
-import { useNearView } from "~/client/use-near-view";
-import { Checkbox } from "../_site/checkbox";
-import { ConfirmDialog } from "../_site/confirm-dialog";
+import { useTRPCClient } from "~/components/api";
+import { Checkbox } from "~/components/checkbox";
+import { ConfirmDialog } from "~/components/confirm-dialog";
+import { useNearView } from "~/kit/client";
 import type { SavedFile } from "./file-list-query";
 import { FileRow } from "./file-row";
 import type { useFiles } from "./use-files";

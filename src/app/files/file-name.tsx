@@ -1,7 +1,7 @@
 import { useMutation } from "@tanstack/react-query";
 import { Check } from "lucide-react";
 import type { FormEvent } from "react";
-import { explainError } from "~/client/explain-error";
+import { explainError } from "~/kit/client";
 
 interface FileNameProps {
   name: string;

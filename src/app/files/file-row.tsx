@@ -1,11 +1,11 @@
 import { Download } from "lucide-react";
 import { useRef, useState } from "react";
-import { useTRPCClient } from "~/client/trpc";
-import { Checkbox } from "../_site/checkbox";
-import { ConfirmDialog } from "../_site/confirm-dialog";
-import { FileIcon } from "../_site/file-icon";
-import { formatBytes } from "../_site/format-bytes";
-import { Timestamp } from "../_site/timestamp";
+import { useTRPCClient } from "~/components/api";
+import { Checkbox } from "~/components/checkbox";
+import { ConfirmDialog } from "~/components/confirm-dialog";
+import { FileIcon } from "~/components/file-icon";
+import { formatBytes } from "~/components/format-bytes";
+import { Timestamp } from "~/components/timestamp";
 import type { SavedFile } from "./file-list-query";
 import { FileMenu } from "./file-menu";
 import { FileName } from "./file-name";

@@ -3,14 +3,13 @@
 import { FileUp, FolderOpen, Upload as UploadIcon } from "lucide-react";
 import { useRef } from "react";
 import { useDropzone } from "react-dropzone";
-import { useTRPCClient } from "~/client/trpc";
-import { useOutgoing } from "~/client/use-outgoing";
-import { useUploads } from "~/client/use-uploads";
-import { DropHint } from "../_site/drop-hint";
-import { Empty, Failed, Loading } from "../_site/list-state";
-import { SiteHeader } from "../_site/site-header";
-import { UploadList } from "../_site/upload-list";
-import { VisitorHint } from "../_site/visitor-hint";
+import { useTRPCClient } from "~/components/api";
+import { DropHint } from "~/components/drop-hint";
+import { Empty, Failed, Loading } from "~/components/list-state";
+import { SiteHeader } from "~/components/site-header";
+import { UploadList } from "~/components/upload-list";
+import { VisitorHint } from "~/components/visitor-hint";
+import { useOutgoing, useUploads } from "~/kit/client";
 import { FileList } from "./file-list";
 import { useFiles } from "./use-files";
 

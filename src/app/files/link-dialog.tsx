@@ -2,8 +2,8 @@ import { useQuery } from "@tanstack/react-query";
 import { Check, Copy, X } from "lucide-react";
 import { Dialog, RadioGroup } from "radix-ui";
 import { useRef, useState } from "react";
-import { explainError } from "~/client/explain-error";
-import { useTRPC } from "~/client/trpc";
+import { useTRPC } from "~/components/api";
+import { explainError } from "~/kit/client";
 import type { SavedFile } from "./file-list-query";
 
 interface LinkDialogProps {

@@ -1,5 +1,6 @@
 import type { Metadata } from "next";
-import { api, Prefetched, queryClient } from "../prefetch";
+import { Prefetched, queryClient } from "~/kit/next";
+import { api } from "../prefetch";
 import { fileList } from "./file-list-query";
 import { Files } from "./files";
 

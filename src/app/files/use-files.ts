@@ -1,7 +1,7 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
-import { useTRPC } from "~/client/trpc";
-import { useViewer } from "~/client/viewer";
+import { useTRPC } from "~/components/api";
+import { useViewer } from "~/kit/client";
 import { fileList } from "./file-list-query";
 
 /** The viewer's files loaded so far, newest first. */

@@ -1,6 +1,6 @@
 import { LoaderCircle } from "lucide-react";
 import { type ReactNode, useRef } from "react";
-import { useNearView } from "~/client/use-near-view";
+import { useNearView } from "~/kit/client";
 import type { GalleryImage } from "./image-list-query";
 import { ImageTile } from "./image-tile";
 import type { useImages } from "./use-images";

@@ -2,10 +2,10 @@ import { Trash2 } from "lucide-react";
 import Image from "next/image";
 import { Dialog } from "radix-ui";
 import { useRef, useState } from "react";
-import { useTRPCClient } from "~/client/trpc";
-import { ConfirmDialog } from "../_site/confirm-dialog";
-import { PictureDialog } from "../_site/picture-dialog";
-import { Timestamp } from "../_site/timestamp";
+import { useTRPCClient } from "~/components/api";
+import { ConfirmDialog } from "~/components/confirm-dialog";
+import { PictureDialog } from "~/components/picture-dialog";
+import { Timestamp } from "~/components/timestamp";
 import type { GalleryImage } from "./image-list-query";
 
 interface ImageTileProps {

@@ -1,5 +1,6 @@
 import type { Metadata } from "next";
-import { api, Prefetched, queryClient } from "../prefetch";
+import { Prefetched, queryClient } from "~/kit/next";
+import { api } from "../prefetch";
 import { Gallery } from "./gallery";
 import { imageList } from "./image-list-query";
 

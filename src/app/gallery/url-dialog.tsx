@@ -2,8 +2,8 @@ import { useMutation } from "@tanstack/react-query";
 import { LoaderCircle } from "lucide-react";
 import { Dialog } from "radix-ui";
 import { type FormEvent, type ReactNode, useId, useState } from "react";
-import { explainError } from "~/client/explain-error";
-import { useTRPC } from "~/client/trpc";
+import { useTRPC } from "~/components/api";
+import { explainError } from "~/kit/client";
 
 /** Has the server fetch an image from the web. `children` is the button that opens it. */
 export function UrlDialog({ children }: { children: ReactNode }) {

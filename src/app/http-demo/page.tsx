@@ -1,6 +1,6 @@
 import type { Metadata } from "next";
-import { env } from "~/server/env";
-import { SiteHeader } from "../_site/site-header";
+import { SiteHeader } from "~/components/site-header";
+import { env } from "~/kit/next";
 import { HttpDemo } from "./http-demo";
 
 export const metadata: Metadata = { title: "HTTP API" };

@@ -1,8 +1,8 @@
 import type { Metadata } from "next";
 import { redirect } from "next/navigation";
-import { pages } from "../_site/pages";
-import { SiteHeader } from "../_site/site-header";
-import { first, viewer } from "../prefetch";
+import { pages } from "~/components/pages";
+import { SiteHeader } from "~/components/site-header";
+import { first, viewer } from "~/kit/next";
 import { SignInForm } from "./sign-in-form";
 
 export const metadata: Metadata = { title: "Sign in" };

@@ -3,8 +3,7 @@
 import { LoaderCircle } from "lucide-react";
 import Link from "next/link";
 import { useActionState, useId } from "react";
-import { AuthError, authClient } from "~/client/auth-client";
-import { explainError } from "~/client/explain-error";
+import { AuthError, authClient, explainError } from "~/kit/client";
 
 interface SignInFormProps {
   /** Where to go when it is done. */

@@ -1,6 +1,6 @@
-import { crons } from "~/functions";
-import { serveCron } from "~/server/scheduler/serve-cron";
+import { app } from "~/functions";
+import { cronRoute } from "~/kit/next";
 
-export const GET = serveCron(crons);
+export const GET = cronRoute(app);
 /** Seconds; the most that Vercel's free plan gives. */
 export const maxDuration = 60;

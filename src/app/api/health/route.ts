@@ -1,4 +1,4 @@
-import { serveHealth } from "~/server/health";
+import { healthRoute } from "~/kit/next";
 
 export const dynamic = "force-dynamic";
-export const GET = serveHealth;
+export const GET = healthRoute;

@@ -2,8 +2,8 @@ import { CalendarClock, FolderOpen, ScrollText, SquareFunction } from "lucide-re
 import Link from "next/link";
 import { usePathname } from "next/navigation";
 import type { ReactNode, Ref } from "react";
-import { confirmLeaving } from "~/client/use-uploads";
-import { SiteHeader } from "../../_site/site-header";
+import { SiteHeader } from "~/components/site-header";
+import { confirmLeaving } from "~/kit/client";
 
 const pages = [
   { href: "/dashboard/files", label: "Files", icon: FolderOpen },

@@ -1,8 +1,8 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
-import { explainError } from "~/client/explain-error";
-import { useTRPC } from "~/client/trpc";
-import { formatBytes } from "../../_site/format-bytes";
-import { Timestamp } from "../../_site/timestamp";
+import { useTRPC } from "~/components/api";
+import { formatBytes } from "~/components/format-bytes";
+import { Timestamp } from "~/components/timestamp";
+import { explainError } from "~/kit/client";
 
 /** Deleted files whose bytes are still kept, to restore or to erase. Nothing when there is none. */
 export function DeletedFiles() {

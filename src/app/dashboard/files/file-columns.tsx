@@ -1,6 +1,6 @@
-import { Checkbox } from "../../_site/checkbox";
-import { formatBytes } from "../../_site/format-bytes";
-import { Timestamp } from "../../_site/timestamp";
+import { Checkbox } from "~/components/checkbox";
+import { formatBytes } from "~/components/format-bytes";
+import { Timestamp } from "~/components/timestamp";
 import { CopyButton } from "../_parts/copy-button";
 import { columnsOf } from "../_parts/data-table";
 import { FileReferences } from "./file-references";

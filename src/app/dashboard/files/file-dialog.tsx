@@ -1,10 +1,10 @@
 import { useQuery } from "@tanstack/react-query";
 import { Download, ExternalLink, Trash2, X } from "lucide-react";
 import { Dialog } from "radix-ui";
-import { useTRPC } from "~/client/trpc";
-import { formatBytes } from "../../_site/format-bytes";
-import { Failed, Loading } from "../../_site/list-state";
-import { Timestamp } from "../../_site/timestamp";
+import { useTRPC } from "~/components/api";
+import { formatBytes } from "~/components/format-bytes";
+import { Failed, Loading } from "~/components/list-state";
+import { Timestamp } from "~/components/timestamp";
 import { CopyButton } from "../_parts/copy-button";
 import { useReturnFocus } from "../_parts/use-return-focus";
 import { FilePreview } from "./file-preview";

@@ -2,10 +2,10 @@ import { useMutation, useQuery } from "@tanstack/react-query";
 import { BrushCleaning, LoaderCircle, X } from "lucide-react";
 import { Dialog } from "radix-ui";
 import { useState } from "react";
-import { explainError } from "~/client/explain-error";
-import { useTRPC } from "~/client/trpc";
-import { formatBytes } from "../../_site/format-bytes";
-import { Timestamp } from "../../_site/timestamp";
+import { useTRPC } from "~/components/api";
+import { formatBytes } from "~/components/format-bytes";
+import { Timestamp } from "~/components/timestamp";
+import { explainError } from "~/kit/client";
 import { DeletedFiles } from "./deleted-files";
 import { UpkeepReport } from "./upkeep-report";
 

@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
-import { formatBytes } from "../../_site/format-bytes";
-import { Failed, Loading } from "../../_site/list-state";
+import { formatBytes } from "~/components/format-bytes";
+import { Failed, Loading } from "~/components/list-state";
 
 /** Bytes that are shown. */
 const limit = 64 * 1024;

@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
-import { useTRPC } from "~/client/trpc";
-import { formatBytes } from "../../_site/format-bytes";
+import { useTRPC } from "~/components/api";
+import { formatBytes } from "~/components/format-bytes";
 
 const number = new Intl.NumberFormat("en");
 

@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
-import { useTRPC } from "~/client/trpc";
-import { Timestamp } from "../../_site/timestamp";
+import { useTRPC } from "~/components/api";
+import { Timestamp } from "~/components/timestamp";
 
 /** What an operator should know of upkeep: steps that fail, and columns that keep files without a foreign key. */
 export function UpkeepReport() {

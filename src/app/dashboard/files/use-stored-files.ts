@@ -1,6 +1,6 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import type { SortingState } from "@tanstack/react-table";
-import { useTRPC } from "~/client/trpc";
+import { useTRPC } from "~/components/api";
 import type { Answers } from "../_parts/api";
 import { dayAfter, type Filters, startOf } from "./file-filters";
 

@@ -1,7 +1,7 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { Tabs } from "radix-ui";
 import { useState } from "react";
-import { useTRPC } from "~/client/trpc";
+import { useTRPC } from "~/components/api";
 import { formatDuration } from "../_parts/format-duration";
 import { CallChart } from "./call-chart";
 

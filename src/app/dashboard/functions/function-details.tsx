@@ -1,7 +1,7 @@
 import { useMutation } from "@tanstack/react-query";
 import { Play, Send } from "lucide-react";
 import Link from "next/link";
-import { useTRPCClient } from "~/client/trpc";
+import { useTRPCClient } from "~/components/api";
 import { ArgsForm } from "./args-form";
 import { curlOf, curlOfRequest } from "./curl";
 import { type Fn, kinds } from "./function-list";

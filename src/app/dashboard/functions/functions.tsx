@@ -3,8 +3,8 @@
 import { useQuery } from "@tanstack/react-query";
 import { ChevronLeft } from "lucide-react";
 import Link from "next/link";
-import { useTRPC } from "~/client/trpc";
-import { Failed, Loading } from "../../_site/list-state";
+import { useTRPC } from "~/components/api";
+import { Failed, Loading } from "~/components/list-state";
 import { DashboardPage } from "../_parts/dashboard-page";
 import { CallCharts } from "./call-charts";
 import { FunctionDetails } from "./function-details";

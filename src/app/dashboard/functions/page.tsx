@@ -1,5 +1,5 @@
 import type { Metadata } from "next";
-import { first } from "../../prefetch";
+import { first } from "~/kit/next";
 import { Functions } from "./functions";
 
 export const metadata: Metadata = { title: "Functions · Dashboard" };

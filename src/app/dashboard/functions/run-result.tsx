@@ -1,6 +1,6 @@
 import type { UseMutationResult } from "@tanstack/react-query";
 import Link from "next/link";
-import { explainError } from "~/client/explain-error";
+import { explainError } from "~/kit/client";
 import type { Answers } from "../_parts/api";
 import { formatDuration } from "../_parts/format-duration";
 

@@ -1,7 +1,7 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useState } from "react";
-import { useTRPC } from "~/client/trpc";
-import { useViewer } from "~/client/viewer";
+import { useTRPC } from "~/components/api";
+import { useViewer } from "~/kit/client";
 
 /** Who functions run as: whoever has the email address that is typed, at first the viewer, or nobody when it is empty. */
 export function useRunner() {

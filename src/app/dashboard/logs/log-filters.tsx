@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { useEffect, useId, useState } from "react";
-import { useTRPC } from "~/client/trpc";
+import { useTRPC } from "~/components/api";
 import type { LogFilter } from "./use-call-log";
 
 /** Milliseconds without a key before what was typed is looked for. */

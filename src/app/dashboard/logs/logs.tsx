@@ -2,7 +2,7 @@
 
 import { Pause, Play } from "lucide-react";
 import { useState } from "react";
-import { Failed, Loading } from "../../_site/list-state";
+import { Failed, Loading } from "~/components/list-state";
 import { DashboardPage } from "../_parts/dashboard-page";
 import { DataTable } from "../_parts/data-table";
 import { callColumns } from "./call-columns";

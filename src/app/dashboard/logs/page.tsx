@@ -1,5 +1,5 @@
 import type { Metadata } from "next";
-import { first } from "../../prefetch";
+import { first } from "~/kit/next";
 import { Logs } from "./logs";
 
 export const metadata: Metadata = { title: "Logs · Dashboard" };

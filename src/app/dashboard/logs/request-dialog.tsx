@@ -1,8 +1,8 @@
 import { useQuery } from "@tanstack/react-query";
 import { X } from "lucide-react";
 import { Dialog } from "radix-ui";
-import { useTRPC } from "~/client/trpc";
-import { Failed, Loading } from "../../_site/list-state";
+import { useTRPC } from "~/components/api";
+import { Failed, Loading } from "~/components/list-state";
 import type { Answers } from "../_parts/api";
 import { CopyButton } from "../_parts/copy-button";
 import { formatDuration } from "../_parts/format-duration";

@@ -1,5 +1,5 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { useTRPCClient } from "~/client/trpc";
+import { useTRPCClient } from "~/components/api";
 import type { Answers } from "../_parts/api";
 
 type Log = Answers["calls"]["list"];

@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
-import { useTRPC } from "~/client/trpc";
-import { Failed, Loading } from "../../_site/list-state";
-import { Timestamp } from "../../_site/timestamp";
+import { useTRPC } from "~/components/api";
+import { Failed, Loading } from "~/components/list-state";
+import { Timestamp } from "~/components/timestamp";
 import type { Answers } from "../_parts/api";
 import { columnsOf, DataTable } from "../_parts/data-table";
 import { JobState } from "./job-state";

@@ -1,6 +1,6 @@
 import { Ban, RotateCw } from "lucide-react";
 import Link from "next/link";
-import { Timestamp } from "../../_site/timestamp";
+import { Timestamp } from "~/components/timestamp";
 import type { Answers } from "../_parts/api";
 import { columnsOf } from "../_parts/data-table";
 import { JobState } from "./job-state";

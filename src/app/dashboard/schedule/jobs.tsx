@@ -1,9 +1,9 @@
 import { keepPreviousData, useMutation, useQuery } from "@tanstack/react-query";
 import { useMemo, useState } from "react";
-import { explainError } from "~/client/explain-error";
-import { useTRPC, useTRPCClient } from "~/client/trpc";
-import { ConfirmDialog } from "../../_site/confirm-dialog";
-import { Failed, Loading } from "../../_site/list-state";
+import { useTRPC, useTRPCClient } from "~/components/api";
+import { ConfirmDialog } from "~/components/confirm-dialog";
+import { Failed, Loading } from "~/components/list-state";
+import { explainError } from "~/kit/client";
 import { DataTable } from "../_parts/data-table";
 import { Pager, useCursors } from "../_parts/pager";
 import { type Job, jobColumns } from "./job-columns";

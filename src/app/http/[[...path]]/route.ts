@@ -1,7 +1,7 @@
-import { http } from "~/functions";
-import { serveHttp } from "~/server/http/serve-http";
+import { app } from "~/functions";
+import { httpRoute } from "~/kit/next";
 
-const handler = serveHttp(http);
+const handler = httpRoute(app);
 
 export {
   handler as DELETE,

@@ -1,5 +1,4 @@
-import { toNodeHandler } from "~/server/http/node-adapter";
-import { serve } from "~/server/storage/serve/serve";
+import { fileRoute } from "~/kit/next";
 
-export default toNodeHandler(serve);
+export default fileRoute;
 export const config = { api: { bodyParser: false, responseLimit: false, externalResolver: true } };

@@ -1,5 +1,4 @@
-import { toNodeHandler } from "~/server/http/node-adapter";
-import { upload } from "~/server/storage/upload/upload";
+import { uploadRoute } from "~/kit/next";
 
-export default toNodeHandler(upload);
+export default uploadRoute;
 export const config = { api: { bodyParser: false, responseLimit: false, externalResolver: true } };

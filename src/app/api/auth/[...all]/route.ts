@@ -1,6 +1,6 @@
-import owners from "~/functions/owners";
-import { serveAuth } from "~/server/auth/serve-auth";
+import { app } from "~/functions";
+import { authRoute } from "~/kit/next";
 
-const handle = serveAuth(owners);
+const handler = authRoute(app);
 
-export { handle as GET, handle as POST };
+export { handler as GET, handler as POST };

@@ -1,7 +1,7 @@
-import { router } from "~/functions";
-import { serveRouter } from "~/server/serve-router";
+import { app } from "~/functions";
+import { trpcRoute } from "~/kit/next";
 
-const handler = serveRouter(router);
+const handler = trpcRoute(app);
 
 export { handler as GET, handler as POST };
 

@@ -1,5 +1,4 @@
-import { toNodeHandler } from "~/server/http/node-adapter";
-import { completeDirect } from "~/server/storage/direct/complete-direct";
+import { completeUploadRoute } from "~/kit/next";
 
-export default toNodeHandler(completeDirect);
+export default completeUploadRoute;
 export const config = { api: { bodyParser: false, externalResolver: true } };

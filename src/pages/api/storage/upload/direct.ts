@@ -1,5 +1,4 @@
-import { toNodeHandler } from "~/server/http/node-adapter";
-import { startDirect } from "~/server/storage/direct/start-direct";
+import { directUploadRoute } from "~/kit/next";
 
-export default toNodeHandler(startDirect);
+export default directUploadRoute;
 export const config = { api: { bodyParser: false, externalResolver: true } };

@@ -1,0 +1,43 @@
+"use client";
+
+import { MessageSquareText } from "lucide-react";
+import Link from "next/link";
+import { usePathname } from "next/navigation";
+import type { ReactNode } from "react";
+import { confirmLeaving } from "~/kit/client";
+import { AccountMenu } from "./account-menu";
+import { pages } from "./pages";
+
+/** The same on every page; `children` are a page's own controls. */
+export function SiteHeader({ children }: { children?: ReactNode }) {
+  const pathname = usePathname() ?? "/";
+  return (
+    <header className="z-10 border-line border-b bg-surface px-page pt-[env(safe-area-inset-top)]">
+      <div className="column flex h-14 items-center gap-1 sm:gap-2">
+        <span
+          aria-hidden="true"
+          className="mr-1 grid size-8 flex-none place-items-center rounded-lg bg-accent text-on-accent max-sm:hidden"
+        >
+          <MessageSquareText className="size-4.5" />
+        </span>
+        <nav aria-label="Pages" className="flex max-sm:-ml-3">
+          {pages.map(({ href, label }) => (
+            <Link
+              key={href}
+              href={href}
+              // Nothing of these pages is the same for everyone, that could be had in advance.
+              prefetch={false}
+              aria-current={href === pathname ? "page" : undefined}
+              onNavigate={(event) => confirmLeaving() || event.preventDefault()}
+              className="grid h-11 min-w-11 place-items-center rounded-full px-3 font-medium text-muted text-sm hover:text-ink aria-[current=page]:text-accent"
+            >
+              {label}
+            </Link>
+          ))}
+        </nav>
+        <div className="flex min-w-0 flex-1 items-center justify-end gap-1">{children}</div>
+        <AccountMenu />
+      </div>
+    </header>
+  );
+}

@@ -1,0 +1,15 @@
+import { createKit } from "./kit/server";
+
+/** The kit of this app. The README's "Settings" lists what the environment adds. */
+export const kit = createKit({
+  auth: {
+    // By model, the column that says whose a row is: these become an account's when its visitor signs up.
+    owners: { message: "owner", file: "owner", image: "uploadedBy" },
+    // Whose Bearer tokens to accept, beside the app's own and AUTH_ISSUER's:
+    //   { issuer: "https://accounts.example.com", audience: "my-app" }
+    issuers: [],
+  },
+});
+
+/** What functions are made with. */
+export const { query, mutation, action, internalQuery, internalMutation, internalAction, httpAction } = kit;

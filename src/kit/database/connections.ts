@@ -1,0 +1,291 @@
+import { PrismaPg } from "@prisma/adapter-pg";
+import type { IsolationLevel, SqlDriverAdapter, Transaction } from "@prisma/driver-adapter-utils";
+import pg from "pg";
+import { processWide } from "../process/process-wide";
+import { DatabaseUnavailable } from "./database-unavailable";
+
+/** Milliseconds to wait for a free connection, and for a new one to be made. */
+const connectTimeout = 10_000;
+/** Milliseconds without traffic after which TCP asks whether the other side is still there. */
+const keepAliveDelay = 10_000;
+
+declare module "pg" {
+  interface Client {
+    /** The parameters of the start-up message. node-postgres has no option for those that it does not know. */
+    getStartupConf(): Record<string, string>;
+    /** The session's time zone, which PostgreSQL tells when the session begins, and whenever it changes. */
+    timeZone?: string;
+    /** `I` when no transaction is open. */
+    getTransactionStatus(): "I" | "T" | "E" | null;
+  }
+}
+
+export interface PoolSettings {
+  url: string;
+  /** How many connections there are at most. */
+  size: number;
+  /** Milliseconds to wait for a connection when all are in use. */
+  waitTimeout?: number;
+  /** Milliseconds that a statement may take before its connection is given up. */
+  statementTimeout: number;
+}
+
+/**
+ * A pool of connections to PostgreSQL. All of them are in UTC, whatever the zone of the database: Prisma writes and reads
+ * times without a zone. Whatever waits for the database, waits for a bounded time: for a connection, for an answer. What
+ * fails because the database cannot be reached, fails with `DatabaseUnavailable`.
+ */
+export class Pool extends pg.Pool {
+  /** Where the database is, for the log. */
+  readonly place: string;
+  readonly statementTimeout: number;
+
+  constructor({ url, size, waitTimeout = connectTimeout, statementTimeout }: PoolSettings) {
+    super({
+      Client: Connection,
+      connectionString: url,
+      max: size,
+      connectionTimeoutMillis: waitTimeout,
+      query_timeout: statementTimeout,
+      keepAlive: true,
+      keepAliveInitialDelayMillis: keepAliveDelay,
+      // Statements that are sent together wait for the database once. And a statement that goes unanswered takes its
+      // connection with it, instead of leaving it to whoever comes next.
+      pipeline: true,
+      verify: (client, done) => done(zoneProblem(client, url)),
+    });
+    this.place = placeOf(url);
+    this.statementTimeout = statementTimeout;
+    // A connection that dies is replaced by the pool. Unheard, its error would end the process, and the pool hears only
+    // the idle ones.
+    this.on("connect", (client) => {
+      client.on("error", (error) =>
+        console.error(`Lost a connection to the database at ${this.place}:`, error.message),
+      );
+    });
+    this.on("error", () => undefined);
+  }
+
+  override connect(): Promise<pg.PoolClient>;
+  override connect(
+    callback: (
+      error: Error | undefined,
+      client: pg.PoolClient | undefined,
+      done: (release?: Error | boolean) => void,
+    ) => void,
+  ): void;
+  override connect(
+    callback?: (
+      error: Error | undefined,
+      client: pg.PoolClient | undefined,
+      done: (release?: Error | boolean) => void,
+    ) => void,
+  ): Promise<pg.PoolClient> | undefined {
+    if (!callback) {
+      return super.connect().catch((error) => {
+        throw this.translated(error);
+      });
+    }
+    super.connect((error, client, done) => callback(error && this.translated(error), client, done));
+  }
+
+  /** Runs one statement on a connection of its own, and returns its rows. */
+  async sql<Row extends pg.QueryResultRow>(text: string, values: unknown[] = []): Promise<Row[]> {
+    const { rows } = await this.query<Row>({ text, values }).catch((error) => {
+      throw this.translated(error);
+    });
+    return rows;
+  }
+
+  /** `DatabaseUnavailable` for what the connection failed with; what the database answered stays as it is. */
+  translated(error: unknown): Error {
+    if (error instanceof DatabaseUnavailable) return error;
+    if (!isConnectionFailure(error)) return error instanceof Error ? error : new Error(String(error));
+    logFailure(this.place, error);
+    return new DatabaseUnavailable(error);
+  }
+}
+
+class Connection extends pg.Client {
+  constructor(config?: pg.ClientConfig) {
+    super(config);
+    this.connection.on("parameterStatus", ({ parameterName, parameterValue }) => {
+      if (parameterName === "TimeZone") this.timeZone = parameterValue;
+    });
+  }
+
+  override getStartupConf(): Record<string, string> {
+    // Poolers pass this parameter on, where they refuse `options`.
+    return { ...super.getStartupConf(), TimeZone: "UTC" };
+  }
+}
+
+const isUtc = ({ timeZone = "" }: pg.Client) => /^(Etc\/)?(UTC|Zulu|Universal|UCT)$/i.test(timeZone);
+
+/** The connections are not in UTC, and say how to make them so. */
+export const WrongTimeZone = processWide(
+  "WrongTimeZone",
+  () =>
+    class WrongTimeZone extends Error {
+      override name = "WrongTimeZone";
+    },
+);
+
+/** A pooler in between may ignore the zone that we ask for: then no time would be right. */
+function zoneProblem(client: pg.Client, url: string): Error | undefined {
+  if (isUtc(client)) return undefined;
+  const database = decodeURIComponent(new URL(url).pathname.slice(1));
+  return new WrongTimeZone(
+    `The sessions of DATABASE_URL are in the time zone ${client.timeZone} although UTC was asked for, so that every time would be ` +
+      `wrong. Run this on the database, then restart its pooler and the app: ALTER DATABASE "${database}" SET timezone TO 'UTC'`,
+  );
+}
+
+/** SQLSTATE classes and codes of a database that is going away, coming up, or full: https://www.postgresql.org/docs/current/errcodes-appendix.html */
+const unavailableStates = /^(08|57P0[1-5]|53300|25P03)/;
+
+/** Whether it was the connection that failed. Asked only of what the driver itself threw. */
+function isConnectionFailure(error: unknown): boolean {
+  // What the server says has a severity and a code of five characters; everything else comes from the connection.
+  if (error instanceof pg.DatabaseError) return unavailableStates.test(error.code ?? "");
+  return error instanceof Error && !(error instanceof TypeError);
+}
+
+/** Codes of Node's for a certificate whose issuer is not known. */
+const untrusted = new Set([
+  "SELF_SIGNED_CERT_IN_CHAIN",
+  "DEPTH_ZERO_SELF_SIGNED_CERT",
+  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+  "UNABLE_TO_GET_ISSUER_CERT",
+  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+]);
+
+/** The same in scripts/client.mjs. */
+const waysToTrust =
+  "Download the provider's CA certificate and name its file in DATABASE_URL (sslmode=verify-full&sslrootcert=/path/ca.pem), or in " +
+  "NODE_EXTRA_CA_CERTS for the whole process. Or encrypt without knowing to whom, on a network that you trust: sslmode=no-verify.";
+
+let lastLogged = { line: "", time: 0 };
+
+/** Says once every ten seconds what fails and where: a database that is away fails every request. */
+function logFailure(place: string, error: unknown): void {
+  const errors: unknown[] = error instanceof AggregateError ? error.errors : [error];
+  const reasons = errors.map((reason) => (reason instanceof Error ? reason.message : String(reason)));
+  const isUntrusted = errors.some((reason) => untrusted.has(String((reason as { code?: unknown } | null)?.code)));
+  const line = isUntrusted
+    ? `The database at ${place} has a certificate that this machine does not trust (${reasons.join(", ")}). ${waysToTrust}`
+    : `The database at ${place} does not answer: ${reasons.join(", ")}`;
+  if (lastLogged.line === line && Date.now() - lastLogged.time < 10_000) return;
+  lastLogged = { line, time: Date.now() };
+  console.error(line);
+}
+
+/** `host:port`, without user, password and database. */
+function placeOf(url: string): string {
+  const { hostname, port, searchParams } = new URL(url);
+  return `${hostname || searchParams.get("host")}:${port || 5432}`;
+}
+
+/**
+ * Prisma's way to the database, over a pool of ours. It begins a transaction in one message where Prisma sends two, each
+ * by the isolation level that the kit asks for.
+ */
+export class Adapter extends PrismaPg {
+  constructor(private readonly pool: Pool) {
+    super(pool);
+  }
+
+  override async connect() {
+    const adapter = await super.connect();
+    const onPool = queryable(this.pool, this.pool);
+    return Object.assign(over(adapter, onPool), {
+      startTransaction: (isolationLevel?: IsolationLevel) => this.begin(adapter, isolationLevel),
+    });
+  }
+
+  private async begin(adapter: SqlDriverAdapter, isolationLevel?: IsolationLevel): Promise<Transaction> {
+    const connection = await this.pool.connect();
+    const on = queryable(this.pool, connection);
+    const onlyReads = isolationLevel === "REPEATABLE READ";
+    const begun = connection.query(beginning(isolationLevel, this.pool.statementTimeout));
+    try {
+      // What only reads need not wait: its first statement goes out behind this one.
+      if (onlyReads) begun.catch(() => undefined);
+      else await begun;
+    } catch (error) {
+      connection.release(true);
+      throw this.pool.translated(error);
+    }
+    const execute = (sql: string) =>
+      connection.query(sql).catch((error) => {
+        throw this.pool.translated(error);
+      });
+    let released = false;
+    const release = () => {
+      if (released) return;
+      released = true;
+      // A connection that is not idle again, or was taken to another zone, is of no use to anybody else.
+      connection.release(connection.getTransactionStatus() !== "I" || !isUtc(connection));
+    };
+    return Object.assign(over(adapter, on), {
+      // Prisma then leaves COMMIT and ROLLBACK to us.
+      options: { usePhantomQuery: true },
+      async commit() {
+        try {
+          const { command } = await execute("COMMIT");
+          // PostgreSQL answers so to a transaction in which a statement failed, even when the error was caught.
+          if (command === "ROLLBACK") throw new CommitRefused();
+        } finally {
+          release();
+        }
+      },
+      async rollback() {
+        const done = execute("ROLLBACK").finally(release);
+        // Whoever only read has nothing to wait for.
+        if (onlyReads) done.catch(() => undefined);
+        else await done;
+      },
+      createSavepoint: async (name: string) => void (await execute(`SAVEPOINT ${name}`)),
+      rollbackToSavepoint: async (name: string) => void (await execute(`ROLLBACK TO SAVEPOINT ${name}`)),
+      releaseSavepoint: async (name: string) => void (await execute(`RELEASE SAVEPOINT ${name}`)),
+    });
+  }
+}
+
+/** The transaction could not commit, because one of its statements had failed. */
+export class CommitRefused extends Error {
+  override name = "CommitRefused";
+}
+
+/** How a transaction begins, by its isolation level: queries run in repeatable read, mutations are serializable. */
+function beginning(isolationLevel: IsolationLevel | undefined, statementTimeout: number): string {
+  const limit = `SET LOCAL statement_timeout = ${statementTimeout}`;
+  switch (isolationLevel) {
+    case "REPEATABLE READ":
+      return `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; ${limit}`;
+    case "SERIALIZABLE":
+      // A scan of a whole table counts as having read all of it, so that mutations of different rows would conflict
+      // while a table is small: PostgreSQL is to prefer an index. The guard is that of files, see storage/ledger.ts.
+      return `BEGIN ISOLATION LEVEL SERIALIZABLE; ${limit}; SET LOCAL enable_seqscan = off; SET LOCAL storage.guard = 'on'`;
+    default:
+      return isolationLevel ? `BEGIN ISOLATION LEVEL ${isolationLevel}` : "BEGIN";
+  }
+}
+
+/** What Prisma's adapter calls of a pool or a connection. */
+interface Queryable {
+  query(config: pg.QueryConfig): Promise<pg.QueryResult>;
+}
+
+/** With each statement by the extended protocol, which takes one command: SQL from elsewhere cannot append another. */
+const queryable = (pool: Pool, target: pg.Pool | pg.PoolClient): Queryable => ({
+  query: (config) =>
+    target.query({ ...config, queryMode: "extended" } as pg.QueryConfig).catch((error) => {
+      throw pool.translated(error);
+    }),
+});
+
+/** The same adapter with its statements sent elsewhere. */
+function over<A extends SqlDriverAdapter>(adapter: A, client: Queryable): A {
+  return Object.create(adapter, { client: { value: client } });
+}

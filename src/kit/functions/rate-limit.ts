@@ -1,0 +1,90 @@
+import { TRPCError } from "@trpc/server";
+import { RateLimiterPostgres, RateLimiterRes } from "rate-limiter-flexible";
+import { pools } from "../database/database";
+import { clientNetwork } from "../http/client-address";
+import { env } from "../process/env";
+
+/** Calls per minute of one identity or address. */
+const perMinute = {
+  uploads: () => env.RATE_LIMIT_UPLOADS,
+  /** Each begins one at the store; one URL can begin many. */
+  directUploads: () => env.RATE_LIMIT_UPLOADS,
+  signIn: () => env.RATE_LIMIT_SIGN_IN,
+  http: () => env.RATE_LIMIT_HTTP,
+  messages: () => env.RATE_LIMIT_MESSAGES,
+  images: () => env.RATE_LIMIT_IMAGES,
+  /** URLs that the server fetches for somebody. */
+  fetches: () => env.RATE_LIMIT_FETCHES,
+};
+
+export type RateLimitName = keyof typeof perMinute;
+
+/** Where no address can be known, all such callers count as one, which may do this many times as much. */
+const crowd = 100;
+
+const limiters = new Map<string, RateLimiterPostgres>();
+
+/** Who calls, for counting. */
+export interface Counted {
+  /** As `tokenIdentifier`. */
+  identity: string | null;
+  headers: Headers;
+}
+
+/** Counts a call. Throws `TOO_MANY_REQUESTS` when there were too many in this minute. */
+export async function limitRate(name: RateLimitName, { identity, headers }: Counted): Promise<void> {
+  const who = identity ?? clientNetwork(headers);
+  const points = perMinute[name]() * (who === null ? crowd : 1);
+  try {
+    await limiterOf(name, points).consume(who ?? "all");
+  } catch (cause) {
+    throw toRateLimited(cause);
+  }
+}
+
+/** Counts a wrong password. Throws `TOO_MANY_REQUESTS` when there were too many in this minute for one of these. */
+export async function limitSignInFailures(counted: (string | null)[]): Promise<void> {
+  const limiter = limiterOf("signInFailures", perMinute.signIn());
+  // Each counts, also when the first is over its limit already.
+  const counts = await Promise.allSettled(counted.flatMap((who) => (who === null ? [] : limiter.consume(who))));
+  for (const count of counts) if (count.status === "rejected") throw toRateLimited(count.reason);
+}
+
+const toRateLimited = (cause: unknown): unknown =>
+  cause instanceof RateLimiterRes ? new RateLimited(Math.ceil(cause.msBeforeNext / 1000)) : cause;
+
+/** Counts so many of something in a day. */
+export const dailyCount = (name: string, points: number) => limiterOf(name, points, 24 * 60 * 60);
+
+/** @param duration seconds */
+function limiterOf(name: string, points: number, duration = 60): RateLimiterPostgres {
+  const key = `${name} ${points}`;
+  const limiter = limiters.get(key) ?? createLimiter(name, points, duration);
+  limiters.set(key, limiter);
+  return limiter;
+}
+
+const createLimiter = (keyPrefix: string, points: number, duration: number) =>
+  new RateLimiterPostgres({
+    // In this form its statements have no names, which poolers would mix up.
+    storeType: "client",
+    storeClient: {
+      query: async ({ text, values }: { text: string; values: unknown[] }) => {
+        const rows = await pools.lookups.sql(text, values);
+        return { rows, rowCount: rows.length };
+      },
+    },
+    tableName: "_rate_limits",
+    tableCreated: true,
+    clearExpiredByTimeout: false,
+    keyPrefix,
+    points,
+    duration,
+  });
+
+export class RateLimited extends TRPCError {
+  /** @param retryAfter seconds */
+  constructor(readonly retryAfter: number) {
+    super({ code: "TOO_MANY_REQUESTS", message: `Too many calls; try again in ${retryAfter} s` });
+  }
+}

@@ -1,0 +1,191 @@
+import { lookup } from "node:dns/promises";
+import { get as httpGet, type IncomingMessage } from "node:http";
+import { get as httpsGet } from "node:https";
+import { isIP } from "node:net";
+import { TRPCError } from "@trpc/server";
+import ipaddr from "ipaddr.js";
+import { env } from "../process/env";
+import { limits } from "../process/limits";
+import { createPlaces } from "../process/places";
+import { processWide } from "../process/process-wide";
+import { quote } from "../process/quote";
+
+const maxRedirects = 5;
+
+export interface FetchPublicOptions {
+  /** Bytes; a larger answer is refused. */
+  maxSize: number;
+  /** Milliseconds for all of it, redirects included. */
+  timeout?: number;
+  /** Finds a host's addresses. */
+  resolve?: (host: string) => Promise<string[]>;
+  isAllowed?: (address: string) => boolean;
+  /** Ports to connect to; by default those of `FETCH_PORTS`. */
+  ports?: readonly number[];
+}
+
+/** An answer, whose bytes come while they are read. */
+export interface Fetched {
+  /** Its first bytes, to tell what it is before the rest has come; 4,100 unless it is shorter. */
+  head: Uint8Array;
+  /** All of its bytes, once. It fails when they are too many, or when the connection breaks. */
+  body: ReadableStream<Uint8Array>;
+}
+
+/**
+ * Fetches a URL that a stranger named, and returns what `use` makes of the answer. Only hosts on the public internet: the
+ * addresses are checked when the connection is made and on every redirect, and it is to a checked address that it is made,
+ * whatever DNS says next.
+ *
+ *     const id = await fetchPublic(url, { maxSize: 1_000_000 }, ({ body }) => ctx.storage.store(body));
+ *
+ * @throws TRPCError `BAD_REQUEST`
+ */
+export const fetchPublic = <R>(
+  url: string,
+  options: FetchPublicOptions,
+  use: (fetched: Fetched) => Promise<R>,
+): Promise<R> => inTurn(() => fetchNow(url, options, use));
+
+const inTurn = processWide("fetches", () => createPlaces(limits.fetches, limits.fetchesWaiting));
+
+async function fetchNow<R>(
+  url: string,
+  options: FetchPublicOptions,
+  use: (fetched: Fetched) => Promise<R>,
+): Promise<R> {
+  const { maxSize, timeout = 30_000, resolve = resolveAll, isAllowed = isPublic, ports = env.FETCH_PORTS } = options;
+  const signal = AbortSignal.timeout(timeout);
+  let target = new URL(url);
+  for (let hops = 0; hops <= maxRedirects; hops++) {
+    const response = await open(target, { resolve, isAllowed, ports, signal });
+    const { statusCode: status = 0, headers } = response;
+    if (status >= 300 && status < 400 && headers.location) {
+      response.destroy();
+      target = new URL(headers.location, target);
+      continue;
+    }
+    if (status !== 200) {
+      response.destroy();
+      throw refuse(`${url} answers ${status}`);
+    }
+    if (headers["content-length"] === undefined && headers["transfer-encoding"] === undefined) {
+      // It ends with its connection, which may as well have broken.
+      response.destroy();
+      throw refuse(`${url} does not say how long its answer is`);
+    }
+    return pass(response, maxSize, url, use);
+  }
+  throw refuse(`${url} redirects more than ${maxRedirects} times`);
+}
+
+async function open(
+  url: URL,
+  {
+    resolve,
+    isAllowed,
+    ports,
+    signal,
+  }: Required<Pick<FetchPublicOptions, "resolve" | "isAllowed" | "ports">> & { signal: AbortSignal },
+): Promise<IncomingMessage> {
+  if (url.protocol !== "http:" && url.protocol !== "https:") throw refuse(`${quote(url.href)} is not a web address`);
+  const host = url.hostname.replace(/^\[|\]$/g, "");
+  const addresses = isIP(host)
+    ? [host]
+    : await resolve(host).catch((cause) => Promise.reject(refuse(`Cannot find host ${host}`, cause)));
+  const forbidden = addresses.find((address) => !isAllowed(address));
+  if (addresses.length === 0 || forbidden !== undefined) throw refuse(`Host ${host} is not on the public internet`);
+  const port = Number(url.port || (url.protocol === "https:" ? 443 : 80));
+  if (!ports.includes(port)) throw refuse(`Port ${port} is not fetched from; FETCH_PORTS lists those that are`);
+  const found = addresses.map((address) => ({ address, family: isIP(address) }));
+  const get = url.protocol === "https:" ? httpsGet : httpGet;
+  return new Promise((done, failed) => {
+    get(url, {
+      signal,
+      agent: false,
+      headers: { accept: "image/*,*/*;q=0.5", "accept-encoding": "identity" },
+      // Whatever asks for the host's address gets a checked one.
+      lookup: (_, { all }, callback) =>
+        all ? callback(null, found) : callback(null, found[0]?.address ?? "", found[0]?.family),
+    })
+      .once("response", done)
+      .once("error", (cause) => failed(refuse(`Cannot fetch ${url.href}: ${cause.message}`, cause)));
+  });
+}
+
+/** Bytes by which every kind of file that is told by its beginning is told. */
+const headSize = 4_100;
+
+async function pass<R>(
+  response: IncomingMessage,
+  maxSize: number,
+  url: string,
+  use: (fetched: Fetched) => Promise<R>,
+): Promise<R> {
+  const chunks = read(response, maxSize, url);
+  try {
+    if (Number(response.headers["content-length"] ?? 0) > maxSize) throw tooLarge(url, maxSize);
+    const first: Uint8Array[] = [];
+    for (let size = 0; size < headSize; ) {
+      const { value, done } = await chunks.next();
+      if (done) break;
+      first.push(value);
+      size += value.length;
+    }
+    async function* whole() {
+      yield* first;
+      yield* chunks;
+    }
+    const head = Buffer.concat(first).subarray(0, headSize);
+    return await use({ head, body: streamOf(whole()) });
+  } finally {
+    response.destroy();
+  }
+}
+
+async function* read(response: IncomingMessage, maxSize: number, url: string): AsyncGenerator<Uint8Array, void> {
+  let size = 0;
+  try {
+    for await (const chunk of response) {
+      size += chunk.length;
+      if (size > maxSize) throw tooLarge(url, maxSize);
+      yield chunk;
+    }
+  } catch (cause) {
+    throw cause instanceof TRPCError ? cause : refuse(`${url} broke off`, cause);
+  }
+}
+
+const streamOf = (chunks: AsyncGenerator<Uint8Array, void>) =>
+  new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const { value, done } = await chunks.next();
+        if (done) controller.close();
+        else controller.enqueue(value);
+      },
+      cancel: async () => void (await chunks.return()),
+    },
+    { highWaterMark: 0 },
+  );
+
+const resolveAll = async (host: string) => (await lookup(host, { all: true })).map(({ address }) => address);
+
+/** Whether an address is one of the public internet's: not loopback, private, link-local, multicast, reserved or mapped to one. */
+export function isPublic(address: string): boolean {
+  // In one spelling: `::127.0.0.1` is `::7f00:1`, an old way to write 127.0.0.1, of which none is public.
+  const literal = `http://[${address}]`;
+  const spelled = isIP(address) === 6 && URL.canParse(literal) ? new URL(literal).hostname.slice(1, -1) : address;
+  if (!ipaddr.isValid(spelled)) return false;
+  // `::ffff:127.0.0.1` is 127.0.0.1.
+  const parsed = ipaddr.process(spelled);
+  const isCompatible = parsed instanceof ipaddr.IPv6 && parsed.parts.slice(0, 6).every((part) => part === 0);
+  return parsed.range() === "unicast" && !isCompatible && parsed.toString() !== azure;
+}
+
+/** Where Azure answers its own machines. */
+const azure = "168.63.129.16";
+
+const tooLarge = (url: string, maxSize: number) => refuse(`${url} is larger than ${maxSize} bytes`);
+
+const refuse = (message: string, cause?: unknown) => new TRPCError({ code: "BAD_REQUEST", message, cause });

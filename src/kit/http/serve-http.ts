@@ -1,0 +1,138 @@
+import { TRPCError } from "@trpc/server";
+import { getHTTPStatusCodeFromError } from "@trpc/server/http";
+import { asAnswer, retryAfter } from "../database/database-unavailable";
+import { type Caller, createCaller } from "../functions/caller";
+import { actionCtx, inActionTime } from "../functions/context";
+import { RateLimited } from "../functions/rate-limit";
+import { observe } from "../log/observe";
+import { reportFailure } from "../log/report-failure";
+import { withRequestId } from "../log/request-id";
+import { quote, shorten } from "../process/quote";
+import { passivePolicy } from "../storage/serve/file-headers";
+import { UploadError } from "../storage/upload/upload-error";
+import type { HttpRouter, Lookup, Route } from "./http-router";
+import { limitBody, limitResponse } from "./limit-body";
+
+const defaultLimit = 20 * 1024 * 1024;
+
+/** Serves an app's HTTP actions below `mount` (SPEC §5). */
+export function serveHttp(router: HttpRouter, mount = "/http") {
+  return withRequestId(async (request) => {
+    const url = new URL(request.url);
+    const path = url.pathname.slice(mount.length) || "/";
+    const found = router.lookup(path, request.method);
+    if (!found) return new Response("No matching routes found", { status: 404 });
+    if ("allow" in found) return otherMethod(request, found);
+    const { cors } = found.route;
+    const caller = createCaller({
+      method: request.method,
+      headers: request.headers,
+      signal: request.signal,
+      trusts: cors?.trusts,
+    });
+    // Actions see the public origin, not the one the server listens on.
+    const seen = new Request(new URL(url.pathname + url.search, caller.origin), request);
+    const response = await runRoute(found.route, seen, caller);
+    const answer = withCors(withSafeDefaults(response), found.route, request);
+    if (request.method !== "HEAD") return answer;
+    await answer.body?.cancel();
+    return new Response(null, answer);
+  });
+}
+
+async function runRoute(route: Route, request: Request, caller: Caller): Promise<Response> {
+  try {
+    const maxRequestSize = route.maxRequestSize ?? defaultLimit;
+    const response = await answerRoute(route, limitBody(request, maxRequestSize), caller);
+    return limitResponse(response, route.maxResponseSize ?? defaultLimit);
+  } catch (error) {
+    return errorAnswer(error, route, caller.requestId);
+  }
+}
+
+/** Runs a route's action, for whoever calls, and has it in the log of calls. Throws what it throws. */
+export const answerRoute = (route: Route, request: Request, caller: Caller): Promise<Response> =>
+  observe(
+    { requestId: caller.requestId, name: nameOf(route), kind: "httpAction" },
+    () => inActionTime(caller, (limited) => route.handler.answer(actionCtx(limited), request)),
+    ({ status }) => (status < 400 ? "ok" : `HTTP ${status}`),
+  );
+
+/** Expected errors (`TRPCError`) have their status and message; of others the caller learns only where to look. */
+function errorAnswer(thrown: unknown, route: Route, requestId: string): Response {
+  const error = asAnswer(thrown);
+  // Of a digest that cannot be parsed, say: an action that stores what it is sent says the same as the upload endpoint.
+  if (error instanceof UploadError && error.status < 500) {
+    return Response.json({ code: error.code, message: shorten(error.message), requestId }, { status: error.status });
+  }
+  const expected = error instanceof TRPCError && error.code !== "INTERNAL_SERVER_ERROR" ? error : null;
+  if (!expected) reportFailure(requestId, nameOf(route), error);
+  const detail = process.env.NODE_ENV === "production" ? "" : `: ${error}`;
+  const code = expected?.code ?? "INTERNAL_SERVER_ERROR";
+  const message =
+    (expected && shorten(expected.message)) ?? `The server failed; quote request ${requestId} to its operator${detail}`;
+  const status = expected ? getHTTPStatusCodeFromError(expected) : 500;
+  const wait = error instanceof RateLimited ? error.retryAfter : status === 503 ? retryAfter : null;
+  const headers = wait === null ? undefined : { "Retry-After": String(wait) };
+  return Response.json({ code, message, requestId }, { status, headers });
+}
+
+/** A path without a route of this method: its preflight, or 405. */
+function otherMethod(request: Request, { allow, cors }: Extract<Lookup, { allow: unknown }>): Response {
+  const [route] = cors;
+  if (request.method === "OPTIONS" && route) return preflight(request, cors, route);
+  const all = [...allow, ...(allow.includes("GET") ? ["HEAD"] : []), ...(route ? ["OPTIONS"] : [])];
+  const message = `Cannot ${request.method} this path; it has ${allow.join(", ")}`;
+  const response = Response.json(
+    { code: "METHOD_NOT_SUPPORTED", message },
+    { status: 405, headers: { Allow: all.join(", ") } },
+  );
+  return route ? withCors(response, route, request) : response;
+}
+
+function preflight(request: Request, routes: Route[], first: Route): Response {
+  const origin = request.headers.get("origin");
+  const method = request.headers.get("access-control-request-method");
+  const vary = { Vary: "Origin" };
+  if (origin === null || method === null) return new Response(null, { headers: vary });
+  const route = routes.find((candidate) => candidate.method === method) ?? first;
+  if (!route.cors?.allows(origin)) {
+    explainRefusal(origin, route);
+    return new Response(null, { status: 204, headers: vary });
+  }
+  const methods = routes.map((candidate) => candidate.method);
+  return new Response(null, { status: 204, headers: { ...route.cors.preflightHeaders(origin, methods), ...vary } });
+}
+
+/**
+ * An answer may be a stranger's file: unless the action says otherwise, browsers run nothing in it and guess nothing
+ * about it. An action that serves pages sets `Content-Security-Policy` itself.
+ */
+function withSafeDefaults(response: Response): Response {
+  const headers = new Headers(response.headers);
+  if (!headers.has("content-security-policy")) headers.set("Content-Security-Policy", passivePolicy);
+  if (!headers.has("x-content-type-options")) headers.set("X-Content-Type-Options", "nosniff");
+  return new Response(response.body, { status: response.status, statusText: response.statusText, headers });
+}
+
+/** On every answer, errors included: what a page cannot read it cannot explain to its user. */
+function withCors(response: Response, route: Route, request: Request): Response {
+  if (!route.cors) return response;
+  const headers = new Headers(response.headers);
+  headers.append("Vary", "Origin");
+  const origin = request.headers.get("origin");
+  if (origin !== null && route.cors.allows(origin)) {
+    for (const [name, value] of Object.entries(route.cors.headers(origin))) headers.set(name, value);
+  } else if (origin !== null && origin !== new URL(request.url).origin) {
+    explainRefusal(origin, route);
+  }
+  return new Response(response.body, { status: response.status, statusText: response.statusText, headers });
+}
+
+/** Browsers do not tell a developer why they refuse; the server's log does, in development. */
+function explainRefusal(origin: string, route: Route): void {
+  if (process.env.NODE_ENV === "production") return;
+  console.warn(`CORS: origin ${quote(origin)} may not call ${nameOf(route)}; add it to the route's cors({ origins }).`);
+}
+
+const nameOf = ({ method, path, pathPrefix }: Route) => `${method} ${path ?? `${pathPrefix}*`}`;

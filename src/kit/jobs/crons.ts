@@ -1,0 +1,131 @@
+import { Cron } from "croner";
+import { v7 } from "uuid";
+import { prisma } from "../database/database";
+import { DatabaseUnavailable } from "../database/database-unavailable";
+import { parseArgs } from "../functions/args";
+import { nameOf } from "../functions/registry";
+import { type ArgsOf, definition, type Schedulable } from "../functions/server-function";
+import { transformer } from "../functions/transformer";
+
+/** A recurring function. */
+export interface CronJob {
+  name: string;
+  fn: Schedulable<never>;
+  args: unknown;
+  /** As written in crons.ts. */
+  schedule: string;
+  /** The first time after `now`. */
+  next(now: Date): Date;
+}
+
+/**
+ * Runs of one recurring function never overlap, in all processes together. Of the times that come while a run is going on
+ * or could not begin, the last is made up for when that is possible, and the others are passed over. A time that comes
+ * while no process is up is not made up for.
+ */
+export interface CronJobs {
+  /** Runs the function every so often, at whole multiples since the epoch: `{ hours: 1 }` is on the hour. */
+  interval<Args>(name: string, every: Interval, fn: Schedulable<Args>, ...args: ArgsOf<Args>): void;
+  /** Runs the function by a cron expression, in UTC: `"0 4 * * 1"` is Mondays at four. */
+  cron<Args>(name: string, expression: string, fn: Schedulable<Args>, ...args: ArgsOf<Args>): void;
+  readonly jobs: ReadonlyMap<string, CronJob>;
+}
+
+type Interval = { seconds: number } | { minutes: number } | { hours: number };
+
+/** The recurring functions of an app: `crons.ts` adds to them and exports them. */
+export function cronJobs(): CronJobs {
+  const jobs = new Map<string, CronJob>();
+
+  const add = (job: CronJob) => {
+    if (jobs.has(job.name))
+      throw new Error(`Cannot add cron job ${JSON.stringify(job.name)}: there is one of that name`);
+    parseArgs(job.fn[definition].args, job.args);
+    jobs.set(job.name, job);
+  };
+
+  return {
+    jobs,
+    interval(name, every, fn, ...[args]) {
+      const period = milliseconds(every);
+      if (!(period >= 1000)) throw new Error(`Cron job ${JSON.stringify(name)} needs an interval of a second or more`);
+      const next = (now: Date) => new Date((Math.floor(now.getTime() / period) + 1) * period);
+      add({ name, fn, args, schedule: `every ${JSON.stringify(every)}`, next });
+    },
+    cron(name, expression, fn, ...[args]) {
+      const schedule = new Cron(expression, { timezone: "UTC", paused: true });
+      const next = (now: Date) => {
+        const time = schedule.nextRun(now);
+        if (!time) throw new Error(`Cron job ${JSON.stringify(name)} never runs: ${expression}`);
+        return time;
+      };
+      next(new Date());
+      add({ name, fn, args, schedule: expression, next });
+    },
+  };
+}
+
+function milliseconds(every: Interval): number {
+  if ("seconds" in every) return every.seconds * 1000;
+  if ("minutes" in every) return every.minutes * 60_000;
+  return every.hours * 3_600_000;
+}
+
+let registered: CronJobs = cronJobs();
+
+/** Makes these the recurring functions of the process. */
+export function setCrons(crons: CronJobs): void {
+  registered = crons;
+}
+
+/** Throws when a recurring function is one that jobs cannot find. */
+export function checkCrons({ jobs }: CronJobs): void {
+  const unknown = [...jobs.values()].filter(({ fn }) => nameOf(fn) === null).map(({ name }) => JSON.stringify(name));
+  if (unknown.length > 0) {
+    throw new Error(
+      `src/functions/crons.ts: ${unknown.join(", ")} cannot run, because src/functions/index.ts does not list the file ` +
+        "that exports its function. Import that file there and add it to createRouter({ … }).",
+    );
+  }
+}
+
+/** What was said of each that could not be ensured: once is enough. */
+const complaints = new Map<string, string>();
+
+/** The next time of each, until when nothing needs to be done for it. */
+const ensured = new Map<string, Date>();
+
+/**
+ * Schedules the next run of every recurring function. One row per function and time, however many processes do this; a
+ * time that nobody was up for is not made up for.
+ */
+export async function ensureCronJobs(): Promise<void> {
+  const now = new Date();
+  for (const job of registered.jobs.values()) {
+    const known = ensured.get(job.name);
+    if (known && known > now) continue;
+    try {
+      ensured.set(job.name, await ensure(job, now));
+      complaints.delete(job.name);
+    } catch (error) {
+      // The others, and all other jobs, do not wait for this one.
+      if (error instanceof DatabaseUnavailable) throw error;
+      const complaint = String(error);
+      if (complaints.get(job.name) !== complaint) {
+        console.error(`Cron job ${JSON.stringify(job.name)} cannot be scheduled:`, error);
+      }
+      complaints.set(job.name, complaint);
+    }
+  }
+}
+
+async function ensure({ name, fn, args, next }: CronJob, now: Date): Promise<Date> {
+  const functionName = nameOf(fn);
+  if (!functionName) throw new Error("src/functions/index.ts does not list the file that exports its function");
+  const time = next(now);
+  await prisma.$executeRaw`
+    INSERT INTO "_scheduled_functions" ("_id", "name", "args", "scheduledTime", "cron")
+    VALUES (${v7()}::uuid, ${functionName}, ${transformer.stringify(args ?? {})}::jsonb, ${time}, ${name})
+    ON CONFLICT ("cron", "scheduledTime") DO NOTHING`;
+  return time;
+}

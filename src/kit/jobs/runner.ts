@@ -1,0 +1,149 @@
+import type { Kind } from "../functions/server-function";
+import { isHearing, onChange } from "../live/listener";
+import { stopping } from "../process/stopping";
+import { ensureCronJobs } from "./crons";
+import { findDue, type Job, nextLook, runJob, settle } from "./jobs";
+
+/** Jobs of a kind that run at once in one process: actions may take long, and are not to keep mutations waiting. */
+const concurrency = 8;
+/** How many of them may be jobs that could not run before: others are not to wait for those. */
+const retriedAtOnce = 2;
+/** Milliseconds between two looks at the table while jobs that are due wait, or while nothing tells of new ones. */
+const pollInterval = 5_000;
+/** Milliseconds between two looks otherwise, since a notification can be lost. Databases that sleep when idle may sleep. */
+const idleInterval = 10 * 60_000;
+
+/** The places of one kind of function in a process. */
+class Places {
+  readonly running = new Map<string, { job: Job; done: Promise<void> }>();
+  /** Jobs that other processes have, or that could not run, and when to look at them again. */
+  readonly elsewhere = new Map<string, number>();
+
+  constructor(
+    /** `null`: of all functions. */
+    private readonly kind: Kind | null,
+    private readonly execute: (job: Job) => Promise<boolean>,
+  ) {}
+
+  /** Starts what is due, as far as there are places. Returns how many jobs it started. */
+  async fill(now: Date): Promise<number> {
+    for (const [id, time] of this.elsewhere) if (time <= now.getTime()) this.elsewhere.delete(id);
+    // As many more as may be among them that cannot be started.
+    const known = this.running.size + this.elsewhere.size;
+    const due = await findDue(this.kind, now, { fresh: concurrency + known, retried: retriedAtOnce + known });
+    let started = 0;
+    for (const job of due) {
+      if (this.running.size >= concurrency || stopping.aborted) break;
+      if (this.running.has(job.id) || this.elsewhere.has(job.id)) continue;
+      if (job.attempts > 0 && this.retried() >= retriedAtOnce) continue;
+      this.start(job);
+      started++;
+    }
+    return started;
+  }
+
+  private retried(): number {
+    return [...this.running.values()].filter(({ job }) => job.attempts > 0).length;
+  }
+
+  private start(job: Job): void {
+    const later = () => this.elsewhere.set(job.id, Date.now() + pollInterval);
+    const done = this.execute(job)
+      .then((ran) => void (ran || later()))
+      .catch((error) => {
+        later();
+        console.error(`Job ${job.id} could not run now, will try again:`, error);
+      })
+      .finally(() => this.running.delete(job.id));
+    this.running.set(job.id, { job, done });
+  }
+
+  get ends(): Promise<void>[] {
+    return [...this.running.values()].map(({ done }) => done);
+  }
+}
+
+const placesOfEachKind = () => (["mutation", "action"] as const).map((kind) => new Places(kind, runJob));
+
+/**
+ * Runs jobs in a process that stays: woken when one is scheduled, when one is due, and now and then. Any number of
+ * processes may do so. Returns what stops it, once the jobs under way have ended.
+ *
+ * @param executeElsewhere has a job that is due run in another part of the process, which knows the functions
+ */
+export function startRunner(executeElsewhere?: (job: Job) => Promise<boolean>): () => Promise<void> {
+  const places = executeElsewhere ? [new Places(null, executeElsewhere)] : placesOfEachKind();
+  let stopped = false;
+  let looking: Promise<void> | undefined;
+  let lookAgain = false;
+  let timer: NodeJS.Timeout | undefined;
+
+  const look = async () => {
+    await settle();
+    await ensureCronJobs();
+    const now = new Date();
+    for (const some of places) {
+      const before = new Set(some.ends);
+      await some.fill(now);
+      // A free place may be what a due job waits for.
+      for (const end of some.ends) if (!before.has(end)) end.then(wake);
+    }
+    // Jobs that are due and did not run wait for a free place, which wakes us, or for the next poll.
+    const { next, isWaiting } = await nextLook(now);
+    const longest = isWaiting || !isHearing() ? pollInterval : idleInterval;
+    timer = setTimeout(wake, Math.min(next ? Math.max(100, next.getTime() - Date.now()) : longest, longest));
+  };
+
+  function wake(): void {
+    if (stopped) return;
+    if (looking) {
+      lookAgain = true;
+      return;
+    }
+    clearTimeout(timer);
+    looking = look()
+      .catch((error) => {
+        console.error("Could not look for scheduled functions, will try again:", error);
+        timer = setTimeout(wake, pollInterval);
+      })
+      .finally(() => {
+        looking = undefined;
+        if (!lookAgain) return;
+        lookAgain = false;
+        wake();
+      });
+  }
+
+  const unsubscribe = onChange((table) => {
+    if (table === null || table === "_scheduled_functions") wake();
+  });
+  wake();
+
+  return async () => {
+    stopped = true;
+    unsubscribe();
+    clearTimeout(timer);
+    await looking;
+    await Promise.all(places.flatMap((some) => some.ends));
+  };
+}
+
+/**
+ * Runs what is due, for hosts without long-lived processes; stops starting jobs after `budget` milliseconds. Returns
+ * how many it started.
+ */
+export async function runDueJobs(budget: number): Promise<number> {
+  const deadline = Date.now() + budget;
+  const places = placesOfEachKind();
+  let started = 0;
+  await settle();
+  await ensureCronJobs();
+  while (Date.now() < deadline && !stopping.aborted) {
+    for (const some of places) started += await some.fill(new Date());
+    const ends = places.flatMap((some) => some.ends);
+    if (ends.length === 0) break;
+    await Promise.race(ends);
+  }
+  await Promise.all(places.flatMap((some) => some.ends));
+  return started;
+}

@@ -1,0 +1,83 @@
+import { TRPCError } from "@trpc/server";
+import { v7 } from "uuid";
+import type { Statements } from "../database/transaction";
+import { parseArgs } from "../functions/args";
+import type { Caller } from "../functions/caller";
+import { nameOf } from "../functions/registry";
+import { type ArgsOf, definition, type Schedulable } from "../functions/server-function";
+import { transformer } from "../functions/transformer";
+import { quote } from "../process/quote";
+import { runAfterResponse } from "./after-response";
+
+/** `ctx.scheduler`: runs mutations and actions later. In a mutation nothing is scheduled unless it commits. */
+export interface Scheduler {
+  /** Runs the function in `delayMs` milliseconds and returns the job's id. */
+  runAfter<Args>(delayMs: number, fn: Schedulable<Args>, ...args: ArgsOf<Args>): Promise<string>;
+  /** Runs the function at a time: a `Date`, or milliseconds since the epoch. */
+  runAt<Args>(time: number | Date, fn: Schedulable<Args>, ...args: ArgsOf<Args>): Promise<string>;
+  /** Keeps a job from starting. An action in progress goes on, but schedules nothing more. Does nothing to one that ended. */
+  cancel(jobId: string): Promise<void>;
+}
+
+const fiveYears = 5 * 366 * 24 * 60 * 60 * 1000;
+const maxPerTransaction = 1000;
+
+export function scheduler(caller: Caller, { run, afterCommit }: Statements): Scheduler {
+  let scheduled = 0;
+
+  const schedule = async <Args>(time: number, fn: Schedulable<Args>, args: unknown): Promise<string> => {
+    const name = nameOf(fn);
+    if (!name) throw new Error("Cannot schedule a function that no file listed in functions/index.ts exports");
+    parseArgs(fn[definition].args, args);
+    scheduled++;
+    if (scheduled > maxPerTransaction)
+      throw new Error(`Cannot schedule more than ${maxPerTransaction} functions at once`);
+    const id = v7();
+    const parentId = caller.jobId ?? null;
+    await run(
+      (client) => client.$executeRaw`
+        INSERT INTO "_scheduled_functions" ("_id", "name", "args", "scheduledTime", "parentId", "state", "completedTime")
+        SELECT ${id}::uuid, ${name}, ${transformer.stringify(args ?? {})}::jsonb, ${new Date(time)}, ${parentId}::uuid,
+          CASE WHEN canceled THEN 'canceled' ELSE 'pending' END::"ScheduledState", CASE WHEN canceled THEN now() END
+        FROM (
+          SELECT EXISTS (
+            SELECT FROM "_scheduled_functions" WHERE "_id" = ${parentId}::uuid AND "state" = 'canceled'
+          ) AS canceled
+        ) AS parent`,
+    );
+    afterCommit(() => runAfterResponse(time));
+    return id;
+  };
+
+  return {
+    runAfter: async (delayMs, fn, ...[args]) => {
+      if (!Number.isFinite(delayMs) || delayMs < 0)
+        throw refuse(`delayMs ${delayMs} is not a number of milliseconds from 0 on`);
+      return schedule(checkedTime(Date.now() + delayMs), fn, args);
+    },
+    runAt: async (time, fn, ...[args]) => schedule(checkedTime(Number(time)), fn, args),
+    async cancel(jobId) {
+      if (!/^[0-9a-f-]{36}$/i.test(jobId)) throw refuse(`Invalid job id ${quote(jobId)}`);
+      // The insert is what a mutation that is just running cannot commit beside.
+      await run(
+        (client) => client.$executeRaw`
+          WITH ended AS (
+            INSERT INTO "_ended_jobs" ("_id") SELECT "_id" FROM "_scheduled_functions"
+            WHERE "_id" = ${jobId}::uuid AND "state" IN ('pending', 'inProgress')
+            ON CONFLICT DO NOTHING RETURNING "_id"
+          )
+          UPDATE "_scheduled_functions" SET "state" = 'canceled', "completedTime" = now()
+          WHERE "_id" IN (SELECT "_id" FROM ended)`,
+      );
+    },
+  };
+}
+
+function checkedTime(time: number): number {
+  if (!Number.isFinite(time)) throw refuse(`Cannot schedule for ${time}: it is not a time`);
+  if (time > Date.now() + fiveYears)
+    throw refuse(`Cannot schedule for ${new Date(time).toISOString()}: it is more than 5 years away`);
+  return time;
+}
+
+const refuse = (message: string) => new TRPCError({ code: "BAD_REQUEST", message });

@@ -1,0 +1,69 @@
+import { maintenance } from "../database/database";
+import { sqlState } from "../database/sql-state";
+import { anyTable, models } from "./reads";
+import { viewTables } from "./views";
+
+interface Relation {
+  name: string;
+  kind: "table" | "view" | "materialized view" | "missing";
+  isWatched: boolean;
+}
+
+const insufficientPrivilege = "42501";
+
+/**
+ * Sees to it that every table which the app's models are of announces its changes, also those that were made by other
+ * means than `npm run db:migrate`; a view is as live as the tables it is made of. Says loudly what cannot be live.
+ */
+export async function watchModels(): Promise<void> {
+  const relations = await readRelations();
+  const unwatched = relations.filter(({ kind, isWatched }) => kind === "table" && !isWatched);
+  try {
+    for (const { name } of unwatched) await maintenance.$executeRaw`SELECT "watch_table"(to_regclass(${name}))`;
+    await maintenance.$executeRaw`SELECT "watch_tables"()`;
+  } catch (error) {
+    if (sqlState(error) !== insufficientPrivilege) throw error;
+    const names = unwatched.map(({ name }) => name);
+    if (names.length > 0) {
+      console.warn(
+        `Queries of ${names.join(", ")} are not live: the tables have no triggers that announce changes, and the app's role ` +
+          "may not make them. Run `npm run db:migrate -- --deploy` as the role that owns them.",
+      );
+    }
+  }
+  for (const { name, kind } of relations) {
+    if (kind === "view") viewTables.set(unqualified(name), await tablesOf(name));
+    if (kind === "materialized view") {
+      viewTables.set(unqualified(name), [anyTable]);
+      console.warn(`Queries of ${name} are not live: PostgreSQL does not tell when a materialized view is refreshed.`);
+    }
+  }
+}
+
+async function readRelations(): Promise<Relation[]> {
+  const names = Object.entries(models).map(([model, { dbName, schema }]) => {
+    const quoted = `"${dbName ?? model}"`;
+    return schema ? `"${schema}".${quoted}` : quoted;
+  });
+  return maintenance.$queryRaw<Relation[]>`
+    SELECT name, coalesce(CASE relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' ELSE 'table' END, 'missing') AS kind,
+      coalesce(obj_description(pg_class.oid, 'pg_class') = 'silent', false) OR coalesce("is_watched"(pg_class.oid), false) AS "isWatched"
+    FROM unnest(${names}::text[]) AS name LEFT JOIN pg_class ON pg_class.oid = to_regclass(name)`;
+}
+
+/** The tables that a view reads, through other views too. */
+async function tablesOf(view: string): Promise<string[]> {
+  const rows = await maintenance.$queryRaw<{ name: string }[]>`
+    WITH RECURSIVE source AS (
+      SELECT to_regclass(${view})::oid AS relation
+      UNION
+      SELECT used.refobjid FROM source
+      JOIN pg_rewrite AS rule ON rule.ev_class = source.relation
+      JOIN pg_depend AS used ON used.classid = 'pg_rewrite'::regclass AND used.objid = rule.oid
+        AND used.refclassid = 'pg_class'::regclass AND used.refobjid <> source.relation
+    )
+    SELECT DISTINCT relname::text AS name FROM source JOIN pg_class ON pg_class.oid = relation WHERE relkind IN ('r', 'p')`;
+  return rows.map(({ name }) => name);
+}
+
+const unqualified = (name: string) => name.split(".").at(-1)?.replaceAll('"', "") ?? name;

@@ -1,0 +1,132 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { findUnlistedOwners } from "../auth/adopt";
+import { checkIssuerSettings } from "../auth/issuers";
+import type { Owners } from "../auth/owners";
+import { WrongTimeZone } from "../database/connections";
+import { maintenance, pools } from "../database/database";
+import { DatabaseUnavailable } from "../database/database-unavailable";
+import { watchConnections } from "../http/watch-connections";
+import { type CronJobs, checkCrons, setCrons } from "../jobs/crons";
+import { giveUpRunning } from "../jobs/jobs";
+import { startRunner } from "../jobs/runner";
+import { runInRoute } from "../jobs/serve-cron";
+import { watchModels } from "../live/watched";
+import { flushAtOnce } from "../log/call-log";
+import { observeConsole } from "../log/console";
+import { findLooseReferences } from "../storage/references";
+import { ForeignStore, refuseForeignStore } from "../storage/store-id";
+import { checkProxy } from "./check-proxy";
+import { checkSettings } from "./check-settings";
+import { processWide } from "./process-wide";
+import { finishBeforeExit, stopping } from "./stopping";
+
+/** Milliseconds that the start waits for what the database has to say. `/api/health` is to answer within five seconds. */
+const patience = 1_000;
+/** Milliseconds between two attempts to ask a database that does not answer. */
+const pause = 5_000;
+
+/** What the process does once when it starts, before it serves. Throws to refuse the start. */
+export async function start(crons: CronJobs, owners: Owners = {}): Promise<void> {
+  observeConsole();
+  watchConnections();
+  stopping.addEventListener("abort", flushAtOnce);
+  setCrons(crons);
+  checkBasePath();
+  checkSettings();
+  checkIssuerSettings();
+  await checkProxy();
+  checkFunctions(crons);
+  // There a process starts for a request that waits, and stops between requests: /api/cron runs the jobs.
+  if (process.env.VERCEL === "1") {
+    stopWhenRefused(checkDatabase(owners));
+    return releaseWhenIdle();
+  }
+  await inPatience(checkDatabase(owners));
+  const stopRunner = processWide("runner", () =>
+    startRunner(process.env.NODE_ENV === "development" ? runInRoute : undefined),
+  );
+  finishBeforeExit({ finish: stopRunner, giveUp: giveUpRunning });
+}
+
+/** Vercel suspends a function between requests, with its connections: idle ones are to be closed before. */
+async function releaseWhenIdle(): Promise<void> {
+  const { attachDatabasePool } = await import("@vercel/functions");
+  for (const pool of Object.values(pools)) attachDatabasePool(pool);
+}
+
+/** Next.js puts its `basePath` in here when it builds. The app's own URLs, of files say, begin at the origin's root. */
+function checkBasePath(): void {
+  if (!process.env.__NEXT_ROUTER_BASEPATH) return;
+  throw new Error(
+    `The app cannot run below a path (basePath "${process.env.__NEXT_ROUTER_BASEPATH}" in next.config.mjs). Give it a host name ` +
+      "of its own, for example files.example.com.",
+  );
+}
+
+/** Refuses the start; in development, where the file is just being written, says what is wrong and goes on. */
+function checkFunctions(crons: CronJobs): void {
+  try {
+    checkCrons(crons);
+  } catch (error) {
+    if (process.env.NODE_ENV !== "development") throw error;
+    console.error(error instanceof Error ? error.message : error);
+  }
+}
+
+/** Asks until the database answers. Throws when the app cannot work with it as it is. */
+async function checkDatabase(owners: Owners): Promise<void> {
+  for (;;) {
+    try {
+      await warnOfLooseReferences();
+      await watchModels();
+      if (process.env.NODE_ENV === "development") await warnOfUnlistedOwners(owners);
+      // On Vercel, upkeep asks: this would load the store's SDK for every start.
+      if (process.env.VERCEL === "1") return;
+      await refuseForeignStore().catch((error) => {
+        if (error instanceof DatabaseUnavailable) throw error;
+        console.warn(error instanceof ForeignStore ? error.message : `Could not compare the blob store's id: ${error}`);
+      });
+      return;
+    } catch (error) {
+      if (!(error instanceof DatabaseUnavailable)) return console.error("Could not look at the database:", error);
+      if (error.reason instanceof WrongTimeZone) throw error.reason;
+      // The health endpoint tells of a database that is away; it may come.
+      await sleep(pause, undefined, { ref: false });
+    }
+  }
+}
+
+async function warnOfUnlistedOwners(owners: Owners): Promise<void> {
+  const unlisted = await findUnlistedOwners(owners);
+  if (unlisted.length === 0) return;
+  console.warn(
+    `${unlisted.join(", ")} looks like a column that says whose a row is. When a visitor signs up, such rows become the ` +
+      "account's only if src/functions/owners.ts lists the column.",
+  );
+}
+
+async function warnOfLooseReferences(): Promise<void> {
+  const loose = await findLooseReferences(maintenance);
+  if (loose.length === 0) return;
+  console.warn(
+    `${loose.join(", ")} looks like a storage id without a foreign key to _storage. Its files are kept only as long as each ` +
+      "collection finds them there in time, and deleting a file leaves the column as it is. Add the foreign key.",
+  );
+}
+
+/** Lets a check go on behind the start when it takes long: a refusal then ends the process. */
+async function inPatience(check: Promise<void>): Promise<void> {
+  const waiting = new AbortController();
+  const late = sleep(patience, false, { signal: waiting.signal }).catch(() => false);
+  const isDone = await Promise.race([check.then(() => true), late]).finally(() => waiting.abort());
+  if (isDone) return;
+  console.warn("The database does not answer yet; the app starts without having looked at it.");
+  stopWhenRefused(check);
+}
+
+function stopWhenRefused(check: Promise<void>): void {
+  check.catch((error) => {
+    console.error("The app cannot work with this database and stops:", error);
+    process.exit(1);
+  });
+}

@@ -1,0 +1,100 @@
+import { z } from "zod";
+import { maintenance, prisma } from "../database/database";
+import { internalAction } from "../functions/builders";
+import { register } from "../functions/registry";
+import { forgetOld } from "../jobs/jobs";
+import { pruneCalls } from "../log/prune-calls";
+import { collect, forgetSpentUploads, sweepBlobs } from "../storage/sweep";
+import { previewSweep } from "../storage/sweep-preview";
+import { foldTotals } from "../storage/totals";
+
+/** Days after which a visitor who never came back, and owns nothing, is forgotten. */
+const visitorDays = 30;
+/** Rows that one statement deletes. */
+const batch = 5_000;
+
+/** What is done each hour. Each step bounds itself, fails alone, and may run in several processes at once. */
+const steps: Record<string, () => Promise<unknown>> = {
+  /** Files that nothing refers to. */
+  collect,
+  /** Bytes that nothing owns. */
+  sweep: sweepBlobs,
+  uploads: forgetSpentUploads,
+  totals: foldTotals,
+  jobs: forgetOld,
+  calls: pruneCalls,
+  rateLimits: () =>
+    prune(`DELETE FROM "_rate_limits" WHERE ctid = ANY(ARRAY(
+    SELECT ctid FROM "_rate_limits" WHERE "expire" < extract(epoch FROM now()) * 1000 LIMIT ${batch}))`),
+  sessions: () =>
+    prune(`DELETE FROM "_sessions" WHERE ctid = ANY(ARRAY(
+    SELECT ctid FROM "_sessions" WHERE "expiresAt" < now() LIMIT ${batch}))`),
+  verifications: () =>
+    prune(`DELETE FROM "_verifications" WHERE ctid = ANY(ARRAY(
+    SELECT ctid FROM "_verifications" WHERE "expiresAt" < now() LIMIT ${batch}))`),
+  adoptions: () =>
+    prune(`DELETE FROM "_adoptions" WHERE ctid = ANY(ARRAY(
+    SELECT ctid FROM "_adoptions" WHERE "at" < now() - interval '7 days' LIMIT ${batch}))`),
+  // A visitor has nothing but a session to come back with: without one nobody can be them again. The name of whoever
+  // owned something may stand in any table, and stays.
+  visitors: () =>
+    prune(`DELETE FROM "_users" WHERE ctid = ANY(ARRAY(
+    SELECT ctid FROM "_users" AS visitor WHERE "isAnonymous" AND "updatedAt" < now() - interval '${visitorDays} days'
+      AND NOT EXISTS (SELECT FROM "_sessions" WHERE "userId" = visitor."_id") LIMIT ${batch}))`),
+};
+
+async function prune(statement: string): Promise<number> {
+  for (let total = 0; ; ) {
+    const deleted = await maintenance.$executeRawUnsafe(statement);
+    total += deleted;
+    if (deleted < batch) return total;
+  }
+}
+
+const schema = z.record(
+  z.string(),
+  z.object({
+    /** Milliseconds since the epoch: when the step last did its work, and since when it fails. */
+    succeeded: z.number().optional(),
+    failedSince: z.number().optional(),
+    /** Why it failed last. */
+    error: z.string().optional(),
+  }),
+);
+
+/** How each step went. */
+export type UpkeepState = z.infer<typeof schema>;
+
+const key = "upkeep";
+
+/** Collects files that nothing refers to, deletes bytes that nothing owns, and forgets what is over. */
+export const upkeep = internalAction({
+  handler: async () => {
+    const before = await readUpkeep();
+    const state: UpkeepState = {};
+    const results: Record<string, unknown> = {};
+    for (const [name, step] of Object.entries(steps)) {
+      try {
+        results[name] = await step();
+        state[name] = { succeeded: Date.now() };
+      } catch (error) {
+        console.error(`Upkeep: ${name} failed, will try again in an hour:`, error);
+        const { succeeded, failedSince = Date.now() } = before[name] ?? {};
+        state[name] = { ...(succeeded && { succeeded }), failedSince, error: String(error).slice(0, 1000) };
+      }
+    }
+    await maintenance.systemState.upsert({ where: { key }, create: { key, value: state }, update: { value: state } });
+    return results;
+  },
+});
+
+/** How each step of the last upkeep went; empty before the first. */
+export async function readUpkeep(): Promise<UpkeepState> {
+  const state = await prisma.systemState.findUnique({ where: { key } });
+  return state ? schema.catch({}).parse(state.value) : {};
+}
+
+/** Finds out what the next sweep would remove: a job, because it looks at every file. */
+export const preview = internalAction({ handler: previewSweep });
+
+register("_kit", { upkeep, preview });

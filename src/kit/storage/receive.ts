@@ -1,0 +1,110 @@
+import { createHash, randomUUID } from "node:crypto";
+import { prisma } from "../database/database";
+import { limits } from "../process/limits";
+import { blobs } from "./driver";
+import { type Chunk, StorageFullError } from "./drivers/driver";
+import { claimUpload, condemnUpload, listUpload, unlist, wasOvertaken } from "./ledger";
+import { type Allowance, allowanceOf, type Storer } from "./quota";
+import { UploadError } from "./upload/upload-error";
+
+export interface Incoming extends Storer {
+  storageId: string;
+  body: AsyncIterable<Chunk>;
+  contentType: string | null;
+  /** Lower-case hex each; all must be those of the bytes. */
+  sha256?: string[];
+  /** Bytes, as announced. */
+  size?: number;
+  /** Bytes. */
+  maxSize?: number;
+  /** Until when the permit to store could be used again; milliseconds since the epoch. */
+  spentUntil: number;
+}
+
+/**
+ * Stores a file: when it resolves the file is durable and has its row. When it rejects nothing is stored.
+ * @throws UploadError
+ */
+export async function receiveFile(incoming: Incoming): Promise<void> {
+  const { storageId, contentType, spentUntil, owner } = incoming;
+  const allowance = await allowanceOf(incoming);
+  if (allowance.remaining < (incoming.size ?? 0)) throw allowance.refusal();
+  await refuseFullDisk(incoming.size);
+  const blobKey = randomUUID();
+  if (!(await listUpload(prisma, { blobKey, storageId }))) throw UploadError.used(storageId);
+  try {
+    const received = await put(blobKey, incoming, allowance);
+    const claimed = await claimUpload(prisma, { storageId, blobKey, contentType, owner, spentUntil, ...received });
+    if (!claimed) throw new UploadError("InternalServerError", "The upload took too long; send the file again");
+    allowance.stored(received.size);
+  } catch (error) {
+    await discard(blobKey);
+    throw (await wasOvertaken(prisma, error, storageId)) ? UploadError.used(storageId) : error;
+  }
+}
+
+/** Leaves a part of the disk free, for what else is on it: a database or a log that finds it full loses more than a file. */
+async function refuseFullDisk(size = 0): Promise<void> {
+  const space = await blobs.space?.().catch(() => null);
+  if (space && space.free - size < space.total * limits.diskReserve) {
+    throw UploadError.ofStore(new StorageFullError(`The disk has ${space.free} bytes left of ${space.total}`));
+  }
+}
+
+/** Bytes after which those that came are counted. */
+const countedStep = 16 * 1024 * 1024;
+
+/** Writes the bytes and checks that they are what was announced. */
+async function put(blobKey: string, { body, contentType, sha256 = [], size, maxSize }: Incoming, allowance: Allowance) {
+  const hash = createHash("sha256");
+  let received = 0;
+  let uncounted = 0;
+  let bodyFailure: { error: unknown } | undefined;
+  async function* inspected() {
+    try {
+      for await (const chunk of body) {
+        received += chunk.byteLength;
+        if (maxSize !== undefined && received > maxSize) throw UploadError.tooLarge(maxSize);
+        if (received > allowance.remaining) throw allowance.refusal();
+        if (size !== undefined && received > size) throw UploadError.incomplete(`more than the ${size} announced`);
+        hash.update(chunk);
+        uncounted += chunk.byteLength;
+        if (uncounted >= countedStep) await allowance.count(uncounted);
+        if (uncounted >= countedStep) uncounted = 0;
+        yield chunk;
+      }
+      if (uncounted > 0) await allowance.count(uncounted);
+      if (size !== undefined && received < size) throw UploadError.incomplete(`${received} of ${size}`);
+    } catch (error) {
+      bodyFailure = { error };
+      throw error;
+    }
+  }
+  try {
+    await blobs.put(blobKey, inspected(), contentType, size);
+  } catch (error) {
+    throw bodyFailure ? bodyFailure.error : UploadError.ofStore(error);
+  }
+  const actual = hash.digest("hex");
+  for (const expected of sha256) {
+    if (expected !== actual) throw UploadError.sha256Mismatch(expected, actual);
+  }
+  return { sha256: actual, size: received };
+}
+
+/**
+ * Removes what a failed attempt wrote, unless it became a file after all: a connection may break after the commit. When
+ * this fails too the blob is still listed, and the sweeper removes it.
+ */
+export async function discard(blobKey: string): Promise<void> {
+  try {
+    // Not listed any more, it is a file, or a sweep took it before its bytes came.
+    if (!(await condemnUpload(prisma, blobKey)) && (await isFile(blobKey))) return;
+    await blobs.delete(blobKey);
+    await unlist(prisma, [blobKey]);
+  } catch (error) {
+    console.error(`Could not remove blob ${blobKey} of a failed upload; the sweeper will:`, error);
+  }
+}
+
+const isFile = async (blobKey: string) => (await prisma.storage.count({ where: { blobKey } })) > 0;

@@ -1,0 +1,33 @@
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { prisma } from "~/kit/database/database";
+import { env } from "~/kit/process/env";
+import { uploadHours } from "~/kit/storage/ledger";
+
+/** Milliseconds. Only uploads that take longer can meet a sweep. */
+export const youth = 1000;
+
+/**
+ * Makes due for the sweeper what it has taken before, and uploads under way: those that are not too young, and have
+ * begun to write, as any has that is a day old in earnest.
+ */
+export async function ageUploads(): Promise<void> {
+  const begun = await readdir(join(env.STORAGE_DISK_PATH, "partial")).catch(() => []);
+  await prisma.$executeRaw`
+    UPDATE "_unowned_blobs" SET "deleteAfter" = now()
+    WHERE "condemned" OR ("blobKey" = ANY(${begun})
+      AND "deleteAfter" < now() + make_interval(hours => ${uploadHours + 1}, secs => ${-youth / 1000}))`;
+}
+
+/** Makes due for the sweeper all blobs that nothing owns. No upload may be under way. */
+export async function ageListings(): Promise<void> {
+  await prisma.unownedBlob.updateMany({ data: { deleteAfter: new Date() } });
+}
+
+/** Makes files older than the time that a file may exist without a row that refers to it. */
+export async function ageFiles(ids: string[]): Promise<void> {
+  await prisma.$transaction([
+    prisma.$executeRaw`SELECT set_config('storage.row', '*', true)`,
+    prisma.$executeRaw`UPDATE "_storage" SET "_creationTime" = now() - interval '2 days' WHERE "_id"::text = ANY(${ids})`,
+  ]);
+}

@@ -1,0 +1,99 @@
+import { setTimeout as pause } from "node:timers/promises";
+import { TRPCError } from "@trpc/server";
+import { z } from "zod";
+import { action, internalAction, internalMutation, mutation } from "~/kit/functions/builders";
+import { storageId } from "~/kit/storage/storage-id";
+import { sweep as sweepStorage } from "~/kit/storage/sweep";
+
+/** What the tests need a server to do beside the app's own functions. Registered as `crash`. */
+
+export const sweep = action({ handler: () => sweepStorage() });
+
+export const deleteAndThrow = mutation({
+  args: { storageId: storageId() },
+  handler: async (ctx, { storageId }) => {
+    await ctx.storage.delete(storageId);
+    throw new TRPCError({ code: "BAD_REQUEST", message: "refused" });
+  },
+});
+
+const numbered = { n: z.int() };
+const row = (author: string, n: number) => ({ author, body: `${n}`, format: "text" as const });
+
+/** Leaves one row for each time it takes effect, and time to be killed before and after. */
+export const countMutation = internalMutation({
+  args: numbered,
+  handler: async (ctx, { n }) => {
+    await ctx.db.message.count({ where: { author: "mutation", body: `${n}` } });
+    await pause(n % 10);
+    await ctx.db.message.create({ data: row("mutation", n) });
+    await pause(n % 7);
+  },
+});
+
+const countStart = internalMutation({
+  args: numbered,
+  handler: (ctx, { n }) => ctx.db.message.create({ data: row("action", n) }),
+});
+
+/** Leaves one row for each time it starts. */
+export const countAction = internalAction({
+  args: numbered,
+  handler: async (ctx, args) => {
+    await ctx.runMutation(countStart, args);
+    await pause(args.n % 20);
+  },
+});
+
+/** Schedules a mutation and an action for each number, all or none. */
+export const schedule = mutation({
+  args: { numbers: z.array(z.int()) },
+  handler: async (ctx, { numbers }) => {
+    for (const n of numbers) {
+      await ctx.scheduler.runAfter(n % 100, countMutation, { n });
+      if (n % 3 === 0) await ctx.scheduler.runAfter(n % 100, countAction, { n });
+    }
+  },
+});
+
+/** Leaves one row after so many milliseconds. */
+export const slowAction = internalAction({
+  args: { n: z.int(), milliseconds: z.int() },
+  handler: async (ctx, { n, milliseconds }) => {
+    await pause(milliseconds);
+    await ctx.runMutation(countStart, { n });
+  },
+});
+
+/** Leaves one row with the time at which it began. */
+export const good = internalMutation({
+  args: numbered,
+  handler: async (ctx, { n }) => {
+    const began = Date.now();
+    await ctx.db.message.create({ data: { author: `good ${n}`, body: `${began}`, format: "text" } });
+  },
+});
+
+const misbehave: Record<string, () => unknown> = {
+  throw: () => Promise.reject(Object.assign(new TypeError("fetch failed"), { code: "ECONNREFUSED" })),
+  hang: () => new Promise(() => undefined),
+  overrun: () => pause(5_000),
+  print: () => {
+    for (let line = 0; line < 1_000; line++) console.log(`\0\x1b[31m\ud800${"garbage ".repeat(line)}`);
+    throw Object.create(null);
+  },
+};
+export const misdeeds = Object.keys(misbehave);
+const bad = {
+  args: { how: z.string() },
+  handler: async (_: unknown, { how }: { how: string }) => void (await misbehave[how]?.()),
+};
+
+export const badAction = internalAction(bad);
+export const badMutation = internalMutation({
+  ...bad,
+  handler: async (ctx, given) => {
+    await ctx.db.message.create({ data: row("bad", 0) });
+    await bad.handler(ctx, given);
+  },
+});

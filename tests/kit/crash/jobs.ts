@@ -1,0 +1,71 @@
+import { vi } from "vitest";
+import { prisma } from "~/kit/database/database";
+import { createClient } from "./client";
+import type { Fleet } from "./fleet";
+
+/** Numbers that functions.ts' `schedule` was called with, ten to a call. */
+export interface Calls {
+  answered: number[][];
+  unanswered: number[][];
+}
+
+export const createCalls = (): Calls => ({ answered: [], unanswered: [] });
+
+/** Schedules ten mutations at a time, and some actions, while there are fewer than fifty jobs to run. */
+export async function scheduleJobs(calls: Calls, fleet: Pick<Fleet, "origin">, until: () => boolean): Promise<void> {
+  const client = createClient(fleet);
+  for (let first = 0; !until(); first += 10) {
+    const numbers = Array.from({ length: 10 }, (_, index) => first + index);
+    const answer = await client.call("crash.schedule", { numbers });
+    if (answer && answer.status < 500 && answer.status !== 200) throw new Error(`Cannot schedule: ${answer.code}`);
+    (answer?.status === 200 ? calls.answered : calls.unanswered).push(numbers);
+    await untilFewerJobsThan(50);
+  }
+}
+
+/** Lets the leases of all actions run out: none of their processes may be alive. */
+export async function endLeases(): Promise<void> {
+  await prisma.$executeRaw`UPDATE "_scheduled_functions" SET "leaseUntil" = now() WHERE "state" = 'inProgress'`;
+}
+
+/** Resolves when fewer than that many wait or run. */
+export async function untilFewerJobsThan(limit: number): Promise<void> {
+  const where = { state: { in: ["pending" as const, "inProgress" as const] }, cron: null };
+  const expectFewer = async () => {
+    const count = await prisma.scheduledFunction.count({ where });
+    if (count >= limit) throw new Error(`${count} jobs have not ended`);
+  };
+  await vi.waitFor(expectFewer, { timeout: 60_000, interval: 50 });
+}
+
+/** What `examineJobs` finds when nothing is wrong. */
+export const sound = {
+  answeredWithoutJobs: [],
+  halfScheduled: [],
+  mutationsNotOnce: [],
+  mutationsNotSucceeded: [],
+  actionsTwice: [],
+  actionsNotEnded: [],
+};
+
+export async function examineJobs(calls: Calls) {
+  const jobs = await prisma.$queryRaw<
+    { name: string; n: number; state: string; error: string | null; times: number }[]
+  >`
+    SELECT job."name", (job."args" #>> '{json,n}')::int AS n, job."state"::text, job."error", count(m.*)::int AS times
+    FROM "_scheduled_functions" AS job
+    LEFT JOIN "messages" AS m ON m."body" = job."args" #>> '{json,n}'
+      AND m."author" = CASE job."name" WHEN 'crash.countAction' THEN 'action' ELSE 'mutation' END
+    WHERE job."cron" IS NULL GROUP BY job."_id"`;
+  const mutations = jobs.filter(({ name }) => name === "crash.countMutation");
+  const actions = jobs.filter(({ name }) => name === "crash.countAction");
+  const scheduled = new Set(mutations.map(({ n }) => n));
+  return {
+    answeredWithoutJobs: calls.answered.filter((numbers) => !numbers.every((n) => scheduled.has(n))),
+    halfScheduled: calls.unanswered.filter((numbers) => new Set(numbers.map((n) => scheduled.has(n))).size > 1),
+    mutationsNotOnce: mutations.filter(({ times }) => times !== 1),
+    mutationsNotSucceeded: mutations.filter(({ state }) => state !== "success"),
+    actionsTwice: actions.filter(({ times }) => times > 1),
+    actionsNotEnded: actions.filter(({ state, times }) => state !== "failed" && !(state === "success" && times === 1)),
+  };
+}

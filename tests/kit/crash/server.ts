@@ -1,0 +1,49 @@
+import { once } from "node:events";
+import { createServer } from "node:http";
+import crons from "~/functions/crons";
+import * as files from "~/functions/files";
+import { createRouter } from "~/kit/functions/router";
+import { serveRouter } from "~/kit/functions/serve-router";
+import { toNodeHandler } from "~/kit/http/node-adapter";
+import { start } from "~/kit/process/start";
+import { serve } from "~/kit/storage/serve/serve";
+import { upload } from "~/kit/storage/upload/upload";
+import * as crash from "./functions";
+import { createRandom } from "./random";
+import { interceptSteps } from "./steps";
+
+// A server to be killed: the app's handlers on a loopback port, with its scheduler. Its parent learns the port by a
+// message, and says by environment variables at which step it dies, or how often its disk fails.
+
+const { CRASH_AT, CRASH_SKIP = "0", DISK_FAILURES = "0", SEED = "0" } = process.env;
+
+// Not before its parent knows that it is up: a job may come to that step before.
+let skip = Number.POSITIVE_INFINITY;
+const random = createRandom(Number(SEED));
+
+await interceptSteps((step, moment) => {
+  if (`${moment} ${step}` === CRASH_AT && skip-- === 0) process.kill(process.pid, "SIGKILL");
+  if (moment === "before" && step.startsWith("disk") && random.chance(Number(DISK_FAILURES))) {
+    throw Object.assign(new Error(`No ${step}, for the test`), { code: random.pick(["EIO", "ENOSPC"]) });
+  }
+});
+
+// First, since from its start on it runs jobs.
+const router = createRouter({ files, crash });
+await start(crons);
+
+const functions = toNodeHandler(serveRouter(router));
+const uploads = toNodeHandler(upload);
+const downloads = toNodeHandler(serve);
+const server = createServer((req, res) => {
+  if (req.url?.startsWith("/api/trpc/")) return functions(req, res);
+  return req.url?.startsWith("/api/storage/upload?") ? uploads(req, res) : downloads(req, res);
+});
+server.listen(0, "127.0.0.1");
+await once(server, "listening");
+process.send?.(server.address(), undefined, undefined, () => {
+  skip = Number(CRASH_SKIP);
+});
+process.once("disconnect", () => process.exit());
+// As Next.js does.
+process.once("SIGTERM", () => server.close(() => process.exit(143)));

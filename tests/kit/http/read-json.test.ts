@@ -1,0 +1,54 @@
+import { expect, test } from "vitest";
+import { app } from "~/functions";
+import { limitBody } from "~/kit/http/limit-body";
+import { readJson } from "~/kit/http/read-json";
+import { serveHttp } from "~/kit/http/serve-http";
+import { limits } from "~/kit/process/limits";
+import { everything } from "../storage/kit";
+
+const { http } = app;
+
+const request = (body: string, headers: HeadersInit = {}) =>
+  new Request("http://app.test/", { method: "POST", body, headers });
+
+test("readJson returns what the body says", async () => {
+  expect(await readJson(request('{"a":[1]}'))).toEqual({ a: [1] });
+});
+
+test.each([["{"], [""], ["a".repeat(10_000)]])("readJson refuses %.20s, with a short message", async (body) => {
+  const refused = expect.objectContaining({ code: "BAD_REQUEST", message: expect.stringMatching(/^.{10,400}$/) });
+  await expect(readJson(request(body))).rejects.toEqual(refused);
+});
+
+test("readJson refuses more than its limit, announced or not", async () => {
+  const tooLarge = { code: "PAYLOAD_TOO_LARGE" };
+  const announced = { "Content-Length": String(limits.jsonBytes + 1) };
+  await expect(readJson(request("{}", announced))).rejects.toMatchObject(tooLarge);
+  await expect(readJson(request(`"${"a".repeat(limits.jsonBytes)}"`))).rejects.toMatchObject(tooLarge);
+  await expect(readJson(request('"abcdef"'), 5)).rejects.toMatchObject(tooLarge);
+});
+
+test("readJson counts values before it parses, and none inside of texts", async () => {
+  const tooMany = { code: "BAD_REQUEST", message: expect.stringContaining("3 values") };
+  await expect(readJson(request("[[],[],[]]"), 100, 3)).rejects.toMatchObject(tooMany);
+  await expect(readJson(request("[1,2,3,4]"), 100, 3)).rejects.toMatchObject(tooMany);
+  expect(await readJson(request('{"a":"[,{\\"[,,,"}'), 100, 3)).toEqual({ a: '[,{"[,,,' });
+});
+
+test("a body shorter than announced is no body: something in between cut it off", async () => {
+  const cut = { code: "BAD_REQUEST", message: expect.stringContaining("Only 7 of 11 bytes") };
+  await expect(readJson(request('{"a":1}', { "Content-Length": "11" }))).rejects.toMatchObject(cut);
+  await expect(limitBody(request('{"a":1}', { "Content-Length": "11" }), 100).blob()).rejects.toMatchObject(cut);
+  expect(await readJson(request('{"a":1}', { "Content-Length": "7" }))).toEqual({ a: 1 });
+});
+
+test("an HTTP action stores nothing of a body that was cut off", async () => {
+  const body = new Uint8Array(1000);
+  const headers = { "Content-Length": "1001", "Content-Type": "image/png" };
+  const before = await everything();
+  const answer = await serveHttp(http)(
+    new Request("http://app.test/http/sendImage?author=a", { method: "POST", body, headers }),
+  );
+  expect([answer.status, (await answer.json()).message]).toEqual([400, expect.stringContaining("1000 of 1001")]);
+  expect(await everything()).toEqual(before);
+});

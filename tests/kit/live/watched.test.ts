@@ -1,0 +1,53 @@
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { pool, prisma } from "~/kit/database/database";
+import { tablesRead } from "~/kit/live/reads";
+import { viewTables } from "~/kit/live/views";
+import { watchModels } from "~/kit/live/watched";
+
+const isWatched = async (table: string) => {
+  const [row] = await pool.sql<{ watched: boolean }>(`SELECT is_watched('${table}'::regclass) AS watched`);
+  return row?.watched;
+};
+
+beforeEach(() => {
+  vi.spyOn(console, "warn").mockImplementation(() => undefined);
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+test.each([
+  ["lost its triggers", `DROP TRIGGER announce_update ON messages`],
+  ["was restored with its triggers switched off", `ALTER TABLE messages DISABLE TRIGGER ALL`],
+  ["was made by hand", `CREATE TABLE IF NOT EXISTS "by hand" (n int)`],
+])("a table that %s, announces its changes again after a start", async (_, sql) => {
+  await pool.query(sql);
+  await watchModels();
+  expect(await isWatched("messages")).toBe(true);
+  if (sql.startsWith("CREATE")) expect(await isWatched('"by hand"')).toBe(true);
+});
+
+test("a role that may not give triggers is told of, with the tables and what to run", async () => {
+  await pool.query("DROP TRIGGER announce_update ON messages");
+  vi.spyOn(prisma, "$executeRaw");
+  const { maintenance } = await import("~/kit/database/database");
+  vi.spyOn(maintenance, "$executeRaw").mockRejectedValue(
+    Object.assign(new Error("must be owner"), { meta: { driverAdapterError: { cause: { originalCode: "42501" } } } }),
+  );
+  await watchModels();
+  expect(console.warn).toHaveBeenCalledWith(expect.stringMatching(/"messages" are not live.*db:migrate/));
+});
+
+test("a view is as live as the tables it is made of, through other views too; a materialized one is told of", async () => {
+  const models = { Shown: { dbName: "shown_messages", fields: [] } };
+  await pool.query(`
+    CREATE VIEW inner_view AS SELECT m.*, f.name FROM messages AS m LEFT JOIN files AS f USING ("storageId");
+    CREATE VIEW shown_messages AS SELECT * FROM inner_view;
+    CREATE MATERIALIZED VIEW counted AS SELECT count(*) FROM messages`);
+  const reads = await import("~/kit/live/reads");
+  Object.assign(reads.models, { ...models, Counted: { dbName: "counted", fields: [] } });
+  await watchModels();
+  expect(viewTables.get("shown_messages")?.sort()).toEqual(["files", "messages"]);
+  expect([...tablesRead("shown", [[{}]].flat() as never, models)].sort()).toEqual(["files", "messages"]);
+  expect(console.warn).toHaveBeenCalledWith(expect.stringContaining('"counted" are not live'));
+});

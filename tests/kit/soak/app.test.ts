@@ -1,0 +1,56 @@
+import { existsSync } from "node:fs";
+import { setTimeout as pause } from "node:timers/promises";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { sweep } from "~/kit/storage/sweep";
+import { createCrowd, describeCrowd, runCrowd } from "../crash/crowd";
+import { examine, sound } from "../crash/examine";
+import { startFleet } from "../crash/fleet";
+import { type Issuer, startIssuer } from "../crash/issuer";
+import { createRandom } from "../crash/random";
+import { report, reporting, scale } from "../crash/scale";
+import { launchApp } from "../crash/server-process";
+
+const { seed, appKills } = scale;
+let issuer: Issuer;
+
+beforeAll(async () => {
+  issuer = await startIssuer();
+});
+
+afterAll(() => issuer.stop());
+
+test.runIf(existsSync(".next/BUILD_ID"))(
+  "two processes of the built app, killed and asked to end under load: nothing is lost, nothing is left",
+  async () => {
+    report(`Ends \`next start\` under load, seed ${seed}`);
+    const random = createRandom(seed);
+    const fleet = startFleet({
+      launch: launchApp,
+      settings: issuer.settings,
+      size: 2,
+      random,
+      lifetime: 200,
+      signals: ["SIGKILL", "SIGTERM"],
+    });
+    const crowd = createCrowd();
+    const until = () => fleet.kills() >= appKills || fleet.failures.length > 0;
+    const sweepNowAndThen = async () => {
+      for (; !until(); await pause(1000)) await sweep();
+    };
+    const load = runCrowd(crowd, {
+      fleet,
+      issuer,
+      seed,
+      clients: 10,
+      maxSize: 2 * 1024 * 1024,
+      hasTestFunctions: false,
+      until,
+    });
+    await reporting(() => `${fleet.kills()} kills, ${describeCrowd(crowd)}`, Promise.all([load, sweepNowAndThen()]));
+    fleet.spare();
+    expect(fleet.failures).toEqual([]);
+    expect(await examine(crowd, fleet)).toEqual(sound);
+    await fleet.stop();
+  },
+  scale.limit,
+);

@@ -1,0 +1,386 @@
+import { createHash, randomBytes } from "node:crypto";
+import { beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { eventually } from "../../../eventually";
+import type { StandIn } from "../../stand-ins/stand-in";
+
+const mebibyte = 1024 * 1024;
+
+interface Store {
+  standIn: StandIn;
+  /** Blobs, and uploads in parts that are not over. */
+  count(): Promise<{ blobs: number; uploads: number }>;
+  /** Swaps the bytes of every blob for others. */
+  corrupt(bytes: Buffer): Promise<void>;
+}
+
+interface Part {
+  method: string;
+  url: string;
+  headers: Record<string, string>;
+  size: number;
+}
+
+interface Started {
+  direct: { parts: Part[]; complete: { url: string; receipt: string } };
+}
+
+/** What direct uploads do alike on every store that has them. `open` starts it, and sets the environment to it. */
+export function describeDirect(name: string, open: () => Promise<Store>): void {
+  describe(name, () => {
+    let store: Store;
+    let kit: Awaited<ReturnType<typeof load>>;
+
+    beforeAll(async () => {
+      store = await open();
+      kit = await load();
+    });
+    beforeEach(async () => {
+      store.standIn.intercept = () => undefined;
+      await sweepAll();
+    });
+
+    const post = async (handle: (request: Request) => Promise<Response>, url: string, body: unknown) => {
+      const response = await handle(new Request(url, { method: "POST", body: JSON.stringify(body) }));
+      return { status: response.status, body: await response.json() };
+    };
+    const start = async (url: string, file: object) => post(kit.startDirect, url.replace("?", "/direct?"), file);
+    const complete = (receipt: string, answers: string[] = []) =>
+      post(kit.completeDirect, "http://app.test/api/storage/upload/complete", { receipt, answers });
+
+    async function send(parts: Part[], bytes: Buffer): Promise<{ statuses: number[]; answers: string[] }> {
+      let at = 0;
+      const bodies = parts.map(({ size }) => {
+        at += size;
+        return new Uint8Array(bytes.subarray(at - size, at));
+      });
+      const responses = await Promise.all(
+        parts.map(({ method, url, headers }, index) => fetch(url, { method, headers, body: bodies[index] })),
+      );
+      const answers = await Promise.all(responses.map((response) => response.text()));
+      return { statuses: responses.map(({ status }) => status), answers };
+    }
+
+    async function begin(bytes: Buffer, file: object = {}, limits: object = {}) {
+      const url = await kit.storage.generateUploadUrl(limits);
+      const { body } = await start(url, { size: bytes.length, contentType: "video/mp4", ...file });
+      const { parts, complete } = (body as Started).direct;
+      return { url, parts, receipt: complete.receipt };
+    }
+
+    /** What is in the store, but for its id. */
+    async function count() {
+      const { blobs, uploads } = await store.count();
+      return { blobs: blobs - ((await kit.blobs.head(kit.storeIdKey)) ? 1 : 0), uploads };
+    }
+
+    /** Lets every listing be due, and sweeps. */
+    async function sweepAll() {
+      await kit.prisma.storage.findMany().then((files) => Promise.all(files.map(({ id }) => kit.storage.delete(id))));
+      // Each deletion has set off a sweep of its own, which may have taken a blob and not deleted it yet.
+      await eventually(async () => {
+        await kit.prisma.$executeRaw`UPDATE "_unowned_blobs" SET "deleteAfter" = now()`;
+        await kit.sweepBlobs();
+        expect(await count()).toEqual(nothing);
+      });
+    }
+
+    const sha256 = (bytes: Buffer) => createHash("sha256").update(bytes).digest("hex");
+    const nothing = { blobs: 0, uploads: 0 };
+
+    test("too many begun in a minute, 429 with when to try again, and nothing is begun", async () => {
+      const url = await kit.storage.generateUploadUrl();
+      const file = { size: 100_000_000, contentType: "video/mp4" };
+      // Where no address is known all callers count as one, which may do a hundred times as much.
+      const limit = vi.spyOn(kit.env, "RATE_LIMIT_UPLOADS", "get").mockReturnValue(0.01);
+      await start(url, file);
+      const begun = await count();
+      const response = await kit.startDirect(
+        new Request(url.replace("?", "/direct?"), { method: "POST", body: JSON.stringify(file) }),
+      );
+      limit.mockRestore();
+      expect([response.status, Number(response.headers.get("retry-after"))]).toEqual([429, expect.any(Number)]);
+      expect((await response.json()).code).toBe("TooManyRequests");
+      expect(await count()).toEqual(begun);
+    });
+
+    test.each([
+      ["one byte", 1, {}, 1],
+      ["less than a part", 3 * mebibyte, {}, 1],
+      ["a part", 16 * mebibyte, {}, 1],
+      ["two parts and a bit", 33 * mebibyte, {}, 3],
+      ["a file without a type", 100, { contentType: "" }, 1],
+    ])("%s goes up, and is served as it was", async (_, size, file, count) => {
+      const bytes = randomBytes(size);
+      const { url, parts, receipt } = await begin(bytes, file);
+      expect(parts.map((part) => part.size).reduce((sum, part) => sum + part)).toBe(size);
+      expect(parts).toHaveLength(count);
+      const { statuses, answers } = await send(parts, bytes);
+      expect(statuses).toEqual(parts.map(() => 200));
+      const { status, body } = await complete(receipt, answers);
+      expect({ status, body }).toEqual({ status: 200, body: { storageId: expect.any(String) } });
+      expect(await kit.prisma.storage.findUniqueOrThrow({ where: { id: body.storageId } })).toMatchObject({
+        sha256: sha256(bytes),
+        size: BigInt(size),
+        contentType: "contentType" in file ? null : "video/mp4",
+      });
+      const blob = await kit.storage.get(body.storageId);
+      expect(Buffer.from(await new Response(blob).arrayBuffer()).equals(bytes)).toBe(true);
+      // The answer may have been lost, and the token is used up for other ways too.
+      expect(await complete(receipt, answers)).toMatchObject({ status: 409, body: { storageId: body.storageId } });
+      expect(await start(url, { size: 1 })).toMatchObject({ status: 409, body: { code: "StorageTokenUsed" } });
+    });
+
+    test("serving: through the app, or by a redirect to the store above the size that is set", async () => {
+      const bytes = randomBytes(1000);
+      const { parts, receipt } = await begin(bytes, { contentType: "video/mp4" });
+      const { answers } = await send(parts, bytes);
+      const { body } = await complete(receipt, answers);
+      const url = (await kit.storage.getUrl(body.storageId)) ?? "";
+      const get = (headers = {}) => kit.serve(new Request(url, { headers }));
+      expect((await get({ range: "bytes=10-19" })).status).toBe(206);
+      Object.assign(kit.env, { STORAGE_REDIRECT_ABOVE: 1001 });
+      expect((await get()).status).toBe(200);
+      Object.assign(kit.env, { STORAGE_REDIRECT_ABOVE: 1000 });
+      expect((await kit.serve(new Request(url, { method: "HEAD" }))).status).toBe(200);
+      const redirect = await get();
+      expect([redirect.status, redirect.headers.get("cache-control")]).toEqual([307, "no-store"]);
+      const served = await fetch(redirect.headers.get("location") ?? "", { headers: { range: "bytes=10-19" } });
+      expect([served.status, served.headers.get("content-type")]).toEqual([206, "video/mp4"]);
+      expect(Buffer.from(await served.arrayBuffer()).equals(bytes.subarray(10, 20))).toBe(true);
+
+      // What must not be shown is served as a download, by whoever can say so.
+      const named = (await kit.storage.getUrl(body.storageId, { downloadAs: "a.mp4" })) ?? "";
+      const download = await kit.serve(new Request(named));
+      const last = download.status === 307 ? await fetch(download.headers.get("location") ?? "") : download;
+      expect(last.headers.get("content-disposition")).toBe('attachment; filename="a.mp4"');
+      await kit.storage.delete(body.storageId);
+      expect((await get()).status).toBe(404);
+      Object.assign(kit.env, { STORAGE_REDIRECT_ABOVE: undefined });
+    });
+
+    test("an announced SHA-256 that is the file's is taken, one that is not is refused", async () => {
+      const bytes = randomBytes(mebibyte);
+      const right = await begin(bytes, { sha256: sha256(bytes).toUpperCase() });
+      const sent = await send(right.parts, bytes);
+      expect(await complete(right.receipt, sent.answers)).toMatchObject({ status: 200 });
+
+      const wrong = await begin(bytes, { sha256: sha256(Buffer.from("other")) });
+      const { answers } = await send(wrong.parts, bytes);
+      const { status, body } = await complete(wrong.receipt, answers);
+      expect(status).toBe(400);
+      // A store that verifies it has not taken the bytes at all.
+      expect(["Sha256Mismatch", "IncompleteBody"]).toContain(body.code);
+      expect(await count()).toEqual({ blobs: 1, uploads: 0 });
+    });
+
+    test("bytes that became others are refused and removed", async () => {
+      const bytes = randomBytes(1000);
+      const { parts, receipt } = await begin(bytes);
+      const { answers } = await send(parts, bytes);
+      await complete(receipt, answers);
+      await sweepAll();
+
+      const again = await begin(bytes);
+      const sent = await send(again.parts, bytes);
+      await kit.blobs.direct?.complete(keyOf(again.receipt), receiptOf(again.receipt), sent.answers);
+      await store.corrupt(randomBytes(999));
+      expect(await complete(again.receipt, sent.answers)).toMatchObject({
+        status: 400,
+        body: { code: "IncompleteBody" },
+      });
+      expect(await count()).toEqual(nothing);
+      expect(await complete(again.receipt, sent.answers)).toMatchObject({ status: 400 });
+    });
+
+    test("parts that are missing: refused, and what came is removed", async () => {
+      const bytes = randomBytes(20 * mebibyte);
+      const { parts, receipt } = await begin(bytes);
+      const { answers } = await send(parts.slice(0, 1), bytes);
+      expect(await complete(receipt, answers)).toMatchObject({ status: 400, body: { code: "IncompleteBody" } });
+      expect((await count()).blobs).toBe(0);
+      expect(await kit.prisma.storage.count()).toBe(0);
+    });
+
+    test("a file that its owner's quota has no room for any more when it is complete: refused, and removed", async () => {
+      const url = kit.createUploadUrl("http://app.test", {}, "test|quota");
+      const { body } = await start(url, { size: 10, contentType: "video/mp4" });
+      const { parts, complete: completion } = (body as Started).direct;
+      const { answers } = await send(parts, Buffer.alloc(10));
+      const quota = vi.spyOn(kit.env, "STORAGE_QUOTA", "get").mockReturnValue(9);
+      const refused = await complete(completion.receipt, answers);
+      quota.mockRestore();
+      expect(refused).toMatchObject({ status: 413, body: { code: "FileTooLarge" } });
+      await eventually(async () => expect(await count()).toEqual(nothing));
+    });
+
+    test("nothing sent: refused", async () => {
+      const { receipt } = await begin(randomBytes(10));
+      expect(await complete(receipt)).toMatchObject({ status: 400, body: { code: "IncompleteBody" } });
+    });
+
+    test("a part may be sent again", async () => {
+      const bytes = randomBytes(20 * mebibyte);
+      const { parts, receipt } = await begin(bytes);
+      await send(parts.slice(0, 1), randomBytes(16 * mebibyte));
+      const { answers } = await send(parts, bytes);
+      const { body } = await complete(receipt, answers);
+      const { sha256: stored } = await kit.prisma.storage.findUniqueOrThrow({ where: { id: body.storageId } });
+      expect(stored).toBe(sha256(bytes));
+    });
+
+    test("a part of another size is refused by the store", async () => {
+      const bytes = randomBytes(100);
+      const { parts, receipt } = await begin(bytes);
+      const { statuses, answers } = await send(
+        parts.map((part) => ({ ...part, size: 101 })),
+        randomBytes(101),
+      );
+      const { status } = await complete(receipt, answers);
+      expect([statuses[0] === 200, status]).toEqual([false, 400]);
+    });
+
+    test("a completion during which the store fails may be repeated", async () => {
+      const bytes = randomBytes(20 * mebibyte);
+      const { parts, receipt } = await begin(bytes);
+      const { answers } = await send(parts, bytes);
+      const log = vi.spyOn(console, "error").mockImplementation(() => undefined);
+      store.standIn.intercept = () => 500;
+      expect(await complete(receipt, answers)).toMatchObject({ status: 503, body: { code: "StorageUnavailable" } });
+      expect(log).toHaveBeenCalled();
+      log.mockRestore();
+      store.standIn.intercept = () => undefined;
+      expect(await complete(receipt, answers)).toMatchObject({ status: 200 });
+    });
+
+    test("a connection cut while the bytes are read back is taken up where it was", async () => {
+      const bytes = randomBytes(20 * mebibyte);
+      const { parts, receipt } = await begin(bytes);
+      const { answers } = await send(parts, bytes);
+      let cuts = 0;
+      store.standIn.intercept = ({ headers }) => (headers.range && cuts++ < 2 ? "cut" : undefined);
+      expect(await complete(receipt, answers)).toMatchObject({ status: 200 });
+      expect(cuts).toBeGreaterThan(1);
+    });
+
+    test.each([[true], [false]])(
+      "bytes sent after the completion change nothing; SHA-256 announced: %s",
+      async (known) => {
+        const bytes = randomBytes(1000);
+        const { parts, receipt } = await begin(bytes, known ? { sha256: sha256(bytes) } : {});
+        const { answers } = await send(parts, bytes);
+        const { body } = await complete(receipt, answers);
+        const { statuses } = await send(parts, randomBytes(1000));
+        expect(statuses).not.toContain(200);
+        const blob = await kit.storage.get(body.storageId);
+        expect(Buffer.from(await new Response(blob).arrayBuffer()).equals(bytes)).toBe(true);
+      },
+    );
+
+    test("completions side by side make one file", async () => {
+      const bytes = randomBytes(20 * mebibyte);
+      const { parts, receipt } = await begin(bytes);
+      const { answers } = await send(parts, bytes);
+      const all = await Promise.all([1, 2, 3].map(() => complete(receipt, answers)));
+      expect(all.map(({ status }) => status).sort()).toEqual([200, 409, 409]);
+      expect([await kit.prisma.storage.count(), await count()]).toEqual([1, { blobs: 1, uploads: 0 }]);
+    });
+
+    test("two uploads with one URL make one file, and the other's bytes go", async () => {
+      const bytes = randomBytes(1000);
+      const url = await kit.storage.generateUploadUrl();
+      const started = await Promise.all([1, 2].map(() => start(url, { size: 1000 })));
+      const uploads = started.map(({ body }) => (body as Started).direct);
+      const sent = await Promise.all(uploads.map(({ parts }) => send(parts, bytes)));
+      const statuses: number[] = [];
+      for (const [index, upload] of uploads.entries()) {
+        statuses.push((await complete(upload.complete.receipt, sent[index]?.answers)).status);
+      }
+      expect(statuses).toEqual([200, 409]);
+      await kit.prisma.$executeRaw`UPDATE "_unowned_blobs" SET "deleteAfter" = now()`;
+      await kit.sweepBlobs();
+      expect(await count()).toEqual({ blobs: 1, uploads: 0 });
+    });
+
+    test("an abandoned upload is swept, its parts too", async () => {
+      const { parts } = await begin(randomBytes(20 * mebibyte));
+      await send(parts.slice(0, 1), randomBytes(16 * mebibyte));
+      await sweepAll();
+      expect(await count()).toEqual(nothing);
+    });
+
+    test("bytes written again after the file is deleted are swept", async () => {
+      const bytes = randomBytes(100);
+      const { parts, receipt } = await begin(bytes, { sha256: sha256(bytes) });
+      const { answers } = await send(parts, bytes);
+      const { body } = await complete(receipt, answers);
+      await kit.storage.delete(body.storageId);
+      await kit.sweepBlobs();
+      await send(parts, bytes);
+      await sweepAll();
+      expect(await count()).toEqual(nothing);
+    });
+
+    test.each([
+      [{ maxSize: 99 }, { size: 100 }, 413, "FileTooLarge"],
+      [{ contentTypes: ["image/*"] }, { size: 1, contentType: "video/mp4" }, 415, "ContentTypeNotAllowed"],
+      [{ contentTypes: ["image/*"] }, { size: 1 }, 415, "ContentTypeNotAllowed"],
+      [{}, { size: -1 }, 400, "BadQueryArgs"],
+      [{}, { size: 1.5 }, 400, "BadQueryArgs"],
+      [{}, { size: "1" }, 400, "BadQueryArgs"],
+      [{}, {}, 400, "BadQueryArgs"],
+      [{}, { size: 1, contentType: "no type" }, 400, "BadQueryArgs"],
+      [{}, { size: 1, sha256: "abc" }, 400, "BadQueryArgs"],
+    ])("a URL with %j refuses %j with %i %s", async (limits, file, status, code) => {
+      const url = await kit.storage.generateUploadUrl(limits);
+      expect(await start(url, file)).toMatchObject({ status, body: { code, message: expect.any(String) } });
+      expect(await count()).toEqual(nothing);
+    });
+
+    test("an empty file has no direct way", async () => {
+      expect(await start(await kit.storage.generateUploadUrl(), { size: 0 })).toEqual({
+        status: 200,
+        body: { direct: null },
+      });
+    });
+
+    test("receipts that are not ours, and expired ones, are refused", async () => {
+      const { receipt } = await begin(randomBytes(1));
+      const forged = `${receipt.slice(0, -1)}${receipt.endsWith("A") ? "B" : "A"}`;
+      expect(await complete(forged)).toMatchObject({ status: 401, body: { code: "StorageTokenInvalid" } });
+      vi.useFakeTimers({ now: Date.now() + 24 * 3_600_000 + 1, toFake: ["Date"] });
+      expect(await complete(receipt)).toMatchObject({ status: 401, body: { code: "StorageTokenExpired" } });
+      vi.useRealTimers();
+    });
+  });
+}
+
+const receiptOf = (receipt: string) => JSON.parse(Buffer.from(receipt.split(".")[0] ?? "", "base64url").toString());
+const keyOf = (receipt: string): string => receiptOf(receipt).blobKey;
+
+/** Modules that read the environment, loaded once it is set. */
+async function load() {
+  const [kit, database, start, complete, sweep, driver, env, serve, storeId, uploadUrl] = await Promise.all([
+    import("../kit"),
+    import("~/kit/database/database"),
+    import("~/kit/storage/direct/start-direct"),
+    import("~/kit/storage/direct/complete-direct"),
+    import("~/kit/storage/sweep"),
+    import("~/kit/storage/driver"),
+    import("~/kit/process/env"),
+    import("~/kit/storage/serve/serve"),
+    import("~/kit/storage/store-id"),
+    import("~/kit/storage/upload-url"),
+  ]);
+  return {
+    ...kit,
+    ...database,
+    ...start,
+    ...complete,
+    ...sweep,
+    ...driver,
+    ...env,
+    ...serve,
+    ...storeId,
+    ...uploadUrl,
+  };
+}

@@ -1,0 +1,133 @@
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { limits } from "~/kit/process/limits";
+import { StorageFullError } from "~/kit/storage/drivers/driver";
+import { sendInParts, sizeOfPart } from "~/kit/storage/drivers/parts";
+import { s3Driver } from "~/kit/storage/drivers/s3";
+
+const tebibyte = 1024 ** 4;
+
+describe("sizeOfPart", () => {
+  test("10,000 parts hold 5 TiB, whether or not the size is known; small files have parts of 16 MiB", () => {
+    let sum = 0;
+    for (let number = 1; number <= 10_000; number++) sum += sizeOfPart(number);
+    expect(sum / tebibyte).toBeGreaterThanOrEqual(5);
+    expect(sizeOfPart(1, 5 * tebibyte) * 10_000).toBeGreaterThanOrEqual(5 * tebibyte);
+    expect(new Set([1, 5000, 10_000].map((number) => sizeOfPart(number, 5 * tebibyte))).size).toBe(1);
+    expect([sizeOfPart(1), sizeOfPart(950), sizeOfPart(7, 1000)]).toEqual(Array(3).fill(16 * 1024 * 1024));
+  });
+});
+
+describe("sendInParts", () => {
+  const store = () => {
+    const parts: Buffer[] = [];
+    let whole: Buffer | undefined;
+    return {
+      bytes: () => whole ?? Buffer.concat(parts),
+      putWhole: async (bytes: Buffer) => {
+        whole = bytes;
+      },
+      startParts: async () => ({
+        putPart: async (number: number, bytes: Buffer) => {
+          parts[number - 1] = bytes;
+        },
+        complete: async () => undefined,
+      }),
+    };
+  };
+  const source = randomBytes(40 * 1024 * 1024 + 17);
+  async function* pieces(size: number) {
+    for (let at = 0; at < source.length; at += size) yield source.subarray(at, at + size);
+  }
+  const memory = limits.partBufferBytes;
+  afterEach(() => {
+    limits.partBufferBytes = memory;
+  });
+
+  test.each([
+    [1_000_003, memory],
+    [source.length, memory],
+    // Nothing fits into memory, or the beginning of a part does.
+    [1_000_003, 0],
+    [777_777, 10_000_000],
+  ])("sends every byte in its place, in chunks of %i with %i bytes of memory", async (size, bytes) => {
+    limits.partBufferBytes = bytes;
+    const to = store();
+    await sendInParts(pieces(size), to);
+    expect(to.bytes().equals(source)).toBe(true);
+  });
+
+  test("holds senders that stopped in files, and lets others through meanwhile", async () => {
+    const before = process.memoryUsage().arrayBuffers;
+    const end = new AbortController();
+    const forgetful = {
+      putWhole: async () => undefined,
+      startParts: async () => ({ putPart: async () => undefined, complete: async () => undefined }),
+    };
+    async function* stopped() {
+      for (let at = 0; at < 12_000_000; at += 1_000_000) yield source.subarray(at, at + 1_000_000);
+      if (!end.signal.aborted) await once(end.signal, "abort");
+    }
+    limits.partBufferBytes = 32 * 1024 * 1024;
+    const slow = Array.from({ length: 20 }, () => sendInParts(stopped(), forgetful));
+    const quick = store();
+    await sendInParts(pieces(1_000_000), quick);
+    expect(quick.bytes().equals(source)).toBe(true);
+    const taken = () => process.memoryUsage().arrayBuffers - before;
+    // Twenty of them would take 240 MB.
+    await expect.poll(taken, { timeout: 10_000 }).toBeLessThan(120_000_000);
+    end.abort();
+    await Promise.all(slow);
+  });
+
+  test("refuses more when the temporary files have no room", async () => {
+    const room = limits.partFileBytes;
+    Object.assign(limits, { partBufferBytes: 0, partFileBytes: 1024 });
+    await expect(sendInParts(pieces(1_000_000), store())).rejects.toThrow(StorageFullError);
+    limits.partFileBytes = room;
+  });
+});
+
+describe("an S3 store over a slow network", () => {
+  let silent = false;
+  const server = createServer((request, response) => {
+    // A little at a time: no request is quick, and none is still.
+    const timer = setInterval(() => {
+      if (silent) return;
+      const chunk = request.read(Math.min(256 * 1024, request.readableLength || 1));
+      if (chunk === null && request.complete) {
+        clearInterval(timer);
+        response.setHeader("ETag", '"a"').end();
+      }
+    }, 15);
+    request.on("close", () => clearInterval(timer)).on("error", () => undefined);
+  });
+  const key = "01990000-0000-4000-8000-000000000000";
+  let driver: ReturnType<typeof s3Driver>;
+
+  beforeAll(async () => {
+    Object.assign(process.env, { AWS_ACCESS_KEY_ID: "a", AWS_SECRET_ACCESS_KEY: "b" });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const address = server.address();
+    const port = typeof address === "object" ? address?.port : 0;
+    driver = s3Driver({ bucket: "b", region: "r", endpoint: `http://127.0.0.1:${port}`, stallTimeout: 1_500 });
+  });
+  afterAll(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+
+  test("takes a body that moves for longer than the time limit of a stall", async () => {
+    const started = performance.now();
+    await driver.put(key, new Blob([new Uint8Array(15 * 1024 * 1024)]).stream());
+    expect(performance.now() - started).toBeGreaterThan(1_600);
+  });
+
+  test("gives up a body that does not move", async () => {
+    silent = true;
+    await expect(driver.put(key, new Blob([new Uint8Array(8 * 1024 * 1024)]).stream())).rejects.toThrow();
+    silent = false;
+  });
+});

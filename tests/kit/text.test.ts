@@ -1,0 +1,103 @@
+import { describe, expect, test } from "vitest";
+import { app } from "~/functions";
+import { serveAuth } from "~/kit/auth/serve-auth";
+import { serveRouter } from "~/kit/functions/serve-router";
+import { serveHttp } from "~/kit/http/serve-http";
+import { canonicalType } from "~/kit/storage/content-type";
+import { api, post, uploadFile } from "../caller";
+
+const { http, router } = app;
+
+const json = { "content-type": "application/json" };
+const nul = "a\0b";
+const half = "a\ud800b";
+
+describe("text that PostgreSQL cannot hold", () => {
+  test.each([nul, half])("%j is refused by a call, with the field's name", async (body) => {
+    await expect(api.messages.sendMessage({ author: "a", body })).rejects.toMatchObject({
+      code: "BAD_REQUEST",
+      message: expect.stringMatching(/^body: /),
+    });
+  });
+
+  const outside: [string, (text: string) => Promise<Response>][] = [
+    [
+      "over HTTP",
+      (text) => {
+        const body = JSON.stringify({ json: { author: text, body: "b" } });
+        return serveRouter(router)(
+          new Request("http://app.test/api/trpc/messages.sendMessage", { method: "POST", body, headers: json }),
+        );
+      },
+    ],
+    [
+      "in a name of an argument",
+      (text) => {
+        const body = JSON.stringify({ json: { author: "a", body: "b", [text]: 1 } });
+        return serveRouter(router)(
+          new Request("http://app.test/api/trpc/messages.sendMessage", { method: "POST", body, headers: json }),
+        );
+      },
+    ],
+    [
+      "in an HTTP action's body",
+      (text) => {
+        const body = JSON.stringify({ author: "a", body: text });
+        return serveHttp(http)(new Request("http://app.test/http/postMessage", { method: "POST", body }));
+      },
+    ],
+    [
+      "in signing up",
+      (text) => {
+        const body = JSON.stringify({ name: text, email: "nul@example.com", password: "correct horse" });
+        const headers = { "content-type": "application/json", origin: "http://app.test" };
+        return serveAuth(app.owners)(
+          new Request("http://app.test/api/auth/sign-up/email", { method: "POST", body, headers }),
+        );
+      },
+    ],
+  ];
+  test.each(outside)("is answered 400 %s", async (_, send) => {
+    for (const text of [nul, half]) expect((await send(text)).status).toBe(400);
+  });
+
+  test("in a path's query is answered 400", async () => {
+    const response = await serveHttp(http)(
+      new Request("http://app.test/http/getMessagesByAuthor?authorNumber=%00&author=%00"),
+    );
+    expect(response.status).toBe(400);
+  });
+
+  test("is not what whole pairs and other odd characters are", async () => {
+    await api.messages.sendMessage({ author: "a", body: "😀 \u0001 \uffff e\u0301" });
+  });
+});
+
+describe("types of files as browsers and recorders send them", () => {
+  test.each([
+    ["video/webm;codecs=vp8,opus", 'video/webm;codecs="vp8,opus"'],
+    ["video/webm; codecs=vp8, opus", 'video/webm; codecs="vp8, opus"'],
+    ["audio/mp4;codecs=mp4a.40.2", "audio/mp4;codecs=mp4a.40.2"],
+    ['video/mp4;codecs="avc1.42E01E, mp4a.40.2"', 'video/mp4;codecs="avc1.42E01E, mp4a.40.2"'],
+    ["Image/PNG", "Image/PNG"],
+    ["image/jpg", "image/jpeg"],
+    ["text/plain;charset=UTF-8", "text/plain;charset=UTF-8"],
+    ["image/png, text/html", null],
+    ["image/png;, text/html", null],
+    ["video/webm;codecs=vp8,text/html", null],
+    ["", null],
+    ["png", null],
+  ])("%s is stored as %s", (given, stored) => {
+    expect(canonicalType(given)).toBe(stored);
+  });
+
+  test("a recording is taken, and served with a type that is one", async () => {
+    const storageId = await uploadFile("bytes", "video/webm;codecs=vp8,opus");
+    expect(await api.files.getMetadata({ storageId })).toMatchObject({ contentType: 'video/webm;codecs="vp8,opus"' });
+  });
+
+  test("an upload URL for pictures takes a picture under a name that programs use", async () => {
+    const url = await api.files.generateUploadUrl({ contentTypes: ["image/jpeg"] });
+    expect((await post(url, "x", { "Content-Type": "image/jpg" })).status).toBe(200);
+  });
+});
