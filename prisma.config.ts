@@ -8,7 +8,7 @@ const { DIRECT_DATABASE_URL, DATABASE_URL_UNPOOLED, POSTGRES_URL_NON_POOLING, DA
 const url = DIRECT_DATABASE_URL || DATABASE_URL_UNPOOLED || POSTGRES_URL_NON_POOLING || DATABASE_URL;
 
 export default defineConfig({
-  schema: "prisma/schema.prisma",
+  schema: "prisma/schema",
   migrations: { path: "prisma/migrations" },
   datasource: { url },
 });

@@ -1,6 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
-import { ROOT } from "./checkout.mjs";
+import { readSchema } from "./schema.mjs";
 
 // Part of `npm run check`, or of a schema elsewhere: node scripts/check-schema.mjs <path>. What Prisma takes, and goes
 // wrong later:
@@ -8,7 +7,7 @@ import { ROOT } from "./checkout.mjs";
 //   nothing the database knows of refers to them. The server checks the same of its database;
 // - a required file that is to be set to null when it is deleted cannot be deleted.
 
-const schema = await readFile(process.argv[2] ?? join(ROOT, "prisma", "schema.prisma"), "utf8");
+const schema = process.argv[2] ? await readFile(process.argv[2], "utf8") : await readSchema();
 
 /** @type {string[]} */
 const problems = [];

@@ -4,9 +4,10 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { commandOf, ROOT } from "./checkout.mjs";
+import { readSchema } from "./schema.mjs";
 
 /**
- * Generates the Prisma client from prisma/schema.prisma, unless that has been done.
+ * Generates the Prisma client from prisma/schema, unless that has been done.
  *
  * @returns {Promise<boolean>} whether there was something to do
  * @throws with Prisma's output when it refuses the schema
@@ -14,7 +15,7 @@ import { commandOf, ROOT } from "./checkout.mjs";
 export async function generateClient() {
   const command = commandOf("prisma");
   const hash = createHash("sha256").update(await readFile(join(ROOT, "package-lock.json")));
-  const state = hash.update(await readFile(join(ROOT, "prisma", "schema.prisma"))).digest("hex");
+  const state = hash.update(await readSchema()).digest("hex");
   const stamp = join(ROOT, "src", "generated", "made-from");
   if ((await readFile(stamp, "utf8").catch(() => "")) === state) return false;
 

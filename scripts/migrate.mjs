@@ -16,7 +16,7 @@ import {
 
 // npm run db:migrate [-- name] [--create-only] [--accept-data-loss] [--deploy]
 //
-// In development: writes a migration of what changed in prisma/schema.prisma, applies all that the database lacks, and
+// In development: writes a migration of what changed in prisma/schema, applies all that the database lacks, and
 // generates the client. In production (NODE_ENV=production, CI, --deploy): applies only.
 
 const { values, positionals } = parseArgs({
@@ -38,7 +38,7 @@ async function migrate(url) {
   const sql = await pendingChanges(url);
   if (deploying && sql) {
     throw new Error(
-      `prisma/schema.prisma has changes that no migration makes:\n\n${sql}\nRun \`npm run db:migrate\` in development and commit the migration.`,
+      `prisma/schema has changes that no migration makes:\n\n${sql}\nRun \`npm run db:migrate\` in development and commit the migration.`,
     );
   }
   if (sql && (await isElsewhere(url, sql))) {
@@ -67,7 +67,7 @@ async function migrate(url) {
 async function isElsewhere(url, sql) {
   if ((await applyMigrations(url)).warnings.some((warning) => warning.includes("not here"))) {
     throw new Error(
-      "The database has migrations that are not in prisma/migrations, and prisma/schema.prisma has changes. Nothing was done. " +
+      "The database has migrations that are not in prisma/migrations, and prisma/schema has changes. Nothing was done. " +
         "Bring the migrations back (git checkout -- prisma/migrations, or the branch that has them), or make the database anew: " +
         "npm run db:reset.",
     );
@@ -93,7 +93,7 @@ async function isElsewhere(url, sql) {
     default:
       throw new Error(
         "The database was changed by other means than migrations, and not all of the change is in it. Nothing was done. To become " +
-          `what prisma/schema.prisma says it would need:\n\n${differences}\nMake the database anew (npm run db:reset), or finish by ` +
+          `what prisma/schema says it would need:\n\n${differences}\nMake the database anew (npm run db:reset), or finish by ` +
           "`npx prisma db push` and run npm run db:migrate again, which then writes the migration.",
       );
   }

@@ -1,12 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { directUrl, withClient } from "./client.mjs";
+import { PRISMA_FOLDER, readSchema } from "./schema.mjs";
 import { withSchemaEngine } from "./schema-engine.mjs";
-
-/** The folder of schema.prisma and of migrations/, where Prisma looks for them too. */
-export const PRISMA_FOLDER = join(dirname(fileURLToPath(import.meta.url)), "..", "prisma");
 
 /** Everything in the schema is ours. */
 const filters = { externalTables: [], externalEnums: [] };
@@ -80,15 +77,15 @@ async function roleOfApp(url) {
 }
 
 /**
- * The SQL that leads from the newest migration's schema to schema.prisma, or null when there is nothing to do.
+ * The SQL that leads from the newest migration's schema to prisma/schema, or null when there is nothing to do.
  *
  * @param {string} url of any database; it is only looked at for its version
  * @param {string} [folder]
  * @returns {Promise<string | null>}
  */
 export async function pendingChanges(url, folder = PRISMA_FOLDER) {
-  const path = join(folder, "schema.prisma");
-  const [before, after] = [await readOptional(migratedSchema(folder)), await readFile(path, "utf8")];
+  const path = migratedSchema(folder);
+  const [before, after] = [await readOptional(path), await readSchema(folder)];
   if (before === after) return null;
   /** @param {string} content */
   const schema = (content) => ({ tag: /** @type {const} */ ("schemaDatamodel"), files: [{ path, content }] });
@@ -129,15 +126,14 @@ export async function whereIsChange(url, sql, folder = PRISMA_FOLDER) {
 }
 
 /**
- * The SQL that leads from the database to schema.prisma, or null when they agree.
+ * The SQL that leads from the database to prisma/schema, or null when they agree.
  *
  * @param {string} url
  * @param {string} folder
  * @returns {Promise<string | null>}
  */
 async function differencesOf(url, folder) {
-  const path = join(folder, "schema.prisma");
-  const files = [{ path, content: await readFile(path, "utf8") }];
+  const files = [{ path: migratedSchema(folder), content: await readSchema(folder) }];
   const diff = {
     from: { tag: /** @type {const} */ ("schemaDatasource"), files, configDir: folder },
     to: { tag: /** @type {const} */ ("schemaDatamodel"), files },
@@ -163,12 +159,12 @@ export async function markApplied(url, path, folder = PRISMA_FOLDER) {
 }
 
 /**
- * Remembers schema.prisma as what all migrations together lead to.
+ * Remembers the schema as what all migrations together lead to.
  *
  * @param {string} [folder]
  */
 export const rememberSchema = async (folder = PRISMA_FOLDER) =>
-  writeFile(migratedSchema(folder), await readFile(join(folder, "schema.prisma")));
+  writeFile(migratedSchema(folder), await readSchema(folder));
 
 /**
  * The lines of a migration that delete data.

@@ -1,7 +1,7 @@
 import type { Metadata, Viewport } from "next";
 import type { ReactNode } from "react";
 import { ApiProvider } from "~/components/api";
-import { liveTransport, Prefetched, prefetchViewer } from "~/kit/next";
+import { liveTransport, Prefetched, prefetchViewer } from "~/kit/pages";
 import "./globals.css";
 
 export const metadata: Metadata = {

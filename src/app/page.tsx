@@ -1,4 +1,4 @@
-import { Prefetched, queryClient } from "~/kit/next";
+import { Prefetched, queryClient } from "~/kit/pages";
 import { Chat } from "./_chat/chat";
 import { messageList } from "./_chat/message-list-query";
 import { api } from "./prefetch";

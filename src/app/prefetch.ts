@@ -1,5 +1,5 @@
 import { app } from "~/functions";
-import { createServerApi } from "~/kit/next";
+import { createServerApi } from "~/kit/pages";
 
 /** Calls functions from a server component: `queryClient().prefetchQuery(api.files.list.queryOptions())` */
 export const api = createServerApi(app);

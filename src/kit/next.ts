@@ -1,4 +1,4 @@
-// What route files and server components import: each route file binds one of these to its URL.
+// What route files import: each binds one of these to its URL.
 
 import type { AnyTRPCRouter } from "@trpc/server";
 import { serveAuth } from "./auth/serve-auth";
@@ -12,18 +12,6 @@ import { startDirect } from "./storage/direct/start-direct";
 import { serve } from "./storage/serve/serve";
 import { upload } from "./storage/upload/upload";
 
-export { isAdmin } from "./dashboard/admin-procedure";
-export {
-  createServerApi,
-  first,
-  orNotFound,
-  Prefetched,
-  prefetchViewer,
-  queryClient,
-  viewer,
-} from "./functions/prefetch";
-export { liveTransport } from "./live/live-transport";
-export { env } from "./process/env";
 export { serveHealth as healthRoute } from "./process/health";
 export { register } from "./process/register";
 

@@ -127,7 +127,7 @@ test("Enter that ends a composition sends nothing; the next one sends the text",
 test("a picture that browsers do not show is refused in a sentence, before a byte of it is sent", async ({ visit }) => {
   const page = await visit();
   const uploads: string[] = [];
-  page.on("request", ({ method, url }) => void (method() === "POST" && uploads.push(url())));
+  page.on("request", (sent) => void (sent.method() === "POST" && uploads.push(sent.url())));
   await choose(page, { name: "IMG_1.HEIC", mimeType: "image/heic", buffer: Buffer.from("a picture of a phone") });
   await expect(messages(page).getByText(/do not show image\/heic.*JPEG/)).toBeVisible();
   expect(uploads.filter((url) => url.includes("/api/storage/") || url.includes("generateUploadUrl"))).toEqual([]);

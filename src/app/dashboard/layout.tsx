@@ -1,6 +1,6 @@
 import { notFound } from "next/navigation";
 import type { ReactNode } from "react";
-import { isAdmin, viewer } from "~/kit/next";
+import { isAdmin, viewer } from "~/kit/pages";
 
 /** For everybody but administrators there is no dashboard. What its pages show is guarded by their calls, each by itself. */
 export default async function DashboardLayout({ children }: { children: ReactNode }) {

@@ -1,5 +1,5 @@
 import type { Metadata } from "next";
-import { Prefetched, queryClient } from "~/kit/next";
+import { Prefetched, queryClient } from "~/kit/pages";
 import { api } from "../prefetch";
 import { fileList } from "./file-list-query";
 import { Files } from "./files";

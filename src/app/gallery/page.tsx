@@ -1,5 +1,5 @@
 import type { Metadata } from "next";
-import { Prefetched, queryClient } from "~/kit/next";
+import { Prefetched, queryClient } from "~/kit/pages";
 import { api } from "../prefetch";
 import { Gallery } from "./gallery";
 import { imageList } from "./image-list-query";

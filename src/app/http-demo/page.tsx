@@ -1,6 +1,6 @@
 import type { Metadata } from "next";
 import { SiteHeader } from "~/components/site-header";
-import { env } from "~/kit/next";
+import { env } from "~/kit/pages";
 import { HttpDemo } from "./http-demo";
 
 export const metadata: Metadata = { title: "HTTP API" };

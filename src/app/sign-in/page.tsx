@@ -2,7 +2,7 @@ import type { Metadata } from "next";
 import { redirect } from "next/navigation";
 import { pages } from "~/components/pages";
 import { SiteHeader } from "~/components/site-header";
-import { first, viewer } from "~/kit/next";
+import { first, viewer } from "~/kit/pages";
 import { SignInForm } from "./sign-in-form";
 
 export const metadata: Metadata = { title: "Sign in" };

@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
-import { applyMigrations, PRISMA_FOLDER, readMigrations, writeMigration } from "../../../scripts/migrations.mjs";
+import { applyMigrations, readMigrations, writeMigration } from "../../../scripts/migrations.mjs";
+import { PRISMA_FOLDER } from "../../../scripts/schema.mjs";
 import { createDatabase } from "../../database";
 
 // Roles are of the whole server, which other tests use too.
@@ -78,7 +79,8 @@ describe("where the role that migrates is the app's", () => {
       await mkdir(target, { recursive: true });
       await writeFile(join(target, "migration.sql"), content.tag === "ok" ? content.value : "");
     }
-    await writeFile(join(folder, "schema.prisma"), "");
+    await mkdir(join(folder, "schema"));
+    await writeFile(join(folder, "schema", "app.prisma"), "");
     await writeMigration(
       "notes",
       `CREATE TABLE "notes" ("id" INT PRIMARY KEY); INSERT INTO "notes" VALUES (1);`,

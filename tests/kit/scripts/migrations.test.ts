@@ -35,7 +35,8 @@ let database: Awaited<ReturnType<typeof createDatabase>>;
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "migrations-test-"));
-  await writeFile(join(folder, "schema.prisma"), BASE);
+  await mkdir(join(folder, "schema"));
+  await writeFile(join(folder, "schema", "app.prisma"), BASE);
   database = await createDatabase();
   client = new pg.Client({ connectionString: database.url });
   await client.connect();
@@ -57,7 +58,7 @@ async function migrate(name: string, sql?: string): Promise<string> {
 const apply = () => applyMigrations(database.url, folder);
 
 async function changeSchema(from: string, to: string) {
-  const path = join(folder, "schema.prisma");
+  const path = join(folder, "schema", "app.prisma");
   await writeFile(path, (await readFile(path, "utf8")).replace(from, to));
 }
 

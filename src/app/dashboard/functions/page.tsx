@@ -1,5 +1,5 @@
 import type { Metadata } from "next";
-import { first } from "~/kit/next";
+import { first } from "~/kit/pages";
 import { Functions } from "./functions";
 
 export const metadata: Metadata = { title: "Functions · Dashboard" };

@@ -1,5 +1,5 @@
 import type { Metadata } from "next";
-import { first } from "~/kit/next";
+import { first } from "~/kit/pages";
 import { Logs } from "./logs";
 
 export const metadata: Metadata = { title: "Logs · Dashboard" };

@@ -1,15 +1,21 @@
 import "server-only";
+// What server components import: they call functions without HTTP, and hand on what they found to the browser.
+
 import { dehydrate, HydrationBoundary } from "@tanstack/react-query";
 import { type AnyTRPCRouter, TRPCError } from "@trpc/server";
 import { createTRPCOptionsProxy } from "@trpc/tanstack-react-query";
 import { headers } from "next/headers";
 import { notFound } from "next/navigation";
 import { cache, type ReactNode } from "react";
-import { CatchUp } from "../client/live";
-import { makeQueryClient } from "../client/query-client";
-import { type Viewer, viewerQuery } from "../client/viewer";
-import { currentPosition } from "../live/change-log";
-import { createCaller } from "./caller";
+import { CatchUp } from "./client/live";
+import { makeQueryClient } from "./client/query-client";
+import { type Viewer, viewerQuery } from "./client/viewer";
+import { createCaller } from "./functions/caller";
+import { currentPosition } from "./live/change-log";
+
+export { isAdmin } from "./dashboard/admin-procedure";
+export { liveTransport } from "./live/live-transport";
+export { env } from "./process/env";
 
 /** The cache of the request that is being rendered. */
 export const queryClient = cache(() => {
