@@ -1,0 +1,80 @@
+// What tests of functions import. Each test file has a database and a blob store of its own (tests/setup.ts): what is tested is
+// the app as it runs, and nothing is a stand-in.
+
+import type { UserIdentity } from "./auth/identity";
+import { ownIssuer } from "./auth/issuers";
+import type { App } from "./create-kit";
+import { prisma } from "./database/database";
+import { type Caller, createSystemCaller } from "./functions/caller";
+import { serveHttp } from "./http/serve-http";
+import { runDueJobs } from "./jobs/runner";
+import { upload } from "./storage/upload/upload";
+
+/** The database that a test's app uses, to prepare what functions cannot, and to look behind them. */
+export { prisma as database } from "./database/database";
+
+/** Milliseconds in which due jobs are begun. */
+const budget = 10_000;
+
+interface Tested<Functions> {
+  router: { createCaller(caller: Caller): Functions };
+  http: App["http"];
+}
+
+/**
+ * An app to test, with its functions as TypeScript functions:
+ *
+ *     const { as, nobody, upload, runJobs } = testApp(app);
+ *     const ann = as("ann");
+ *     const storageId = await upload(await ann.files.generateUploadUrl(), "hello", "text/plain");
+ *     await ann.files.saveFile({ storageId, name: "hello.txt" });
+ *     await expect(nobody.files.list()).rejects.toThrow("UNAUTHORIZED");
+ */
+export function testApp<Functions>({ router, http }: Tested<Functions>) {
+  const by = (identity: UserIdentity | null): Functions =>
+    router.createCaller({ ...createSystemCaller(), identity: async () => identity });
+  const identityOf = (subject: string): UserIdentity => ({
+    tokenIdentifier: `${ownIssuer}|${subject}`,
+    subject,
+    issuer: ownIssuer,
+  });
+  return {
+    /** Calls functions as somebody who is signed in; `more` is what else `ctx.auth.getUserIdentity` tells of them. */
+    as: (subject: string, more: Partial<UserIdentity> = {}) => by({ ...identityOf(subject), ...more }),
+    /** Calls functions as a visitor who has no account. */
+    visitor: (subject = "visitor") => by({ ...identityOf(subject), isAnonymous: true }),
+    /** Calls functions without an identity. */
+    nobody: by(null),
+    /**
+     * Sends a file to an upload URL, and returns its storage id.
+     * @throws with the server's answer when it refuses the file
+     */
+    async upload(url: string, body: BodyInit, contentType?: string): Promise<string> {
+      const headers: HeadersInit = contentType ? { "Content-Type": contentType } : {};
+      const response = await upload(new Request(url, { method: "POST", body, headers }));
+      const answer: { storageId?: string; code?: string; message?: string } = await response.json();
+      if (answer.storageId === undefined) throw new Error(`${answer.code}: ${answer.message}`);
+      return answer.storageId;
+    },
+    /** Sends a request to an HTTP action: `fetch("/postMessage", { method: "POST", body })`. */
+    fetch: (path: string, init?: RequestInit) => serveHttp(http)(new Request(`http://app.test/http${path}`, init)),
+    /**
+     * Runs the scheduled functions that are due, also those that they schedule, and waits for them.
+     *
+     * @param at runs all that will be due by then, as if it were that time already
+     * @returns how many ran
+     */
+    async runJobs({ at = new Date() }: { at?: Date } = {}): Promise<number> {
+      let ran = 0;
+      for (;;) {
+        await prisma.scheduledFunction.updateMany({
+          where: { state: "pending", cron: null, scheduledTime: { gt: new Date(), lte: at } },
+          data: { scheduledTime: new Date() },
+        });
+        const now = await runDueJobs(budget);
+        if (now === 0) return ran;
+        ran += now;
+      }
+    },
+  };
+}

@@ -1,0 +1,40 @@
+import sharp from "sharp";
+import { expect, test } from "vitest";
+import { app } from "~/functions";
+import { database, testApp } from "~/kit/testing";
+
+const { as, upload, runJobs } = testApp(app);
+
+const picture = async () =>
+  new Blob([
+    new Uint8Array(
+      await sharp({ create: { width: 40, height: 30, channels: 3, background: "red" } })
+        .png()
+        .toBuffer(),
+    ),
+  ]);
+
+test("an image has a thumbnail once the job that its saving scheduled has run", async () => {
+  const ann = as("ann");
+  const storageId = await upload(await ann.images.generateUploadUrl(), await picture(), "image/png");
+  await ann.images.saveImage({ storageId, title: "Red" });
+  expect((await ann.images.list({})).page).toMatchObject([{ title: "Red", thumbnailUrl: null }]);
+  expect(await runJobs()).toBe(1);
+  expect((await ann.images.list({})).page).toMatchObject([{ thumbnailUrl: expect.stringContaining("/api/storage/") }]);
+});
+
+test("what is no image by its bytes is refused, whatever it was sent as", async () => {
+  const ann = as("ann");
+  const storageId = await upload(await ann.images.generateUploadUrl(), "no picture", "image/png");
+  await expect(ann.images.saveImage({ storageId, title: "?" })).rejects.toThrow("its bytes are no image");
+});
+
+test("a deleted image takes both of its files along", async () => {
+  const bob = as("bob");
+  const storageId = await upload(await bob.images.generateUploadUrl(), await picture(), "image/png");
+  const { _id } = await bob.images.saveImage({ storageId, title: "Gone" });
+  await runJobs();
+  const { thumbnailId } = await database.image.findUniqueOrThrow({ where: { storageId } });
+  await bob.images.deleteImage({ imageId: _id });
+  expect(await database.storage.count({ where: { id: { in: [storageId, thumbnailId ?? ""] } } })).toBe(0);
+});
