@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import { defineConfig } from "@playwright/test";
-import type { WorkerOptions } from "./tests/e2e/test";
+import type { WorkerOptions } from "./tests/e2e/demos/test";
 
 const { CHROMIUM_PATH, HEADLESS_SHELL_PATH = CHROMIUM_PATH } = process.env;
 const args = [

@@ -41,7 +41,7 @@ async function dev() {
     const { generateClient } = await import("./generate.mjs");
     const { applyMigrations } = await import("./migrations.mjs");
     const { startPostgres } = await import("./postgres.mjs");
-    const { seed } = await import("./seed.mjs");
+    const { seed } = await import("../prisma/seed.mjs");
 
     let database = configuredDatabase();
     if (!database) {

@@ -1,11 +1,11 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { seed } from "../prisma/seed.mjs";
 import { DATA } from "./checkout.mjs";
 import { withClient } from "./client.mjs";
 import { configuredDatabase, withDatabase } from "./development-database.mjs";
 import { applyMigrations } from "./migrations.mjs";
-import { seed } from "./seed.mjs";
 
 // npm run db:reset [-- --force]
 //

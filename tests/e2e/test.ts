@@ -7,12 +7,11 @@ import {
   type Page,
 } from "@playwright/test";
 import { type Api, type App, connect, startApp } from "./app";
-import { type CloudStore, cloudStores } from "./stores";
 
 interface Visitor extends BrowserContextOptions {
-  /** Under which they write; otherwise the page makes one up. */
+  /** Under which they write in the chat; otherwise the page makes one up. */
   name?: string;
-  /** The page they open, by default the chat. */
+  /** The page they open, by default the first. */
   url?: string;
   /** They have from the start; by default none. */
   cookies?: Cookie[];
@@ -25,22 +24,29 @@ interface TestFixtures {
   expectedInConsole: RegExp;
 }
 
-export interface WorkerOptions {
-  /** Where the app keeps bytes; without it on the disk. */
-  store: CloudStore | undefined;
+interface WorkerFixtures {
+  /** What is set for the app, beside what every test sets. */
+  settings: Record<string, string>;
+  /** The built app, with a database and a folder for bytes of the worker's own. */
+  app: App;
 }
 
-/** Tests that each find an empty chat, in an app of the worker's own. */
-export const test = base.extend<TestFixtures, WorkerOptions & { app: App }>({
-  store: [undefined, { option: true, scope: "worker" }],
+/**
+ * Tests in a real browser, against the built app:
+ *
+ *     test("the page greets", async ({ visit }) => {
+ *       const page = await visit({ url: "/" });
+ *       await expect(page.getByRole("heading", { name: "Hello" })).toBeVisible();
+ *     });
+ */
+export const test = base.extend<TestFixtures, WorkerFixtures>({
+  settings: [{}, { option: true, scope: "worker" }],
 
   app: [
-    async ({ store }, use) => {
-      const opened = store && (await cloudStores[store]());
-      const app = await startApp(opened?.settings);
+    async ({ settings }, use) => {
+      const app = await startApp(settings);
       await use(app);
       await app.stop();
-      await opened?.standIn.stop();
     },
     { scope: "worker" },
   ],
@@ -48,7 +54,6 @@ export const test = base.extend<TestFixtures, WorkerOptions & { app: App }>({
   expectedInConsole: [/^never$/, { option: true }],
 
   visit: async ({ app, browser, expectedInConsole }, use) => {
-    await app.database.query("TRUNCATE messages");
     const complaints: string[] = [];
     const contexts: BrowserContext[] = [];
     await use(async ({ name, url = "/", cookies = [], ...options } = {}) => {

@@ -5,7 +5,7 @@ import { createSystemCaller } from "~/kit/functions/caller";
 import { createRouter } from "~/kit/functions/router";
 import { serveRouter } from "~/kit/functions/serve-router";
 import { t } from "~/kit/functions/trpc";
-import { api } from "../caller";
+import { api } from "./caller";
 
 const echo = query({
   args: { text: z.string(), times: z.number().optional() },

@@ -15,8 +15,8 @@ import { serve } from "~/kit/storage/serve/serve";
 import { storageId } from "~/kit/storage/storage-id";
 import { refuseForeignStore, storeIdKey } from "~/kit/storage/store-id";
 import { sweepBlobs } from "~/kit/storage/sweep";
-import { apiOf, uploadFile } from "../caller";
-import { eventually } from "../eventually";
+import { apiOf, uploadFile } from "./caller";
+import { eventually } from "./eventually";
 import { storage } from "./storage/kit";
 
 const mutate = runMutation(createSystemCaller());

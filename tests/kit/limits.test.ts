@@ -7,7 +7,7 @@ import { clientNetwork, networkOf, socketAddress } from "~/kit/http/client-addre
 import { serveHttp } from "~/kit/http/serve-http";
 import { env } from "~/kit/process/env";
 import { startDirect } from "~/kit/storage/direct/start-direct";
-import { apiOf, post } from "../caller";
+import { apiOf, post } from "./caller";
 import { everything, storage } from "./storage/kit";
 
 const { http, router } = app;

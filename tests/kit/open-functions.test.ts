@@ -3,7 +3,7 @@ import { app } from "~/functions";
 import { createSystemCaller } from "~/kit/functions/caller";
 import { t } from "~/kit/functions/trpc";
 import { serveHttp } from "~/kit/http/serve-http";
-import { apiOf, uploadFile } from "../caller";
+import { apiOf, uploadFile } from "./caller";
 
 const { http, router } = app;
 

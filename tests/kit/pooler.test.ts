@@ -1,7 +1,7 @@
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { applyMigrations } from "../../scripts/migrations.mjs";
-import { eventually } from "../eventually";
+import { eventually } from "./eventually";
 import { hasPgBouncer, startPgBouncer } from "./stand-ins/pgbouncer";
 
 // The app through PgBouncer, in transaction mode. Everything here connects by DATABASE_URL alone.
@@ -29,7 +29,7 @@ describe.runIf(hasPgBouncer)("through PgBouncer", () => {
   });
 
   test("the main flow works, with uploads, rate limits and many calls at once", async () => {
-    const { api, post } = await import("../caller");
+    const { api, post } = await import("./caller");
     const flow = async (n: number) => {
       const response = await post(await api.files.generateUploadUrl(), `file ${n}`);
       const { storageId }: { storageId: string } = await response.json();
@@ -52,7 +52,7 @@ describe.runIf(hasPgBouncer)("through PgBouncer", () => {
   test("changes are heard of, although it delivers no notifications", async () => {
     vi.spyOn(console, "warn").mockReturnValue();
     const { changesSince } = await import("~/kit/live/change-log");
-    const { api } = await import("../caller");
+    const { api } = await import("./caller");
     const end = new AbortController();
     const changes = changesSince(null, end.signal);
     const heard = new Set<string>();

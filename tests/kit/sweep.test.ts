@@ -11,8 +11,8 @@ import { findLooseReferences, findReferences } from "~/kit/storage/references";
 import { newStorageId } from "~/kit/storage/storage-id";
 import { storeIdKey } from "~/kit/storage/store-id";
 import { sweep, sweepBlobs } from "~/kit/storage/sweep";
-import { api, apiOf, post, uploadFile } from "../caller";
-import { eventually } from "../eventually";
+import { api, apiOf, post, uploadFile } from "./caller";
+import { eventually } from "./eventually";
 
 /** The keys of all blobs on the disk. */
 async function stored(): Promise<string[]> {

@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { prisma } from "~/kit/database/database";
 import { readDb } from "~/kit/database/db";
 import { alone } from "~/kit/database/transaction";
-import { uploadFile } from "../caller";
+import { uploadFile } from "./caller";
 
 const { system } = readDb(alone);
 const files: string[] = [];

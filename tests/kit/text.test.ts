@@ -4,7 +4,7 @@ import { serveAuth } from "~/kit/auth/serve-auth";
 import { serveRouter } from "~/kit/functions/serve-router";
 import { serveHttp } from "~/kit/http/serve-http";
 import { canonicalType } from "~/kit/storage/content-type";
-import { api, post, uploadFile } from "../caller";
+import { api, post, uploadFile } from "./caller";
 
 const { http, router } = app;
 

@@ -10,8 +10,8 @@ import { env } from "~/kit/process/env";
 import { blobs } from "~/kit/storage/driver";
 import { storageId } from "~/kit/storage/storage-id";
 import { sweepBlobs } from "~/kit/storage/sweep";
-import { uploadFile } from "../caller";
-import { eventually } from "../eventually";
+import { uploadFile } from "./caller";
+import { eventually } from "./eventually";
 
 afterEach(() => {
   vi.restoreAllMocks();

@@ -216,7 +216,7 @@ describe("the app's own sessions and tokens", () => {
     const { createCaller } = await import("~/kit/functions/caller");
     const { router } = (await import("~/functions")).app;
     const { t } = await import("~/kit/functions/trpc");
-    const { post: upload } = await import("../../caller");
+    const { post: upload } = await import("../caller");
     const as = (cookie: string) =>
       t.createCallerFactory(router)(createCaller({ method: "GET", headers: new Headers({ cookie }) }));
 
@@ -239,7 +239,7 @@ describe("the app's own sessions and tokens", () => {
       const { createCaller } = await import("~/kit/functions/caller");
       const { router } = (await import("~/functions")).app;
       const { t } = await import("~/kit/functions/trpc");
-      const { post: upload } = await import("../../caller");
+      const { post: upload } = await import("../caller");
       const { prisma } = await import("~/kit/database/database");
       const as = (cookie: string) =>
         t.createCallerFactory(router)(createCaller({ method: "GET", headers: new Headers({ cookie }) }));
@@ -282,7 +282,7 @@ describe("the app's own sessions and tokens", () => {
     const account = { email: "grace@example.com", password: "correct horse", name: "Grace" };
     const { post, cookieOf, visitor } = await signInAsVisitor();
     const before = await as(cookieOf(await post("/sign-up/email", account, visitor)));
-    const { post: upload } = await import("../../caller");
+    const { post: upload } = await import("../caller");
     const { storageId } = await (await upload(await before.call("files.generateUploadUrl", {}), "abc")).json();
     await before.call("files.saveFile", { storageId, name: "mine" });
 

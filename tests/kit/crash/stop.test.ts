@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { prisma } from "~/kit/database/database";
-import { eventually } from "../../eventually";
+import { eventually } from "../eventually";
 import { type BundledServer, bundleServer } from "./server-process";
 
 let bundled: BundledServer;

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import { api } from "../../caller";
-import { eventually } from "../../eventually";
+import { api } from "../caller";
+import { eventually } from "../eventually";
 import { account } from "./administrator";
 
 let calls: Awaited<ReturnType<typeof account>>["api"]["dashboard"]["calls"];

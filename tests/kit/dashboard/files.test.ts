@@ -3,8 +3,8 @@ import { prisma } from "~/kit/database/database";
 import { runDueJobs } from "~/kit/jobs/runner";
 import { serve } from "~/kit/storage/serve/serve";
 import { foldTotals } from "~/kit/storage/totals";
-import { apiOf, post, uploadFile } from "../../caller";
-import { eventually } from "../../eventually";
+import { apiOf, post, uploadFile } from "../caller";
+import { eventually } from "../eventually";
 import { account } from "./administrator";
 
 let files: Awaited<ReturnType<typeof account>>["api"]["dashboard"]["files"];

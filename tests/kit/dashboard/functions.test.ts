@@ -3,7 +3,7 @@ import type { Run } from "~/kit/dashboard/run";
 import { pool } from "~/kit/database/database";
 import { flush } from "~/kit/log/call-log";
 import { observeConsole } from "~/kit/log/console";
-import { post } from "../../caller";
+import { post } from "../caller";
 import { account } from "./administrator";
 
 let functions: Awaited<ReturnType<typeof account>>["api"]["dashboard"]["functions"];

@@ -9,7 +9,7 @@ import { prisma } from "~/kit/database/database";
 import { toNodeHandler } from "~/kit/http/node-adapter";
 import { serve } from "~/kit/storage/serve/serve";
 import { upload } from "~/kit/storage/upload/upload";
-import { eventually } from "../../eventually";
+import { eventually } from "../eventually";
 import { everything, openFiles, storage, streamOf, uploadFile } from "../storage/kit";
 import { dial, type RawClient } from "./raw-client";
 

@@ -2,7 +2,7 @@ import { describe, expect, test, vi } from "vitest";
 import { app } from "~/functions";
 import { prisma } from "~/kit/database/database";
 import { serveHttp } from "~/kit/http/serve-http";
-import { api, uploadFile } from "../../caller";
+import { api, uploadFile } from "../caller";
 
 const { http } = app;
 

@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vite
 import { clientNetwork } from "~/kit/http/client-address";
 import { watchConnections } from "~/kit/http/watch-connections";
 import { limits } from "~/kit/process/limits";
-import { eventually } from "../../eventually";
+import { eventually } from "../eventually";
 import { dial, type RawClient } from "./raw-client";
 
 type Handler = (req: IncomingMessage, res: ServerResponse) => void;

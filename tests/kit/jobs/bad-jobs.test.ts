@@ -12,7 +12,7 @@ import { checkCrons, cronJobs, ensureCronJobs, setCrons } from "~/kit/jobs/crons
 import { settle } from "~/kit/jobs/jobs";
 import { runDueJobs, startRunner } from "~/kit/jobs/runner";
 import { env } from "~/kit/process/env";
-import { eventually } from "../../eventually";
+import { eventually } from "../eventually";
 
 const caller = createSystemCaller();
 const mutate = runMutation(caller);

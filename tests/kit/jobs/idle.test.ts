@@ -2,7 +2,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { expect, test, vi } from "vitest";
 import { pools, prisma } from "~/kit/database/database";
 import { startRunner } from "~/kit/jobs/runner";
-import { eventually } from "../../eventually";
+import { eventually } from "../eventually";
 import "~/functions";
 
 test("a process with nothing to do asks the database nothing, and hears of a new job at once", async () => {

@@ -10,8 +10,8 @@ import { cronJobs, ensureCronJobs, setCrons } from "~/kit/jobs/crons";
 import { forgetOld, settle } from "~/kit/jobs/jobs";
 import { runDueJobs, startRunner } from "~/kit/jobs/runner";
 import { collectFiles } from "~/kit/storage/collect";
-import { uploadFile } from "../../caller";
-import { eventually } from "../../eventually";
+import { uploadFile } from "../caller";
+import { eventually } from "../eventually";
 
 const caller = createSystemCaller();
 const mutate = runMutation(caller);

@@ -8,7 +8,7 @@ import { runMutation } from "~/kit/functions/context";
 import { serveHttp } from "~/kit/http/serve-http";
 import { runDueJobs } from "~/kit/jobs/runner";
 import { onChange } from "~/kit/live/listener";
-import { uploadFile } from "../../caller";
+import { uploadFile } from "../caller";
 
 const { http } = app;
 

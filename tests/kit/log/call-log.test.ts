@@ -12,7 +12,7 @@ import { pruneCalls } from "~/kit/log/prune-calls";
 import { type CallFilter, linesOfRequest, listCalls } from "~/kit/log/read-calls";
 import { env } from "~/kit/process/env";
 import { limits } from "~/kit/process/limits";
-import { eventually } from "../../eventually";
+import { eventually } from "../eventually";
 
 const answer = query({ handler: () => 42 });
 const call = () => runQuery(createSystemCaller())(answer);

@@ -14,7 +14,7 @@ import { runDueJobs } from "~/kit/jobs/runner";
 import { flush } from "~/kit/log/call-log";
 import { observeConsole } from "~/kit/log/console";
 import { linesOfRequest, listCalls } from "~/kit/log/read-calls";
-import { post, uploadFile } from "../../caller";
+import { post, uploadFile } from "../caller";
 
 const text = { author: "a", body: "b", format: "text" as const };
 

@@ -1,6 +1,6 @@
 import { inspect } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { eventually } from "../../eventually";
+import { eventually } from "../eventually";
 import { openFiles, storage } from "./kit";
 
 const text = "0123456789";

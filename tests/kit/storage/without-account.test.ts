@@ -11,7 +11,7 @@ import { limits } from "~/kit/process/limits";
 import { processWide } from "~/kit/process/process-wide";
 import { blobs } from "~/kit/storage/driver";
 import { allowanceOf } from "~/kit/storage/quota";
-import { api, apiOf, post } from "../../caller";
+import { api, apiOf, post } from "../caller";
 import { everything } from "./kit";
 
 const { router } = app;

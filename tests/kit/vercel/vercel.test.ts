@@ -4,7 +4,7 @@ import { join } from "node:path";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { createDatabase } from "../../database";
-import { createScratchCopy, type ScratchCopy } from "../../scratch-copy";
+import { createScratchCopy, type ScratchCopy } from "../scratch-copy";
 import { readWriteToken, startVercelBlob, type VercelBlobStandIn } from "../stand-ins/vercel-blob";
 import { type Deployment, startDeployment } from "./deployment";
 

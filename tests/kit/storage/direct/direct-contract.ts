@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
 import { beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import { eventually } from "../../../eventually";
+import { eventually } from "../../eventually";
 import type { StandIn } from "../../stand-ins/stand-in";
 
 const mebibyte = 1024 * 1024;

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { diskDriver } from "~/kit/storage/drivers/disk";
 import { type BlobDriver, StorageUnavailableError } from "~/kit/storage/drivers/driver";
-import { eventually } from "../../../eventually";
+import { eventually } from "../../eventually";
 import { openFiles } from "../kit";
 import { chunksFrom, chunksOf, describeDriver, text } from "./driver-contract";
 

@@ -4,7 +4,7 @@ import { prisma } from "~/kit/database/database";
 import { sweep } from "~/kit/storage/sweep";
 import { upload } from "~/kit/storage/upload/upload";
 import type { UploadLimits } from "~/kit/storage/upload-url";
-import { eventually } from "../../../eventually";
+import { eventually } from "../../eventually";
 import { everything, post, storage, streamOf } from "../kit";
 
 const text = "the bytes of a file";

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { createServer, request } from "node:http";
-import { freePort, type Server, startServer } from "./app";
+import { freePort, type Server, startServer } from "../app";
 import { choose, expectWidths, messageBox, messages, say, sent } from "./chat";
 import { picture } from "./pictures";
 import { test as base, expect } from "./test";

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { type BrowserContextOptions, devices, type Page } from "@playwright/test";
-import { setAdministrator } from "../../scripts/administrators.mjs";
+import { setAdministrator } from "../../../scripts/administrators.mjs";
 import { expectNoViolations } from "./axe";
 import { text } from "./files";
 import { expectDuration, pdf, pixel, red, wav, webm } from "./media";

@@ -1,6 +1,6 @@
-import { startS3 } from "../kit/stand-ins/s3";
-import type { StandIn } from "../kit/stand-ins/stand-in";
-import { readWriteToken, startVercelBlob } from "../kit/stand-ins/vercel-blob";
+import { startS3 } from "../../kit/stand-ins/s3";
+import type { StandIn } from "../../kit/stand-ins/stand-in";
+import { readWriteToken, startVercelBlob } from "../../kit/stand-ins/vercel-blob";
 
 /** Starts a stand-in of each cloud store; `settings` make an app use it. */
 export const cloudStores = {
@@ -10,7 +10,7 @@ export const cloudStores = {
   },
   "Vercel Blob": async (): Promise<OpenStore> => {
     const standIn = await startVercelBlob();
-    const redirect = `--import ${new URL("../kit/stand-ins/redirect-blob-host.mjs", import.meta.url).href}`;
+    const redirect = `--import ${new URL("../../kit/stand-ins/redirect-blob-host.mjs", import.meta.url).href}`;
     const token = { VERCEL_BLOB_API_URL: standIn.apiUrl, BLOB_READ_WRITE_TOKEN: readWriteToken };
     return { standIn, settings: { ...token, BLOB_HOST_STAND_IN: standIn.url, NODE_OPTIONS: redirect } };
   },

@@ -1,5 +1,5 @@
 import type { Page } from "@playwright/test";
-import { freePort, type Server, startServer } from "./app";
+import { freePort, type Server, startServer } from "../app";
 import { choose, expectWidths, messageBox, messages, pictures, say } from "./chat";
 import { confirmDeletion, row, text } from "./files";
 import { picture } from "./pictures";

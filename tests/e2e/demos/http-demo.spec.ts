@@ -1,5 +1,5 @@
 import type { Page } from "@playwright/test";
-import { freePort, type Server, startServer } from "./app";
+import { freePort, type Server, startServer } from "../app";
 import { messages, say } from "./chat";
 import { picture } from "./pictures";
 import { test as base, expect } from "./test";
@@ -19,7 +19,7 @@ const test = base.extend<object, { sites: Sites }>({
         await app.serveAt(app.clientOrigin),
         await startServer({
           name: "credentials-server",
-          args: ["--import", "tsx", "tests/e2e/credentials-server.ts"],
+          args: ["--import", "tsx", "tests/e2e/demos/credentials-server.ts"],
           env: { ...app.env, PORT: new URL(withCredentials).port },
           ready: "Ready",
         }),
