@@ -1,6 +1,6 @@
 import { CircleAlert, FileX2, RotateCw, X } from "lucide-react";
 import type { Upload } from "~/kit/client";
-import { percent, UploadProgress } from "./upload-progress";
+import { percent, UploadProgress } from "~/kit/client";
 
 interface ImageUploadProps {
   upload: Upload;

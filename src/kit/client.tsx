@@ -1,6 +1,16 @@
 // What pages and components import in the browser.
 
 export { AuthError, authClient } from "./client/auth-client";
+// The components that the dashboard is made of, for pages that want to look the same.
+export { Checkbox } from "./client/components/checkbox";
+export { ConfirmDialog } from "./client/components/confirm-dialog";
+export { DropHint } from "./client/components/drop-hint";
+export { FileIcon } from "./client/components/file-icon";
+export { formatBytes } from "./client/components/format-bytes";
+export { Empty, Failed, Loading } from "./client/components/list-state";
+export { Timestamp } from "./client/components/timestamp";
+export { UploadList } from "./client/components/upload-list";
+export { percent, UploadProgress } from "./client/components/upload-progress";
 export { createClient } from "./client/create-client";
 export { explainError } from "./client/explain-error";
 export { useIsReconnecting } from "./client/live";

@@ -1,7 +1,7 @@
 import { Trash2 } from "lucide-react";
 import { useRef, useState } from "react";
 import { useTRPCClient } from "~/components/api";
-import { ConfirmDialog } from "~/components/confirm-dialog";
+import { ConfirmDialog } from "~/kit/client";
 import type { Message } from "./message-list-query";
 
 interface DeleteMessageProps {

@@ -1,6 +1,6 @@
 import type { ReactNode } from "react";
 import { Avatar } from "~/components/avatar";
-import { Timestamp } from "~/components/timestamp";
+import { Timestamp } from "~/kit/client";
 
 interface EntryItemProps {
   author: string;

@@ -1,5 +1,5 @@
 import { MessagesSquare } from "lucide-react";
-import { Empty, Failed, Loading } from "~/components/list-state";
+import { Empty, Failed, Loading } from "~/kit/client";
 import type { Messages } from "./use-messages";
 
 /** What stands in the place of messages when there are none. */

@@ -1,11 +1,7 @@
 import { Download } from "lucide-react";
 import { useRef, useState } from "react";
 import { useTRPCClient } from "~/components/api";
-import { Checkbox } from "~/components/checkbox";
-import { ConfirmDialog } from "~/components/confirm-dialog";
-import { FileIcon } from "~/components/file-icon";
-import { formatBytes } from "~/components/format-bytes";
-import { Timestamp } from "~/components/timestamp";
+import { Checkbox, ConfirmDialog, FileIcon, formatBytes, Timestamp } from "~/kit/client";
 import type { SavedFile } from "./file-list-query";
 import { FileMenu } from "./file-menu";
 import { FileName } from "./file-name";

@@ -4,12 +4,9 @@ import { FileUp, FolderOpen, Upload as UploadIcon } from "lucide-react";
 import { useRef } from "react";
 import { useDropzone } from "react-dropzone";
 import { useTRPCClient } from "~/components/api";
-import { DropHint } from "~/components/drop-hint";
-import { Empty, Failed, Loading } from "~/components/list-state";
 import { SiteHeader } from "~/components/site-header";
-import { UploadList } from "~/components/upload-list";
 import { VisitorHint } from "~/components/visitor-hint";
-import { useOutgoing, useUploads } from "~/kit/client";
+import { DropHint, Empty, Failed, Loading, UploadList, useOutgoing, useUploads } from "~/kit/client";
 import { FileList } from "./file-list";
 import { useFiles } from "./use-files";
 

@@ -3,9 +3,8 @@ import Image from "next/image";
 import { Dialog } from "radix-ui";
 import { useRef, useState } from "react";
 import { useTRPCClient } from "~/components/api";
-import { ConfirmDialog } from "~/components/confirm-dialog";
 import { PictureDialog } from "~/components/picture-dialog";
-import { Timestamp } from "~/components/timestamp";
+import { ConfirmDialog, Timestamp } from "~/kit/client";
 import type { GalleryImage } from "./image-list-query";
 
 interface ImageTileProps {

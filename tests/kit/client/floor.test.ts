@@ -22,7 +22,7 @@ const missing = [
 
 const root = process.cwd();
 async function browserFiles(): Promise<string[]> {
-  const folders = ["src/kit/client", "src/app"];
+  const folders = ["src/kit/client", "src/kit/dashboard/pages", "src/components", "src/app"];
   const all = await Promise.all(
     folders.map(async (folder) =>
       (await readdir(join(root, folder), { recursive: true, withFileTypes: true }))

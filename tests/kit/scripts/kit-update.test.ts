@@ -119,7 +119,9 @@ describe("kit:update", () => {
     const read = (path: string) => readFile(join(clone(), path), "utf8");
 
     // The kit is the new one, without what is gone from it.
-    expect(git(clone(), "diff", "FETCH_HEAD", "--stat", "--", "src/kit", "scripts", "prisma/schema/kit.prisma")).toBe("");
+    expect(git(clone(), "diff", "FETCH_HEAD", "--stat", "--", "src/kit", "scripts", "prisma/schema/kit.prisma")).toBe(
+      "",
+    );
     expect(await read("src/kit/newer.ts")).toContain("newer");
     // The app's is as it was, with what the kit needs.
     const schema = await read("prisma/schema/app.prisma");

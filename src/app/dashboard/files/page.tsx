@@ -1,5 +1,5 @@
 import type { Metadata } from "next";
-import { Files } from "./files";
+import { Files } from "~/kit/dashboard";
 
 export const metadata: Metadata = { title: "Files · Dashboard" };
 

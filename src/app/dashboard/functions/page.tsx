@@ -1,6 +1,6 @@
 import type { Metadata } from "next";
+import { Functions } from "~/kit/dashboard";
 import { first } from "~/kit/pages";
-import { Functions } from "./functions";
 
 export const metadata: Metadata = { title: "Functions · Dashboard" };
 

@@ -1,6 +1,6 @@
 import type { Metadata } from "next";
+import { Logs } from "~/kit/dashboard";
 import { first } from "~/kit/pages";
-import { Logs } from "./logs";
 
 export const metadata: Metadata = { title: "Logs · Dashboard" };
 

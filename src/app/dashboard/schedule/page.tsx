@@ -1,5 +1,5 @@
 import type { Metadata } from "next";
-import { Schedule } from "./schedule";
+import { Schedule } from "~/kit/dashboard";
 
 export const metadata: Metadata = { title: "Schedule · Dashboard" };
 
