@@ -8,13 +8,14 @@ import { parseArgs } from "node:util";
 import { commandOf, DATA, ROOT } from "./checkout.mjs";
 import { killGroup, takeDevLock } from "./dev-lock.mjs";
 import { install } from "./install.mjs";
-import { refuseOtherThanNpm } from "./only-npm.mjs";
 import { whenNpmIsGone } from "./parent.mjs";
+import { refuseOldNode, refuseOtherThanNpm } from "./requirements.mjs";
 
 // npm run dev [-- --port 4000] [--remote-database]
 //
 // Only Node's own modules are imported above: what comes from node_modules is imported once it is installed.
 
+refuseOldNode();
 refuseOtherThanNpm();
 
 const { values } = parseArgs({

@@ -7,8 +7,8 @@ import { join } from "node:path";
 import { findBrowsers, installDebianBrowsers } from "./browser.mjs";
 import { commandOf, ROOT } from "./checkout.mjs";
 import { install, npmCommand } from "./install.mjs";
-import { refuseOtherThanNpm } from "./only-npm.mjs";
 import { whenNpmIsGone } from "./parent.mjs";
+import { refuseOldNode, refuseOtherThanNpm } from "./requirements.mjs";
 
 // npm test
 //
@@ -16,6 +16,7 @@ import { whenNpmIsGone } from "./parent.mjs";
 // is imported once it is installed. A failed step keeps only those from running that need it. The last line counts the
 // tests that passed and those that failed, with each other failed step as one more.
 
+refuseOldNode();
 refuseOtherThanNpm();
 
 const stopping = new AbortController();

@@ -1,8 +1,8 @@
 import { spawnSync } from "node:child_process";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { directUrl } from "../../../scripts/client.mjs";
 import { confirmFarDatabase, isNearby } from "../../../scripts/development-database.mjs";
@@ -110,4 +110,27 @@ describe("a container", () => {
     expect(compose).toContain("S3_ENDPOINT: http://localhost:8333");
     expect([...compose.matchAll(/"([\d.:]*):8333"/g)].map(([, at]) => at)).toEqual(["127.0.0.1:8333"]);
   });
+});
+
+test("with a Node.js that is too old npm run dev says so in one line, before it installs anything", () => {
+  const pretend =
+    'Object.defineProperty(process.versions, "node", { value: "18.20.4" }); await import(process.argv[1]);';
+  const args = ["--input-type=module", "--eval", pretend, pathToFileURL(script("dev.mjs")).href];
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: "utf8" });
+  expect(status).toBe(1);
+  expect((stdout + stderr).trim().split("\n")).toEqual([expect.stringMatching(/Node\.js 20\.19 or later.*18\.20\.4/)]);
+});
+
+test("a file of functions that index.ts does not list is named, with the lines to add", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "functions-"));
+  await writeFile(join(folder, "index.ts"), 'import * as listed from "./listed";');
+  await writeFile(join(folder, "listed.ts"), "export const one = query({ handler: () => 1 });");
+  await writeFile(join(folder, "forgotten.ts"), "export const two = userMutation({ handler: () => 2 });");
+  await writeFile(join(folder, "none.ts"), "export const three = 3;");
+  const { status, text } = run("check-functions.mjs", {}, folder);
+  await rm(folder, { recursive: true });
+  expect([status, text.trim().split("\n")]).toEqual([
+    1,
+    [expect.stringContaining('import * as forgotten from "./forgotten"')],
+  ]);
 });

@@ -1,0 +1,23 @@
+import { readdir, readFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { ROOT } from "./checkout.mjs";
+
+// Part of `npm run check`, or of functions elsewhere: node scripts/check-functions.mjs <folder>. A file of functions that
+// index.ts does not import is served to nobody, and what it schedules is not found.
+
+const folder = resolve(process.argv[2] ?? join(ROOT, "src", "functions"));
+const index = await readFile(join(folder, "index.ts"), "utf8");
+
+/** A function that the builders of ~/kit make, or those that `.use` makes of them. */
+const madeFunction = /^export const \w+ = \w*(query|mutation|action)(\.use\([^)]*\))*\(/im;
+
+for (const name of (await readdir(folder)).filter((file) => file.endsWith(".ts") && file !== "index.ts")) {
+  const text = await readFile(join(folder, name), "utf8");
+  const module = name.slice(0, -".ts".length);
+  if (!madeFunction.test(text) || index.includes(`"./${module}"`)) continue;
+  console.error(
+    `src/functions/${name} is not in src/functions/index.ts, so that nobody can call its functions. Add there: ` +
+      `import * as ${module} from "./${module}", and ${module} to kit.app({ functions: { … } }).`,
+  );
+  process.exitCode = 1;
+}
