@@ -40,7 +40,7 @@ async function restore(prisma) {
 }
 
 async function list() {
-  const { listDeletedFiles } = await tsImport("../src/kit/storage/deleted-files.ts", import.meta.url);
+  const { listDeletedFiles } = await tsImport("../src/kit/storage/ledger.ts", import.meta.url);
   const files = await listDeletedFiles(1000);
   for (const { storageId, size, contentType, deletedAt, goneAt } of files) {
     const times = `deleted ${new Date(deletedAt).toISOString()}, kept until ${new Date(goneAt).toISOString()}`;

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { checkSettings } from "~/kit/process/check-settings";
 import { env } from "~/kit/process/env";
+import { checkSettings } from "~/kit/process/start";
 
 afterEach(() => {
   vi.restoreAllMocks();

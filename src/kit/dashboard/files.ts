@@ -1,5 +1,6 @@
 import { TRPCError } from "@trpc/server";
 import { z } from "zod";
+import { Prisma } from "~/generated/prisma/client";
 import { prisma } from "../database/database";
 import { sqlState } from "../database/sql-state";
 import { alone } from "../database/transaction";
@@ -9,17 +10,17 @@ import { noting } from "../live/reads";
 import { env } from "../process/env";
 import { preview, readUpkeep } from "../process/upkeep";
 import { readLooseReferences } from "../storage/collect";
-import { listDeletedFiles } from "../storage/deleted-files";
+import { type FileMetadata, toMetadata } from "../storage/file-metadata";
 import { createFileUrl, type FileUrlOptions } from "../storage/file-url";
-import { condemnFiles, forgetDeleted, restoreFile } from "../storage/ledger";
+import { condemnFiles, forgetDeleted, listDeletedFiles, restoreFile } from "../storage/ledger";
+import { findReferences } from "../storage/references";
 import { storageId } from "../storage/storage-id";
 import { sweepSoon } from "../storage/sweep";
 import { readSweepPreview } from "../storage/sweep-preview";
 import { readTotals } from "../storage/totals";
 import { createUploadUrl } from "../storage/upload-url";
 import { adminProcedure, liveProcedure } from "./admin-procedure";
-import { type FileReference, referencesOf, referringTables } from "./file-references";
-import { findFile, listArgs, listFiles, type StoredFile } from "./list-files";
+import { keyset, pageArgs, toPage } from "./keyset";
 
 const hour = 60 * 60 * 1000;
 
@@ -31,6 +32,19 @@ const fileProcedure = adminProcedure.use(async ({ ctx, path, next }) => {
   noting(ctx, path).noteReads?.(["_storage", ...(await referringTables())]);
   return next();
 });
+
+/** The first half of a content type; `none` is of files without. */
+export const kinds = ["image", "video", "audio", "text", "application", "none"] as const;
+
+export const listArgs = {
+  ...pageArgs,
+  kind: z.enum(kinds).optional(),
+  /** Only files uploaded at `from` or later, and before `before`; milliseconds since the epoch. */
+  from: z.int().min(0).max(1e14).optional(),
+  before: z.int().min(0).max(1e14).optional(),
+  sort: z.enum(["uploaded", "size"]).default("uploaded"),
+  direction: z.enum(["asc", "desc"]).default("desc"),
+};
 
 export const files = t.router({
   total: liveProcedure("_storage").query(readTotals),
@@ -112,4 +126,98 @@ async function described(origin: string, found: StoredFile[]) {
     const url = (options: FileUrlOptions) => createFileUrl(origin, file._id, { expiresIn: hour, ...options });
     return { ...file, references, url: url({}), downloadUrl: url({ downloadAs }) };
   });
+}
+
+/** A row that refers to a file. */
+export interface FileReference {
+  table: string;
+  column: string;
+  /** Its `_id`, and its name or title; `null` where the table has none. */
+  row: string | null;
+  label: string | null;
+}
+
+/** Of one column; enough to tell who uses a file, and the same cost for one that a million rows use. */
+const perColumn = 5;
+
+/** What refers to these files, by storage id, as the database's own foreign keys tell. */
+export async function referencesOf(storageIds: string[]): Promise<Map<string, FileReference[]>> {
+  const found = new Map<string, FileReference[]>(storageIds.map((id) => [id, []]));
+  const columns = await findReferences(prisma);
+  if (columns.length === 0 || storageIds.length === 0) return found;
+  const selects = columns.map(({ table, column }) => {
+    // Names from the catalogue, quoted by PostgreSQL.
+    const [from, key] = [Prisma.raw(table), Prisma.raw(column)];
+    return Prisma.sql`
+      SELECT file.id::text AS id, ${table} AS "table", ${column} AS "column", referring.* FROM file, LATERAL (
+        SELECT to_jsonb(r) ->> '_id' AS "row", coalesce(to_jsonb(r) ->> 'name', to_jsonb(r) ->> 'title') AS "label"
+        FROM ${from} AS r WHERE r.${key} = file.id LIMIT ${perColumn}
+      ) AS referring`;
+  });
+  const rows = await prisma.$queryRaw<({ id: string } & FileReference)[]>`
+    WITH file AS (SELECT unnest(${storageIds}::uuid[]) AS id) ${Prisma.join(selects, " UNION ALL ")}`;
+  for (const { id, table, column, ...row } of rows) {
+    found.get(id)?.push({ table: unquoted(table), column: unquoted(column), ...row });
+  }
+  return found;
+}
+
+/** The tables that may refer to files. */
+export async function referringTables(): Promise<string[]> {
+  return (await findReferences(prisma)).map(({ table }) => unquoted(table));
+}
+
+const unquoted = (name: string) => name.replaceAll('"', "");
+
+export interface StoredFile extends FileMetadata {
+  /** Who uploaded it, as `tokenIdentifier`; `null` when nobody was known. */
+  owner: string | null;
+}
+
+/** A page of files. It costs the same however many there are, by the indexes of the migration `dashboard`. */
+export async function listFiles({
+  limit,
+  cursor,
+  kind,
+  from,
+  before,
+  sort,
+  direction,
+}: z.output<z.ZodObject<typeof listArgs>>) {
+  const isTime = sort === "uploaded";
+  const column = isTime ? Prisma.sql`"_creationTime"` : Prisma.sql`"size"`;
+  const { after, orderBy } = keyset({ column, id: Prisma.sql`"_id"`, isTime, direction, cursor });
+  const conditions = [after, ofKind(kind)];
+  if (from !== undefined) conditions.push(Prisma.sql`"_creationTime" >= ${new Date(from)}`);
+  if (before !== undefined) conditions.push(Prisma.sql`"_creationTime" < ${new Date(before)}`);
+  const files = await select(Prisma.sql`WHERE ${Prisma.join(conditions, " AND ")} ${orderBy} LIMIT ${limit + 1}`);
+  return toPage(files, limit, ({ _id, _creationTime, size }) => ({ id: _id, value: isTime ? _creationTime : size }));
+}
+
+export async function findFile(storageId: string): Promise<StoredFile | null> {
+  const [file] = await select(Prisma.sql`WHERE "_id" = ${storageId}::uuid`);
+  return file ?? null;
+}
+
+/** As the index has it. */
+function ofKind(kind: (typeof kinds)[number] | undefined): Prisma.Sql {
+  if (kind === undefined) return Prisma.sql`true`;
+  const value = Prisma.sql`split_part(lower("contentType"), '/', 1)`;
+  return kind === "none" ? Prisma.sql`${value} IS NULL` : Prisma.sql`${value} = ${kind}`;
+}
+
+interface Row {
+  id: string;
+  creationTime: Date;
+  sha256: string;
+  size: bigint;
+  contentType: string | null;
+  owner: string | null;
+}
+
+async function select(rest: Prisma.Sql): Promise<StoredFile[]> {
+  const rows = await prisma.$queryRaw<Row[]>`
+    SELECT "_id"::text AS "id", "_creationTime" AS "creationTime", "sha256", "size", "contentType", "owner"
+    FROM "_storage" ${rest}`;
+  return rows.map((row) => ({ ...toMetadata(row), owner: row.owner }));
 }

@@ -1,13 +1,15 @@
 import { z } from "zod";
+import { Prisma, type ScheduledState } from "~/generated/prisma/client";
 import { prisma } from "../database/database";
 import { alone } from "../database/transaction";
 import { nameOf } from "../functions/registry";
 import { t } from "../functions/trpc";
 import type { CronJobs } from "../jobs/crons";
 import { rerunJob } from "../jobs/rerun";
+import { readArgs } from "../jobs/scheduled-function";
 import { scheduler } from "../jobs/scheduler";
 import { adminProcedure, liveProcedure } from "./admin-procedure";
-import { jobArgs, listJobs } from "./list-jobs";
+import { type Direction, keyset, pageArgs, toPage } from "./keyset";
 
 const job = z.object({ jobId: z.uuid() });
 
@@ -38,3 +40,46 @@ export const schedule = ({ jobs }: CronJobs) =>
     /** Runs the function of a job that ended again, now, with the same arguments. Returns the new job's id. */
     runAgain: adminProcedure.input(job).mutation(({ input }) => rerunJob(input.jobId)),
   });
+
+export const jobArgs = { ...pageArgs, list: z.enum(["pending", "running", "failed", "recent"]) };
+
+type List = z.output<typeof jobArgs.list>;
+
+/** Each by an index: what is next first, or what was last. */
+const lists: Record<List, { where: Prisma.Sql; by: "scheduledTime" | "completedTime"; direction: Direction }> = {
+  pending: { where: Prisma.sql`"state" = 'pending'`, by: "scheduledTime", direction: "asc" },
+  running: { where: Prisma.sql`"state" = 'inProgress'`, by: "scheduledTime", direction: "desc" },
+  failed: { where: Prisma.sql`"state" = 'failed'`, by: "scheduledTime", direction: "desc" },
+  recent: { where: Prisma.sql`"completedTime" IS NOT NULL`, by: "completedTime", direction: "desc" },
+};
+
+interface Row {
+  id: string;
+  name: string;
+  args: unknown;
+  scheduledTime: Date;
+  completedTime: Date | null;
+  state: ScheduledState;
+  error: string | null;
+  cron: string | null;
+}
+
+/** A page of jobs; times are in milliseconds since the epoch. */
+export async function listJobs({ list, limit, cursor }: z.output<z.ZodObject<typeof jobArgs>>) {
+  const { where, by, direction } = lists[list];
+  const column = Prisma.raw(`"${by}"`);
+  const { after, orderBy } = keyset({ column, id: Prisma.sql`"_id"`, isTime: true, direction, cursor });
+  const rows = await prisma.$queryRaw<Row[]>`
+    SELECT "_id"::text AS "id", "name", "args", "scheduledTime", "completedTime", "state"::text AS "state", "error", "cron"
+    FROM "_scheduled_functions" WHERE ${where} AND ${after} ${orderBy} LIMIT ${limit + 1}`;
+  const { page, nextCursor } = toPage(rows, limit, (row) => ({ id: row.id, value: row[by]?.getTime() ?? 0 }));
+  return { page: page.map(toJob), nextCursor };
+}
+
+const toJob = ({ id, args, scheduledTime, completedTime, ...row }: Row) => ({
+  ...row,
+  _id: id,
+  args: readArgs(args),
+  scheduledTime: scheduledTime.getTime(),
+  completedTime: completedTime?.getTime() ?? null,
+});

@@ -1,4 +1,6 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { TRPCError } from "@trpc/server";
+import { after } from "next/server";
 import { v7 } from "uuid";
 import type { Statements } from "../database/transaction";
 import { parseArgs } from "../functions/args";
@@ -7,7 +9,6 @@ import { nameOf } from "../functions/registry";
 import { type ArgsOf, definition, type Schedulable } from "../functions/server-function";
 import { transformer } from "../functions/transformer";
 import { quote } from "../process/quote";
-import { runAfterResponse } from "./after-response";
 
 /** `ctx.scheduler`: runs mutations and actions later. In a mutation nothing is scheduled unless it commits. */
 export interface Scheduler {
@@ -81,3 +82,26 @@ function checkedTime(time: number): number {
 }
 
 const refuse = (message: string) => new TRPCError({ code: "BAD_REQUEST", message });
+
+/** Milliseconds that jobs may be away for a request to wait for them; later ones are for `/api/cron`. */
+const nearby = 5_000;
+/** Milliseconds in which they are started: within the time that a function of Vercel has by default, with its request. */
+const budget = 20_000;
+
+/**
+ * On Vercel, where a process runs only while it answers: has what a request scheduled run when it has been answered.
+ *
+ * @param time when the job is due, in milliseconds since the epoch
+ */
+export function runAfterResponse(time: number): void {
+  if (process.env.VERCEL !== "1" || time - Date.now() > nearby) return;
+  try {
+    after(async () => {
+      await sleep(Math.max(0, time - Date.now()));
+      // Only now: the runner runs functions, and functions schedule by this.
+      await (await import("./runner")).runDueJobs(budget);
+    });
+  } catch {
+    // Outside of a request, as in a job: whoever runs jobs looks for more of them.
+  }
+}

@@ -1,9 +1,9 @@
+import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { directDatabaseUrl } from "../database/database";
+import pg from "pg";
+import { directDatabaseUrl, pool } from "../database/database";
+import { env } from "../process/env";
 import { processWide } from "../process/process-wide";
-import { backoff } from "./backoff";
-import { listen } from "./listen";
-import { poll } from "./poll";
 
 /** Called with the table that committed changes; with `null` when some may have been missed. */
 export type Tell = (table: string | null) => void;
@@ -151,3 +151,131 @@ export function onSilence(silence: () => void): () => void {
   silences.add(silence);
   return () => void silences.delete(silence);
 }
+
+const shortest = 250;
+const longest = 10_000;
+
+/**
+ * Milliseconds to wait after so many failures before the one that has just been: none at first, then twice as long each
+ * time, and by chance up to half less, so that processes which failed together do not try again together.
+ */
+export const backoff = (failures: number): number =>
+  failures === 0 ? 0 : Math.min(longest, shortest * 2 ** failures) * (1 - Math.random() / 2);
+
+/** Milliseconds within which a notification of our own is heard where notifications are delivered at all. */
+const patience = 1_000;
+/**
+ * Tells of changes as PostgreSQL notifies of them, until the connection is lost: then throws. Returns `"deaf"` when
+ * notifications do not arrive, as behind a transaction pooler.
+ */
+export async function listen(
+  tell: Tell,
+  nextHeartbeat: (wait: (milliseconds: number) => Promise<unknown>) => Promise<void>,
+): Promise<"deaf"> {
+  const lost = new AbortController();
+  const client = new pg.Client({
+    connectionString: directDatabaseUrl() ?? env.DATABASE_URL,
+    keepAlive: true,
+    connectionTimeoutMillis: 5_000,
+    query_timeout: 10_000,
+  });
+  client.on("error", (error) => lost.abort(error)).on("end", () => lost.abort(new Error("The database closed it")));
+  const wait = (milliseconds: number) =>
+    sleep(milliseconds, undefined, { ref: false, signal: lost.signal }).catch(() => lost.signal.throwIfAborted());
+  try {
+    await client.connect();
+    const test = `test_${randomUUID().replaceAll("-", "")}`;
+    const heard = new Promise<boolean>((resolve) => {
+      client.on("notification", ({ channel, payload }) => (channel === test ? resolve(true) : tell(payload ?? null)));
+    });
+    const canListen = await client.query(`LISTEN changes; LISTEN ${test}`).then(() => true, isRefusal);
+    if (!canListen) return "deaf";
+    await pool.query("SELECT pg_notify($1, '')", [test]);
+    if (!(await Promise.race([heard, wait(patience)]))) return "deaf";
+    await client.query(`UNLISTEN ${test}`);
+    // What committed before is not told.
+    for (tell(null); ; await client.query("SELECT 1")) {
+      await nextHeartbeat(wait);
+    }
+  } finally {
+    client.end().catch(() => undefined);
+  }
+}
+
+/** Whether the database refuses a statement; throws when it is not the database that answers. */
+function isRefusal(error: unknown): false {
+  if (error instanceof pg.DatabaseError && error.severity === "ERROR") return false;
+  throw error;
+}
+
+/** Milliseconds between two looks. */
+const interval = 500;
+/** Milliseconds between two times of saying that the table is read, and without a look after which some may be missed. */
+const renewal = 60_000;
+
+/**
+ * Tells of changes by reading the table of changes, which is written while processes do. Throws when the database does
+ * not answer, or some changes may have been missed. Ends with `signal`.
+ */
+export async function poll(tell: Tell, signal?: AbortSignal): Promise<void> {
+  await renew();
+  // What ran before has not noted its changes: they are told of when it has ended.
+  const { xmin, xmax } = await snapshot();
+  let unnotedUntil: bigint | null = xmin < xmax ? xmax : null;
+  tell(null);
+
+  // Transactions end in another order than they are numbered in. Below `settled` all have; those from there on that have
+  // been told are remembered one by one.
+  let settled = xmin;
+  let told = new Map<string, bigint>();
+  let looked = Date.now();
+  let renewed = Date.now();
+  while (!signal?.aborted) {
+    await sleep(interval, undefined, { ref: false });
+    if (Date.now() - looked > renewal) throw new Error("Nothing was polled for a minute");
+    looked = Date.now();
+    if (looked - renewed > renewal) {
+      await renew();
+      await prune();
+      renewed = looked;
+    }
+    const changes = await changesFrom(settled);
+    for (const { transaction, table } of changes) {
+      const key = `${transaction} ${table}`;
+      if (table === null) settled = transaction;
+      else if (!told.has(key)) {
+        told.set(key, transaction);
+        tell(table);
+      }
+    }
+    told = new Map([...told].filter(([, transaction]) => transaction >= settled));
+    if (unnotedUntil !== null && settled >= unnotedUntil) {
+      unnotedUntil = null;
+      tell(null);
+    }
+  }
+}
+
+/** Those of one snapshot, and of no table the transaction below which all had ended in it. */
+async function changesFrom(settled: bigint): Promise<{ transaction: bigint; table: string | null }[]> {
+  const { rows } = await pool.query<{ transaction: string; table: string | null }>(
+    `SELECT "transaction", "table" FROM "_changes" WHERE "transaction" >= $1
+     UNION ALL SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint, NULL`,
+    [settled],
+  );
+  return rows.map(({ transaction, table }) => ({ transaction: BigInt(transaction), table }));
+}
+
+async function snapshot(): Promise<{ xmin: bigint; xmax: bigint }> {
+  const { rows } = await pool.query<{ xmin: string; xmax: string }>(
+    "SELECT pg_snapshot_xmin(now)::text AS xmin, pg_snapshot_xmax(now)::text AS xmax FROM pg_current_snapshot() AS now",
+  );
+  return { xmin: BigInt(rows[0]?.xmin ?? 0), xmax: BigInt(rows[0]?.xmax ?? 0) };
+}
+
+/** Has changes noted for the next five minutes. */
+const renew = () =>
+  pool.query(`SELECT setval('"_changes_read_until"', extract(epoch FROM clock_timestamp())::bigint + 300)`);
+
+/** No transaction lasts an hour and then commits. */
+const prune = () => pool.query(`DELETE FROM "_changes" WHERE "at" < now() - interval '1 hour'`);

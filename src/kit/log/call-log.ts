@@ -1,10 +1,15 @@
+import { format } from "node:util";
 import { after } from "next/server";
 import pg from "pg";
-import { pool } from "../database/database";
+import { pool, pools } from "../database/database";
 import { env } from "../process/env";
 import { limits } from "../process/limits";
 import { processWide } from "../process/process-wide";
-import { type Line, scope } from "./scope";
+import { shorten } from "../process/quote";
+import { describeError } from "./describe-error";
+import { idAt } from "./id-at";
+import { redact } from "./redact";
+import { type Level, type Line, scope } from "./scope";
 
 /** A row of `_calls`. */
 export interface CallRow {
@@ -152,3 +157,95 @@ const insert = `
   ORDER BY 1, 2, 3
   ON CONFLICT ("function", "minute", "duration")
   DO UPDATE SET "calls" = count."calls" + excluded."calls", "errors" = count."errors" + excluded."errors"`;
+
+const levels = { debug: "debug", log: "info", info: "info", warn: "warn", error: "error" } as const;
+
+/**
+ * Makes what functions print known to the log of calls. In production the process then prints one JSON object a line,
+ * which says for which request; in development what is printed stays as it is.
+ */
+export function observeConsole(): void {
+  processWide("console", () => {
+    const isJson = process.env.NODE_ENV === "production";
+    for (const [method, level] of Object.entries(levels) as [keyof typeof levels, Level][]) {
+      const print = console[method].bind(console);
+      console[method] = (...args: unknown[]) => {
+        scope.getStore()?.call?.print(level, args);
+        if (isJson) print(toJson(level, args));
+        else print(...args);
+      };
+    }
+    return true;
+  });
+}
+
+/** Characters of a message in the log; of an error with its stack twice as many. */
+const maxLine = 8_000;
+
+/** A line of the log: what was printed, by which function and for which request. */
+function toJson(level: Level, args: unknown[]): string {
+  const { requestId, call } = scope.getStore() ?? {};
+  const error = args.find((arg) => arg instanceof Error);
+  const message = format(...args.filter((arg) => arg !== error));
+  return JSON.stringify({
+    time: new Date(),
+    level,
+    message: shorten(redact(shorten(message || String(error), 2 * maxLine)), maxLine),
+    requestId,
+    function: call?.function,
+    error: error && shorten(redact(shorten(describeError(error), 4 * maxLine)), 2 * maxLine),
+  });
+}
+
+const batch = 10_000;
+
+/** Forgets calls that are too old or too many for the log, some at a time, and thins out the counts. Returns how many. */
+export async function pruneCalls(): Promise<number> {
+  const oldest = Date.now() - env.CALL_LOG_DAYS * 86_400_000;
+  // The newest of those that are too many, if there are so many.
+  const { rows } = await pools.upkeep.query<{ _id: string }>(
+    'SELECT "_id" FROM "_calls" ORDER BY "_id" DESC OFFSET $1 LIMIT 1',
+    [env.CALL_LOG_ROWS],
+  );
+  // And of those that take too many bytes, of which the texts are nearly all.
+  const { rows: bytes } = await pools.upkeep.query<{ _id: string }>(
+    `SELECT "_id" FROM (
+       SELECT "_id", sum(200 + coalesce(pg_column_size("lines"), 0) + coalesce(pg_column_size("error"), 0))
+         OVER (ORDER BY "_id" DESC) AS bytes FROM "_calls") AS sized
+     WHERE bytes > $1 ORDER BY "_id" DESC LIMIT 1`,
+    [env.CALL_LOG_BYTES],
+  );
+  // An array of places is made once and gone through. With IN, PostgreSQL may look again for each row, for minutes.
+  const pruned = await deleteBatches(
+    `DELETE FROM "_calls" WHERE ctid = ANY(ARRAY(
+       SELECT ctid FROM "_calls" WHERE "_id" < $1 OR "_id" <= $2 OR "_id" <= $3 ORDER BY "_id" LIMIT ${batch}))`,
+    [idAt(oldest), rows[0]?._id ?? null, bytes[0]?._id ?? null],
+  );
+  await deleteBatches(
+    `DELETE FROM "_call_counts" WHERE ctid = ANY(ARRAY(
+       SELECT ctid FROM "_call_counts" WHERE "minute" < $1 LIMIT ${batch}))`,
+    [new Date(oldest)],
+  );
+  await pools.upkeep.query(foldHours);
+  return pruned;
+}
+
+/** Counts by the hour what is older than a day: the hour's first minute takes the others in. */
+const foldHours = `
+  WITH folded AS (
+    DELETE FROM "_call_counts"
+    WHERE "minute" < date_trunc('hour', now() - interval '1 day') AND "minute" <> date_trunc('hour', "minute")
+    RETURNING *
+  )
+  INSERT INTO "_call_counts" AS count
+  SELECT "function", date_trunc('hour', "minute"), "duration", sum("calls"), sum("errors") FROM folded GROUP BY 1, 2, 3
+  ON CONFLICT ("function", "minute", "duration")
+  DO UPDATE SET "calls" = count."calls" + excluded."calls", "errors" = count."errors" + excluded."errors"`;
+
+async function deleteBatches(sql: string, bounds: unknown[]): Promise<number> {
+  for (let deleted = 0; ; ) {
+    const { rowCount } = await pools.upkeep.query(sql, bounds);
+    deleted += rowCount ?? 0;
+    if ((rowCount ?? 0) < batch) return deleted;
+  }
+}

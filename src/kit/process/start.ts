@@ -1,9 +1,11 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { findUnlistedOwners } from "../auth/adopt";
 import { checkIssuerSettings } from "../auth/issuers";
 import type { Owners } from "../auth/owners";
 import { WrongTimeZone } from "../database/connections";
-import { maintenance, pools } from "../database/database";
+import { directDatabaseUrl, maintenance, pools } from "../database/database";
 import { DatabaseUnavailable } from "../database/database-unavailable";
 import { watchConnections } from "../http/watch-connections";
 import { type CronJobs, checkCrons, setCrons } from "../jobs/crons";
@@ -11,12 +13,11 @@ import { giveUpRunning } from "../jobs/jobs";
 import { startRunner } from "../jobs/runner";
 import { runInRoute } from "../jobs/serve-cron";
 import { watchModels } from "../live/watched";
-import { flushAtOnce } from "../log/call-log";
-import { observeConsole } from "../log/console";
+import { flushAtOnce, observeConsole } from "../log/call-log";
+import { readDriverEnv } from "../storage/drivers/driver-env";
 import { findLooseReferences } from "../storage/references";
 import { ForeignStore, refuseForeignStore } from "../storage/store-id";
-import { checkProxy } from "./check-proxy";
-import { checkSettings } from "./check-settings";
+import { env } from "./env";
 import { processWide } from "./process-wide";
 import { finishBeforeExit, stopping } from "./stopping";
 
@@ -129,4 +130,74 @@ function stopWhenRefused(check: Promise<void>): void {
     console.error("The app cannot work with this database and stops:", error);
     process.exit(1);
   });
+}
+
+/**
+ * Refuses the start for settings that have no effect as they are: half of a pair, or made useless by another. Whoever set
+ * them believes otherwise. Credentials of a store that is not chosen are let be, because hosts set them.
+ */
+export function checkSettings(): void {
+  for (const url of [env.DATABASE_URL, directDatabaseUrl()]) if (url) checkDatabaseUrl(url);
+  if (env.STORAGE_REDIRECT_ABOVE !== undefined && readDriverEnv(process.env).STORAGE_DRIVER === "disk") {
+    throw new Error(
+      "STORAGE_REDIRECT_ABOVE has no effect with files on disk: only a cloud store serves files itself. Remove it, or set " +
+        "STORAGE_DRIVER.",
+    );
+  }
+  if (env.CALL_LOG_ROWS === 0 && (process.env.CALL_LOG_DAYS || process.env.CALL_LOG_BYTES)) {
+    throw new Error(
+      "CALL_LOG_DAYS and CALL_LOG_BYTES have no effect with CALL_LOG_ROWS=0. Remove them, or keep some calls.",
+    );
+  }
+  if (process.env.VERCEL === "1" && env.TRUST_PROXY > 0) {
+    throw new Error("TRUST_PROXY has no effect on Vercel, which names the client's address itself. Remove it.");
+  }
+}
+
+/** What parameters of a URL mean to Prisma's older engines, and nothing here. */
+const useless: Record<string, string> = {
+  sslaccept: "use sslmode=verify-full with sslrootcert, or sslmode=no-verify",
+  sslidentity: "use sslcert and sslkey",
+  socket_timeout: "a statement has 15 seconds",
+};
+
+function checkDatabaseUrl(url: string): void {
+  const { searchParams, hostname } = new URL(url);
+  const refuse = (name: string, advice: string) => {
+    throw new Error(`The database URL of ${hostname} has "${name}", which has no effect here: ${advice}. Remove it.`);
+  };
+  const schema = searchParams.get("schema");
+  if (schema !== null && schema !== "public") {
+    refuse(`schema=${schema}`, "the tables are in the schema public. Give the app a database of its own");
+  }
+  for (const [name, advice] of Object.entries(useless)) if (searchParams.has(name)) refuse(name, advice);
+}
+
+interface Matcher {
+  regexp: string;
+  originalSource: string;
+}
+
+/** Where bodies are that must arrive whole, of any size. */
+const bodies = ["/api/storage/upload", "/http/sendImage"];
+
+/** Requests that a proxy may well match. */
+const advice = "/((?!api/storage|http|_next/static).*)";
+
+/**
+ * Refuses the start when the app's `src/proxy.ts` takes requests that carry files. Next.js passes on the first 10 MiB of
+ * such a body only, as if it were whole, and where the length was not announced nobody can tell.
+ *
+ * @param folder of the build
+ */
+export async function checkProxy(folder = join(process.cwd(), ".next", "server")): Promise<void> {
+  const text = await readFile(join(folder, "functions-config-manifest.json"), "utf8").catch(() => "{}");
+  const { functions = {} }: { functions?: Record<string, { matchers?: Matcher[] }> } = JSON.parse(text);
+  const matchers = functions["/_middleware"]?.matchers ?? [];
+  const found = matchers.find(({ regexp }) => bodies.some((path) => new RegExp(regexp).test(path)));
+  if (!found) return;
+  throw new Error(
+    `The matcher "${found.originalSource}" in src/proxy.ts takes requests that carry files, of which Next.js passes on the ` +
+      `first 10 MiB as if they were whole. Write another, and build again: export const config = { matcher: ["${advice}"] };`,
+  );
 }

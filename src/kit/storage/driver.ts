@@ -1,10 +1,10 @@
+import { traced } from "../log/traced";
 import { env } from "../process/env";
 import { processWide } from "../process/process-wide";
 import { diskDriver } from "./drivers/disk";
 import type { BlobDriver } from "./drivers/driver";
 import { readDriverEnv } from "./drivers/driver-env";
 import { s3Driver } from "./drivers/s3";
-import { tracedDriver } from "./drivers/traced-driver";
 import { vercelBlobDriver } from "./drivers/vercel-blob";
 
 /** The blob store that the environment names. */
@@ -22,4 +22,17 @@ function openStore(): BlobDriver {
     case "vercel-blob":
       return vercelBlobDriver();
   }
+}
+
+/** The driver, each call of it a span. */
+export function tracedDriver(driver: BlobDriver): BlobDriver {
+  const span = <R>(operation: string, key: string, call: () => Promise<R>) =>
+    traced(`blob ${operation}`, { "blob.key": key }, call);
+  return {
+    ...driver,
+    put: (...args) => span("put", args[0], () => driver.put(...args)),
+    get: (key, range) => span("get", key, () => driver.get(key, range)),
+    head: (key) => span("head", key, () => driver.head(key)),
+    delete: (key) => span("delete", key, () => driver.delete(key)),
+  };
 }

@@ -1,5 +1,5 @@
 import { Prisma, type Storage } from "~/generated/prisma/client";
-import type { Client } from "../database/database";
+import { type Client, prisma } from "../database/database";
 import { sqlState, uniqueViolation } from "../database/sql-state";
 import { env } from "../process/env";
 
@@ -203,4 +203,27 @@ export async function unlist(client: Client, blobKeys: string[]): Promise<void> 
 function writableUntil(blobKey: string): number {
   const made = Number.parseInt(blobKey.slice(0, 8) + blobKey.slice(9, 13), 16);
   return blobKey[14] === "7" ? made + (uploadHours + 1) * 3_600_000 : 0;
+}
+
+/** A deleted file whose bytes are still kept. */
+export interface DeletedFile {
+  storageId: string;
+  /** As `tokenIdentifier`; `null` when nobody was known. */
+  owner: string | null;
+  /** Bytes. */
+  size: number;
+  contentType: string | null;
+  /** Milliseconds since the epoch. */
+  deletedAt: number;
+  /** When its bytes go, in milliseconds since the epoch. */
+  goneAt: number;
+}
+
+/** The latest deleted first. */
+export function listDeletedFiles(limit: number): Promise<DeletedFile[]> {
+  return prisma.$queryRaw<DeletedFile[]>`
+    SELECT "fileId"::text AS "storageId", "owner", "size"::float AS "size", "file" ->> 'contentType' AS "contentType",
+      extract(epoch FROM "deletedAt")::float * 1000 AS "deletedAt", extract(epoch FROM "deleteAfter")::float * 1000 AS "goneAt"
+    FROM "_unowned_blobs" WHERE "file" IS NOT NULL AND "deleteAfter" > now()
+    ORDER BY "deletedAt" DESC, "blobKey" LIMIT ${limit}`;
 }

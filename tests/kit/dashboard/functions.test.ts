@@ -1,8 +1,7 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import type { Run } from "~/kit/dashboard/run";
 import { pool } from "~/kit/database/database";
-import { flush } from "~/kit/log/call-log";
-import { observeConsole } from "~/kit/log/console";
+import { flush, observeConsole } from "~/kit/log/call-log";
 import { post } from "../caller";
 import { account } from "./administrator";
 

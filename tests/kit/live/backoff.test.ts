@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { backoff } from "~/kit/live/backoff";
+import { backoff } from "~/kit/live/listener";
 
 test("backoff: at once the first time, then twice as long each time up to ten seconds, or half of it by chance", () => {
   expect(backoff(0)).toBe(0);

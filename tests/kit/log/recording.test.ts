@@ -11,8 +11,7 @@ import { httpAction } from "~/kit/http/http-action";
 import { httpRouter, type Route } from "~/kit/http/http-router";
 import { serveHttp } from "~/kit/http/serve-http";
 import { runDueJobs } from "~/kit/jobs/runner";
-import { flush } from "~/kit/log/call-log";
-import { observeConsole } from "~/kit/log/console";
+import { flush, observeConsole } from "~/kit/log/call-log";
 import { linesOfRequest, listCalls } from "~/kit/log/read-calls";
 import { post, uploadFile } from "../caller";
 

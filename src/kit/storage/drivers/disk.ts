@@ -1,9 +1,16 @@
-import { access, constants, mkdir, open, rename, rm, stat, statfs } from "node:fs/promises";
-import { dirname, join } from "node:path";
-import { readPieces } from "./disk-read";
-import { writePieces } from "./disk-write";
-import { type BlobDriver, calling, checkedKey, StorageFullError, StorageUnavailableError } from "./driver";
-import { durableFolders, syncFolder } from "./durable-folders";
+import { closeSync, fstat, open as openDescriptor, read } from "node:fs";
+import { access, constants, type FileHandle, mkdir, open, rename, rm, stat, statfs } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import { promisify } from "node:util";
+import {
+  type BlobDriver,
+  type ByteRange,
+  type Chunk,
+  calling,
+  checkedKey,
+  StorageFullError,
+  StorageUnavailableError,
+} from "./driver";
 
 /**
  * Blobs as files below `folder`, on one volume. A blob is written aside in `partial/` and renamed to its place, so what
@@ -105,3 +112,173 @@ function nullWhenMissing(error: unknown): null {
 
 const isCode = (error: unknown, ...codes: string[]) =>
   error instanceof Error && "code" in error && codes.includes(String(error.code));
+
+/** Bytes collected for one write; the next are collected while one is written. */
+const pieceSize = 256 * 1024;
+
+/** Writes all of `body` to the file, with at most two pieces in memory. */
+export async function writePieces(file: FileHandle, body: AsyncIterable<Chunk>): Promise<void> {
+  let piece: Chunk[] = [];
+  let size = 0;
+  let writing: Promise<void> = Promise.resolve();
+  try {
+    for await (const chunk of body) {
+      piece.push(chunk);
+      size += chunk.byteLength;
+      if (size < pieceSize) continue;
+      await writing;
+      writing = writeAll(file, piece);
+      // Awaited before the next write; until then its failure must not count as unhandled.
+      writing.catch(() => undefined);
+      piece = [];
+      size = 0;
+    }
+    await writing;
+    await writeAll(file, piece);
+  } finally {
+    // The caller closes the file next.
+    await writing.catch(() => undefined);
+  }
+}
+
+/** One `writev` may write less than it was given. */
+async function writeAll(file: FileHandle, chunks: Chunk[]): Promise<void> {
+  let rest = chunks.filter((chunk) => chunk.byteLength > 0);
+  while (rest.length > 0) {
+    let { bytesWritten } = await file.writev(rest);
+    rest = rest.flatMap((chunk) => {
+      const written = Math.min(bytesWritten, chunk.byteLength);
+      bytesWritten -= written;
+      return written === chunk.byteLength ? [] : [chunk.subarray(written)];
+    });
+  }
+}
+
+/** Folders below `root` that are still there after a power cut. */
+export function durableFolders(root: string) {
+  const made = new Map<string, Promise<void>>();
+  return {
+    /**
+     * Makes `path` and waits until its entry is on the disk. Whoever else makes the same folder may not be that far yet:
+     * each process sees to it itself, once.
+     */
+    async make(path: string): Promise<void> {
+      const making = made.get(path) ?? make(resolve(root), resolve(path));
+      made.set(path, making);
+      await making.catch((error) => {
+        made.delete(path);
+        throw error;
+      });
+    },
+    /** Call when `path` turns out to be missing, so that it is made again. */
+    forget: (path: string): void => void made.delete(path),
+  };
+}
+
+/** A new folder is an entry in its parent, which has to reach the disk too; so are the parents made with it. */
+async function make(root: string, path: string): Promise<void> {
+  const first = await mkdir(path, { recursive: true, mode: 0o700 });
+  const top = first && first.length <= root.length ? dirname(first) : root;
+  for (let below = path; below !== top; below = dirname(below)) await syncFolder(dirname(below));
+}
+
+let isTold = false;
+
+/**
+ * Waits until the names in a folder are on the disk. Windows and some network file systems know no such thing for
+ * folders: there a new file may be gone after a power cut, which is said once.
+ */
+export async function syncFolder(path: string): Promise<void> {
+  try {
+    const folder = await open(path);
+    try {
+      await folder.sync();
+    } finally {
+      await folder.close();
+    }
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? String(error.code) : "";
+    // A folder that is missing, or a disk that fails, is something else.
+    if (!["EPERM", "EINVAL", "EISDIR", "ENOTSUP", "EBADF"].includes(code)) throw error;
+    if (!isTold) {
+      console.warn(
+        `The file system of ${path} cannot bring a folder to the disk (${code}). A file that is stored just before a power cut ` +
+          "may be lost there. Where that matters, put STORAGE_DISK_PATH on another file system.",
+      );
+    }
+    isTold = true;
+  }
+}
+
+/** Bytes read with the opening: most files end within them, and are closed again before they are sent. */
+const smallSize = 64 * 1024;
+// Descriptors, since `FileHandle`s would take a tenth more of a small file's whole request.
+const [openFile, readFile, statFile] = [promisify(openDescriptor), promisify(read), promisify(fstat)];
+
+/** The file's bytes, or a range of them, as a byte stream that closes the file at its end. */
+export async function readPieces(path: string, range?: ByteRange): Promise<ReadableStream<Chunk>> {
+  const fd = await openFile(path, "r");
+  try {
+    const start = range?.start ?? 0;
+    const small = new Uint8Array(range ? Math.min(smallSize, range.end + 1 - start) : smallSize);
+    const { bytesRead } = await readFile(fd, small, 0, small.byteLength, start);
+    const isWhole = !range && bytesRead < smallSize;
+    const end = range ? range.end + 1 : isWhole ? bytesRead : (await statFile(fd)).size;
+    if (start + bytesRead < end) return piecesOf(fd, start, end);
+    closeSync(fd);
+    return onePiece(small.subarray(0, bytesRead));
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+}
+
+function onePiece(piece: Chunk): ReadableStream<Chunk> {
+  return new ReadableStream({
+    type: "bytes",
+    start(controller) {
+      if (piece.byteLength > 0) controller.enqueue(piece);
+      controller.close();
+    },
+  });
+}
+
+function piecesOf(fd: number, start: number, end: number): ReadableStream<Chunk> {
+  let position = start;
+  let reading: Promise<void> = Promise.resolve();
+  let isOpen = true;
+  // Once, and not while a read is under way: the number may be another file's by then.
+  const close = () => {
+    if (isOpen) closeSync(fd);
+    isOpen = false;
+  };
+
+  async function fill(controller: ReadableByteStreamController): Promise<void> {
+    const request = controller.byobRequest;
+    if (!request?.view) throw new TypeError("A byte stream was read without a buffer");
+    const { buffer, byteOffset, byteLength } = request.view;
+    const piece = new Uint8Array(buffer, byteOffset, Math.min(byteLength, end - position));
+    const { bytesRead } = await readFile(fd, piece, 0, piece.byteLength, position);
+    if (bytesRead === 0) throw new Error(`Blob ends at byte ${position}, not at ${end}`);
+    position += bytesRead;
+    request.respond(bytesRead);
+    if (position < end) return;
+    close();
+    controller.close();
+    // A read that is waiting by now is answered only so.
+    controller.byobRequest?.respond(0);
+  }
+
+  return new ReadableStream({
+    type: "bytes",
+    autoAllocateChunkSize: pieceSize,
+    pull(controller) {
+      reading = fill(controller).catch((error) => {
+        close();
+        throw error;
+      });
+      return reading;
+    },
+    cancel: () => reading.then(close, close),
+  });
+}

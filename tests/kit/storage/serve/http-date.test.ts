@@ -1,5 +1,5 @@
 import { afterEach, expect, test, vi } from "vitest";
-import { parseHttpDate } from "~/kit/storage/serve/http-date";
+import { parseHttpDate } from "~/kit/storage/serve/serve";
 
 afterEach(() => vi.useRealTimers());
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { parseRange } from "~/kit/storage/serve/range";
+import { parseRange } from "~/kit/storage/serve/serve";
 
 const whole = null;
 const unsatisfiable = "unsatisfiable";

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { withTimeouts } from "~/kit/storage/upload/timeouts";
+import { withTimeouts } from "~/kit/storage/upload/upload";
 import { streamOf } from "../kit";
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] }));
