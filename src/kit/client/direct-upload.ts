@@ -5,7 +5,7 @@ import type { UploadRequest } from "./upload";
 import { parseAnswer, readStorageId } from "./upload-answer";
 import { UploadError } from "./upload-error";
 
-/** What `POST /api/storage/upload/direct` answers (SPEC §3). */
+/** What `POST /api/storage/upload/direct` answers. */
 interface Direct {
   parts: { method: string; url: string; headers: Record<string, string>; size: number }[];
   complete: { method: string; url: string; receipt: string };

@@ -1,6 +1,6 @@
 /** Why a file was not uploaded. `message` is written for the person who chose the file. */
 export class UploadError extends Error {
-  /** A code of the upload endpoint (SPEC §3), or one of the client's own: `ConnectionLost`, `Refused`, `NotSaved`. */
+  /** A code of the upload endpoint, or one of the client's own: `ConnectionLost`, `Refused`, `NotSaved`. */
   readonly code: string;
   /** Whether the same file can succeed when it is tried again. */
   readonly retryable: boolean;

@@ -23,7 +23,7 @@ export type Documents<T> = T extends Row
           : T;
 
 /**
- * Renames rows to documents, wherever they are in `value`: the one place that knows both names (SPEC §1). Throws for what
+ * Renames rows to documents, wherever they are in `value`: the one place that knows both names. Throws for what
  * cannot be sent, while the transaction of a mutation can still be undone.
  */
 export function toDocuments<T>(value: T): Documents<T>;

@@ -3,7 +3,7 @@ import { env } from "../process/env";
 /**
  * Where the app is, as `https://files.example.com`: `APP_ORIGIN`. On Vercel without it, what Vercel calls this deployment,
  * by the name that the request came for if it is one of those. Only in development, and only without it, whatever the
- * request names, so that phones and tunnels work; in production a header is never trusted for it (SPEC §4).
+ * request names, so that phones and tunnels work; in production a header is never trusted for it.
  */
 export function publicOrigin(headers: Headers): string {
   if (env.APP_ORIGIN) return env.APP_ORIGIN;

@@ -15,7 +15,7 @@ import { limitBody, limitResponse } from "./limit-body";
 
 const defaultLimit = 20 * 1024 * 1024;
 
-/** Serves an app's HTTP actions below `mount` (SPEC §5). */
+/** Serves an app's HTTP actions below `mount`. */
 export function serveHttp(router: HttpRouter, mount = "/http") {
   return withRequestId(async (request) => {
     const url = new URL(request.url);

@@ -79,7 +79,7 @@ export async function nextLook(now: Date): Promise<{ next: Date | null; isWaitin
 const running = processWide("running jobs", () => new Map<string, { name: string; kind: Kind; stop: () => void }>());
 
 /**
- * Runs a job: a mutation exactly once, an action at most once (SPEC §6). `false` when it did not run: another process has
+ * Runs a job: a mutation exactly once, an action at most once. `false` when it did not run: another process has
  * it, or it could not run now and is tried again later.
  */
 export async function runJob(job: Job): Promise<boolean> {

@@ -11,7 +11,7 @@ const parts = {
 };
 
 /**
- * `GET /api/health`: 200 when database and blob store answer, 503 naming what does not (SPEC §9). `upkeep` names the steps
+ * `GET /api/health`: 200 when database and blob store answer, 503 naming what does not. `upkeep` names the steps
  * of it that fail, which an operator should look at in the log or on the dashboard; the app serves all the same.
  */
 export const serveHealth = withRequestId(async () => {

@@ -15,7 +15,7 @@ export interface Swept extends Collected {
   reportOnly: boolean;
 }
 
-/** Collects the files that nothing refers to (SPEC §6). */
+/** Collects the files that nothing refers to. */
 export async function collect(): Promise<Omit<Swept, "blobs">> {
   const reportOnly = process.env.NODE_ENV === "production" && (await isFirstSweep());
   const collected = await (reportOnly ? countUnreferenced() : collectFiles());

@@ -1,4 +1,4 @@
-// Compiled by `npm run check`, never run: what a builder does not have must not compile (SPEC §1).
+// Compiled by `npm run check`, never run: what a builder does not have must not compile.
 import { z } from "zod";
 import type { AppRouter } from "~/functions";
 import * as messages from "~/functions/messages";

@@ -31,7 +31,7 @@ const announced = z.object({
 
 /**
  * `POST /api/storage/upload/direct?token=…` with `{ size, contentType?, sha256? }`: where to send the bytes and how to
- * complete (SPEC §3), or `{ direct: null }` when this store, or an empty file, has no direct way.
+ * complete, or `{ direct: null }` when this store, or an empty file, has no direct way.
  */
 export const startDirect = uploadEndpoint(async (request) => {
   const permit = readPermit(new URL(request.url));

@@ -33,7 +33,7 @@ const schema = z.discriminatedUnion("STORAGE_DRIVER", [disk, s3, vercelBlob], {
   error: 'put "disk", "s3" or "vercel-blob" there, or leave it out',
 });
 
-/** The settings of the blob store (SPEC §9). Throws with the name of what is missing or wrong, and what to put there. */
+/** The settings of the blob store. Throws with the name of what is missing or wrong, and what to put there. */
 export function readDriverEnv(variables: Record<string, string | undefined>): z.infer<typeof schema> {
   const set = Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== ""));
   const driver = set.BLOB_READ_WRITE_TOKEN || set.BLOB_STORE_ID ? "vercel-blob" : "disk";

@@ -27,7 +27,7 @@ export function cacheHeaders(file: FileMetadata, permit: FilePermit): Headers {
   });
 }
 
-/** Headers of 200 and 206 (SPEC §4). `Digest` and `Repr-Digest` are of the whole file, on a 206 too. */
+/** Headers of 200 and 206. `Digest` and `Repr-Digest` are of the whole file, on a 206 too. */
 export function fileHeaders(file: FileMetadata, permit: FilePermit): Headers {
   const digest = Buffer.from(file.sha256, "hex").toString("base64");
   const headers = cacheHeaders(file, permit);

@@ -15,7 +15,7 @@ const preflight = {
   "Access-Control-Max-Age": "86400",
 };
 
-/** `GET`, `HEAD /api/storage/<storage id>/<signature>`: the bytes of a file (SPEC §4). */
+/** `GET`, `HEAD /api/storage/<storage id>/<signature>`: the bytes of a file. */
 export async function serve(request: Request): Promise<Response> {
   if (request.method === "OPTIONS") return new Response(null, { status: 204, headers: preflight });
   const response = await respond(request).catch((error) => {

@@ -1,7 +1,7 @@
 import { allowsContentType, readUploadToken, type UploadPermit } from "../upload-url";
 import { UploadError } from "./upload-error";
 
-/** The time that counts is that of the request's start (SPEC §3). */
+/** The time that counts is that of the request's start. */
 export function readPermit(url: URL): UploadPermit {
   const token = url.searchParams.get("token");
   if (!token) throw new UploadError("BadQueryArgs", "The URL has no token; use the URL that generateUploadUrl returns");

@@ -12,7 +12,7 @@ const preflight = {
   "Access-Control-Max-Age": "86400",
 };
 
-/** What the endpoints of an upload have in common: POST and its preflight, JSON, and errors by the table of SPEC §3. */
+/** What the endpoints of an upload have in common: POST and its preflight, JSON, and errors as `{ code, message }` (upload-error.ts). */
 export function uploadEndpoint(handle: (request: Request) => Promise<object>) {
   return async (request: Request): Promise<Response> => {
     if (request.method === "OPTIONS") return new Response(null, { status: 204, headers: preflight });

@@ -1,6 +1,6 @@
 import { StorageFullError } from "../drivers/driver";
 
-/** Status codes of SPEC §3. */
+/** By what an upload is refused, and with which status. */
 const statuses = {
   BadQueryArgs: 400,
   StorageTokenInvalid: 401,

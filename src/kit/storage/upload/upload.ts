@@ -8,7 +8,7 @@ import { uploadEndpoint } from "./upload-endpoint";
 import { UploadError } from "./upload-error";
 import { parseContentLength, parseContentType, parseDigests } from "./upload-headers";
 
-/** `POST /api/storage/upload?token=…`: the raw body becomes a file (SPEC §3). */
+/** `POST /api/storage/upload?token=…`: the raw body becomes a file. */
 export const upload = uploadEndpoint(async (request) => {
   const permit = readPermit(new URL(request.url));
   const contentType = parseContentType(request.headers);
