@@ -11,7 +11,13 @@ setFlagsFromString("--liftoff-only");
 setFlagsFromString("--no-opt");
 
 export default defineConfig({
-  resolve: { alias: { "~": fileURLToPath(new URL("src", import.meta.url)) } },
+  resolve: {
+    alias: {
+      "~": fileURLToPath(new URL("src", import.meta.url)),
+      // Tests are the server.
+      "server-only": fileURLToPath(new URL("node_modules/server-only/empty.js", import.meta.url)),
+    },
+  },
   test: {
     include: ["tests/**/*.test.ts"],
     exclude: ["tests/e2e/**", "tests/kit/soak/**", "tests/kit/vercel/**", "node_modules/**"],

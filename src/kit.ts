@@ -1,3 +1,5 @@
+// A component that imports a function is told so by name, instead of by what the function needs.
+import "server-only";
 import { createKit } from "./kit/server";
 
 /** The kit of this app. The README's "Settings" lists what the environment adds. */

@@ -37,7 +37,7 @@ export async function bundleServer(): Promise<BundledServer> {
     configFile: false,
     logLevel: "error",
     root,
-    resolve: { alias: { "~": join(root, "src") } },
+    resolve: { alias: { "~": join(root, "src"), "server-only": join(root, "node_modules/server-only/empty.js") } },
     ssr: { noExternal: true, external: neverLoaded },
     build: { ssr: "tests/kit/crash/server.ts", outDir: folder, target: "node20" },
   });
