@@ -1,16 +1,11 @@
-// What route files import: each binds one of these to its URL.
+// What route files of src/app import: each binds one of these to its URL.
 
 import type { AnyTRPCRouter } from "@trpc/server";
 import { serveAuth } from "./auth/serve-auth";
 import type { App } from "./create-kit";
 import { serveRouter } from "./functions/serve-router";
-import { toNodeHandler } from "./http/node-adapter";
 import { serveHttp } from "./http/serve-http";
 import { serveCron } from "./jobs/serve-cron";
-import { completeDirect } from "./storage/direct/complete-direct";
-import { startDirect } from "./storage/direct/start-direct";
-import { serve } from "./storage/serve/serve";
-import { upload } from "./storage/upload/upload";
 
 export { serveHealth as healthRoute } from "./process/health";
 export { register } from "./process/register";
@@ -26,12 +21,3 @@ export const authRoute = ({ owners }: Pick<App, "owners">) => serveAuth(owners);
 
 /** `src/app/api/cron/route.ts`: runs what is due, where no process goes on. */
 export const cronRoute = ({ crons }: Pick<App, "crons">) => serveCron(crons);
-
-/** `src/pages/api/storage/upload.ts`: takes files. */
-export const uploadRoute = toNodeHandler(upload);
-/** `src/pages/api/storage/upload/direct.ts`: begins uploads that go straight to the store. */
-export const directUploadRoute = toNodeHandler(startDirect);
-/** `src/pages/api/storage/upload/complete.ts`: completes them. */
-export const completeUploadRoute = toNodeHandler(completeDirect);
-/** `src/pages/api/storage/[...path].ts`: serves files. */
-export const fileRoute = toNodeHandler(serve);

@@ -1,4 +1,4 @@
-import { uploadRoute } from "~/kit/next";
+import { uploadRoute } from "~/kit/storage";
 
 export default uploadRoute;
 export const config = { api: { bodyParser: false, responseLimit: false, externalResolver: true } };

@@ -1,4 +1,4 @@
-import { completeUploadRoute } from "~/kit/next";
+import { completeUploadRoute } from "~/kit/storage";
 
 export default completeUploadRoute;
 export const config = { api: { bodyParser: false, externalResolver: true } };

@@ -1,4 +1,4 @@
-import { directUploadRoute } from "~/kit/next";
+import { directUploadRoute } from "~/kit/storage";
 
 export default directUploadRoute;
 export const config = { api: { bodyParser: false, externalResolver: true } };

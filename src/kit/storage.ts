@@ -1,0 +1,16 @@
+// What route files of src/pages/api/storage import. Apart from ~/kit/next, so that to send a file loads no functions.
+
+import { toNodeHandler } from "./http/node-adapter";
+import { completeDirect } from "./storage/direct/complete-direct";
+import { startDirect } from "./storage/direct/start-direct";
+import { serve } from "./storage/serve/serve";
+import { upload } from "./storage/upload/upload";
+
+/** `src/pages/api/storage/upload.ts`: takes files. */
+export const uploadRoute = toNodeHandler(upload);
+/** `src/pages/api/storage/upload/direct.ts`: begins uploads that go straight to the store. */
+export const directUploadRoute = toNodeHandler(startDirect);
+/** `src/pages/api/storage/upload/complete.ts`: completes them. */
+export const completeUploadRoute = toNodeHandler(completeDirect);
+/** `src/pages/api/storage/[...path].ts`: serves files. */
+export const fileRoute = toNodeHandler(serve);
