@@ -196,3 +196,17 @@ describe("what a function returns", () => {
     expect(error.json.message).toMatch(place);
   });
 });
+
+describe("a function that is written wrong is refused where it is defined, with what to write", () => {
+  /** As somebody writes it whose editor shows no types. */
+  const define = (config: unknown) => () => query(config as Parameters<typeof query>[0]);
+  const handler = () => 1;
+  test.each([
+    ["a zod object for args", { args: z.object({ body: z.string() }), handler }, /`args` is a zod type.*args: \{ body/],
+    ["an argument without a zod type", { args: { body: "string" }, handler }, /`args\.body` is no zod type/],
+    ["no handler", { args: {} }, /has no handler\. Write query\(\{ args/],
+    ["a shape for returns", { returns: { id: z.string() }, handler }, /`returns` is no zod type/],
+  ])("%s", (_, config, sentence) => {
+    expect(define(config)).toThrow(sentence);
+  });
+});

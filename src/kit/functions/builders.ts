@@ -92,6 +92,7 @@ function builder<V extends Visibility, K extends Kind, Ctx>(
   extend: (ctx: Contexts[K]) => Promise<Ctx>,
 ): Builder<V, K, Ctx> {
   function build<Result, S extends Shape>(config: Config<Ctx, S, Result> & { returns?: z.ZodType }) {
+    refuseWrongConfig(kind, config);
     const { returns, handler } = config;
     const args = z.object(config.args ?? ({} as S));
     const handle = async (ctx: Contexts[K], given: unknown) => {
@@ -113,6 +114,26 @@ function builder<V extends Visibility, K extends Kind, Ctx>(
         return { ...base, ...(await narrow(base)) };
       }),
   });
+}
+
+/**
+ * Says what is wrong with a function where it is defined: types say it too, in more words.
+ * @throws TypeError when the file is imported
+ */
+function refuseWrongConfig(
+  kind: Kind,
+  { args, returns, handler }: { args?: unknown; returns?: unknown; handler: unknown },
+) {
+  const example = `${kind}({ args: { body: z.string() }, handler: (ctx, { body }) => … })`;
+  if (typeof handler !== "function") throw new TypeError(`A function has no handler. Write ${example}`);
+  if (args instanceof z.ZodType)
+    throw new TypeError(`\`args\` is a zod type, and should be its shape alone. Write ${example}`);
+  for (const [name, type] of Object.entries(args ?? {})) {
+    if (!(type instanceof z.ZodType)) throw new TypeError(`\`args.${name}\` is no zod type. Write ${example}`);
+  }
+  if (returns !== undefined && !(returns instanceof z.ZodType)) {
+    throw new TypeError("`returns` is no zod type. Write for example `returns: z.object({ id: z.string() })`");
+  }
 }
 
 function toProcedure(fn: AnyFunction) {
