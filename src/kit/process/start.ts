@@ -19,7 +19,7 @@ import { findLooseReferences } from "../storage/references";
 import { ForeignStore, refuseForeignStore } from "../storage/store-id";
 import { env } from "./env";
 import { processWide } from "./process-wide";
-import { finishBeforeExit, stopping } from "./stopping";
+import { endInOrder, finishBeforeExit, stopping } from "./stopping";
 
 /** Milliseconds that the start waits for what the database has to say. `/api/health` is to answer within five seconds. */
 const patience = 1_000;
@@ -29,6 +29,7 @@ const pause = 5_000;
 /** What the process does once when it starts, before it serves. Throws to refuse the start. */
 export async function start(crons: CronJobs, owners: Owners = {}): Promise<void> {
   observeConsole();
+  endInOrder();
   watchConnections();
   stopping.addEventListener("abort", flushAtOnce);
   setCrons(crons);
