@@ -26,7 +26,7 @@ export function acceptIssuers(issuers: readonly Issuer[]): void {
   added.push(...issuers);
 }
 
-/** The issuer of `AUTH_ISSUER`, and those of the app's `auth.config.ts`. */
+/** The issuer of `AUTH_ISSUER`, and those that createKit was given. */
 export function issuers(): readonly Issuer[] {
   const { AUTH_ISSUER: issuer, AUTH_AUDIENCE: audience, AUTH_JWKS_URL: jwksUrl } = env;
   return issuer ? [{ issuer, audience, jwksUrl }, ...added] : added;

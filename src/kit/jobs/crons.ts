@@ -84,7 +84,7 @@ export function checkCrons({ jobs }: CronJobs): void {
   if (unknown.length > 0) {
     throw new Error(
       `src/functions/crons.ts: ${unknown.join(", ")} cannot run, because src/functions/index.ts does not list the file ` +
-        "that exports its function. Import that file there and add it to createRouter({ … }).",
+        "that exports its function. Import that file there and add it to kit.app({ functions: { … } }).",
     );
   }
 }

@@ -41,7 +41,7 @@ export const env = createEnv({
     APP_ORIGIN: production && !(onVercel && process.env.VERCEL_URL) ? origin : origin.optional(),
     /** The issuer of the app's own sessions and tokens: part of every owner's name, so never change it. */
     AUTH_OWN_ISSUER: z.string().min(1).default("next-trpc-storage"),
-    /** The issuer of others' Bearer tokens; more in src/functions/auth.config.ts. */
+    /** The issuer of others' Bearer tokens; more in src/kit.ts. */
     AUTH_ISSUER: z.url({ error: "put the issuer's URL there, exactly as its tokens have it" }).optional(),
     AUTH_AUDIENCE: z.string().min(1).optional(),
     AUTH_JWKS_URL: z.url().optional(),

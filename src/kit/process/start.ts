@@ -103,7 +103,7 @@ async function warnOfUnlistedOwners(owners: Owners): Promise<void> {
   if (unlisted.length === 0) return;
   console.warn(
     `${unlisted.join(", ")} looks like a column that says whose a row is. When a visitor signs up, such rows become the ` +
-      "account's only if src/functions/owners.ts lists the column.",
+      "account's only if src/kit.ts lists the column.",
   );
 }
 
