@@ -11,7 +11,14 @@ interface Row {
  * the epoch, big integers as numbers, and decimal numbers as strings. Values that are not rows stay as they are.
  */
 export type Documents<T> = T extends Row
-  ? { _id: string; _creationTime: number } & { [K in Exclude<keyof T, keyof Row>]: Documents<T[K]> }
+  ? // One mapping of all keys, so that optional ones stay optional, editors find where a field is declared, and a hover is flat.
+    {
+      [K in keyof T as K extends "id" ? "_id" : K extends "creationTime" ? "_creationTime" : K]: K extends "id"
+        ? string
+        : K extends "creationTime"
+          ? number
+          : Documents<T[K]>;
+    }
   : T extends bigint
     ? number
     : T extends Prisma.Decimal

@@ -1,0 +1,35 @@
+// Compiled by `npm run check`, never run: what callers see of a row.
+import type { inferRouterOutputs } from "@trpc/server";
+import type { AppRouter } from "~/functions";
+import { query } from "~/kit/functions/builders";
+import type { Documents } from "~/kit/functions/document";
+
+type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+const same = <A, B>(_: Same<A, B>) => undefined;
+
+interface Row {
+  id: string;
+  creationTime: Date;
+  size: bigint;
+  note?: string;
+  readonly tags: string[];
+}
+
+// Flat, with what is optional and what is read-only as it was.
+same<Documents<Row>, { _id: string; _creationTime: number; size: number; note?: string; readonly tags: string[] }>(
+  true,
+);
+same<Documents<{ at: Date; row: Row | null }>["row"], Documents<Row> | null>(true);
+// Without a creation time it is no row.
+same<Documents<{ id: string; n: number }>, { id: string; n: number }>(true);
+
+type Message = inferRouterOutputs<AppRouter>["messages"]["list"]["page"][number];
+same<Message["format"], "text" | "image">(true);
+same<Message["_id"], string>(true);
+// @ts-expect-error the browser never sees `id`
+type _ = Message["id"];
+
+// @ts-expect-error a zod type is not the shape of arguments
+query({ args: 1, handler: () => 1 });
+// @ts-expect-error a function has a handler
+query({ args: {} });
