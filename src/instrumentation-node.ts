@@ -1,4 +1,6 @@
-import { register as registerKit } from "~/kit/next";
+import { register as start } from "~/kit/start";
+
+const isDevelopment = process.env.NODE_ENV === "development";
 
 /** Starts what the process does beside serving. The scheduler runs functions by their names, so that it needs all of them. */
-export const register = () => registerKit(async () => (await import("~/functions")).app);
+export const register = () => start(isDevelopment ? undefined : async () => (await import("~/functions")).app);

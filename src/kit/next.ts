@@ -8,7 +8,6 @@ import { serveHttp } from "./http/serve-http";
 import { serveCron } from "./jobs/serve-cron";
 
 export { serveHealth as healthRoute } from "./process/health";
-export { register } from "./process/register";
 
 /** `src/app/api/trpc/[trpc]/route.ts`: the functions. */
 export const trpcRoute = ({ router }: { router: AnyTRPCRouter }) => serveRouter(router);
@@ -20,4 +19,4 @@ export const httpRoute = ({ http }: Pick<App, "http">) => serveHttp(http);
 export const authRoute = ({ owners }: Pick<App, "owners">) => serveAuth(owners);
 
 /** `src/app/api/cron/route.ts`: runs what is due, where no process goes on. */
-export const cronRoute = ({ crons }: Pick<App, "crons">) => serveCron(crons);
+export const cronRoute = ({ crons, owners }: Pick<App, "crons" | "owners">) => serveCron(crons, owners);

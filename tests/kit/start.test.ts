@@ -12,7 +12,7 @@ afterAll(() => proxy.stop());
 
 test("start refuses a basePath in a sentence, since URLs of files begin at the origin's root", async () => {
   process.env.__NEXT_ROUTER_BASEPATH = "/files";
-  await expect(start(crons)).rejects.toThrow(/below a path \(basePath "\/files".*host name/);
+  await expect(start({ crons })).rejects.toThrow(/below a path \(basePath "\/files".*host name/);
   delete process.env.__NEXT_ROUTER_BASEPATH;
 });
 
@@ -23,7 +23,7 @@ test("start, with a database that says nothing, is not held up; /api/health tell
     const response = await serveHealth(new Request("http://app.test/api/health"));
     return [response.status, await response.json()];
   };
-  const [, answer] = await Promise.all([start(crons), health()]);
+  const [, answer] = await Promise.all([start({ crons }), health()]);
   expect(answer).toMatchObject([503, { database: "unavailable" }]);
   expect(warn).toHaveBeenCalledWith(expect.stringContaining("without having looked at it"));
   proxy.speakAgain();
@@ -35,7 +35,7 @@ test("on Vercel, where somebody waits for each start, it waits for no database",
   proxy.fallSilent();
   process.env.VERCEL = "1";
   const warn = vi.spyOn(console, "warn").mockClear();
-  await start(crons);
+  await start({ crons });
   expect(warn).not.toHaveBeenCalledWith(expect.stringContaining("without having looked at it"));
   delete process.env.VERCEL;
   proxy.speakAgain();

@@ -1,9 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { findUnlistedOwners } from "../auth/adopt";
 import { checkIssuerSettings } from "../auth/issuers";
-import type { Owners } from "../auth/owners";
 import { WrongTimeZone } from "../database/connections";
 import { directDatabaseUrl, maintenance, pools } from "../database/database";
 import { DatabaseUnavailable } from "../database/database-unavailable";
@@ -26,27 +24,32 @@ const patience = 1_000;
 /** Milliseconds between two attempts to ask a database that does not answer. */
 const pause = 5_000;
 
+/** Milliseconds after which development first has the route of crons compiled, which the first page should not wait for. */
+const firstPage = 10_000;
+
 /** What the process does once when it starts, before it serves. Throws to refuse the start. */
-export async function start(crons: CronJobs, owners: Owners = {}): Promise<void> {
+export async function start({ crons }: { crons?: CronJobs } = {}): Promise<void> {
   observeConsole();
   endInOrder();
   watchConnections();
   stopping.addEventListener("abort", flushAtOnce);
-  setCrons(crons);
   checkBasePath();
   checkSettings();
   checkIssuerSettings();
   await checkProxy();
-  checkFunctions(crons);
+  if (crons) {
+    checkCrons(crons);
+    setCrons(crons);
+  }
   // There a process starts for a request that waits, and stops between requests: /api/cron runs the jobs.
   if (process.env.VERCEL === "1") {
-    stopWhenRefused(checkDatabase(owners));
+    stopWhenRefused(checkDatabase());
     return releaseWhenIdle();
   }
-  await inPatience(checkDatabase(owners));
-  const stopRunner = processWide("runner", () =>
-    startRunner(process.env.NODE_ENV === "development" ? runInRoute : undefined),
-  );
+  await inPatience(checkDatabase());
+  const stopRunner = processWide("runner", () => startRunner(crons ? undefined : runInRoute));
+  // It schedules recurring functions, and says what is wrong with them.
+  if (!crons) setTimeout(() => void runInRoute().catch((error) => console.error(error)), firstPage).unref();
   finishBeforeExit({ finish: stopRunner, giveUp: giveUpRunning });
 }
 
@@ -65,23 +68,12 @@ function checkBasePath(): void {
   );
 }
 
-/** Refuses the start; in development, where the file is just being written, says what is wrong and goes on. */
-function checkFunctions(crons: CronJobs): void {
-  try {
-    checkCrons(crons);
-  } catch (error) {
-    if (process.env.NODE_ENV !== "development") throw error;
-    console.error(error instanceof Error ? error.message : error);
-  }
-}
-
 /** Asks until the database answers. Throws when the app cannot work with it as it is. */
-async function checkDatabase(owners: Owners): Promise<void> {
+async function checkDatabase(): Promise<void> {
   for (;;) {
     try {
       await warnOfLooseReferences();
       await watchModels();
-      if (process.env.NODE_ENV === "development") await warnOfUnlistedOwners(owners);
       // On Vercel, upkeep asks: this would load the store's SDK for every start.
       if (process.env.VERCEL === "1") return;
       await refuseForeignStore().catch((error) => {
@@ -96,15 +88,6 @@ async function checkDatabase(owners: Owners): Promise<void> {
       await sleep(pause, undefined, { ref: false });
     }
   }
-}
-
-async function warnOfUnlistedOwners(owners: Owners): Promise<void> {
-  const unlisted = await findUnlistedOwners(owners);
-  if (unlisted.length === 0) return;
-  console.warn(
-    `${unlisted.join(", ")} looks like a column that says whose a row is. When a visitor signs up, such rows become the ` +
-      "account's only if src/kit.ts lists the column.",
-  );
 }
 
 async function warnOfLooseReferences(): Promise<void> {

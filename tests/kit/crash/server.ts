@@ -30,7 +30,7 @@ await interceptSteps((step, moment) => {
 
 // First, since from its start on it runs jobs.
 const router = createRouter({ files, crash });
-await start(crons);
+await start({ crons });
 
 const functions = toNodeHandler(serveRouter(router));
 const uploads = toNodeHandler(upload);
