@@ -8,6 +8,7 @@ import type { Caller } from "../functions/caller";
 import { nameOf } from "../functions/registry";
 import { type ArgsOf, definition, type Schedulable } from "../functions/server-function";
 import { transformer } from "../functions/transformer";
+import { processWide } from "../process/process-wide";
 import { quote } from "../process/quote";
 
 /** `ctx.scheduler`: runs mutations and actions later. In a mutation nothing is scheduled unless it commits. */
@@ -88,6 +89,11 @@ const nearby = 5_000;
 /** Milliseconds in which they are started: within the time that a function of Vercel has by default, with its request. */
 const budget = 20_000;
 
+/** The runner, which the start gives: it runs functions, and functions schedule by this file. */
+export const afterResponses = processWide("after responses", () => ({
+  run: async (_budget: number): Promise<number> => 0,
+}));
+
 /**
  * On Vercel, where a process runs only while it answers: has what a request scheduled run when it has been answered.
  *
@@ -98,8 +104,7 @@ export function runAfterResponse(time: number): void {
   try {
     after(async () => {
       await sleep(Math.max(0, time - Date.now()));
-      // Only now: the runner runs functions, and functions schedule by this.
-      await (await import("./runner")).runDueJobs(budget);
+      await afterResponses.run(budget);
     });
   } catch {
     // Outside of a request, as in a job: whoever runs jobs looks for more of them.

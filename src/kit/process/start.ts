@@ -8,7 +8,8 @@ import { DatabaseUnavailable } from "../database/database-unavailable";
 import { watchConnections } from "../http/watch-connections";
 import { type CronJobs, checkCrons, setCrons } from "../jobs/crons";
 import { giveUpRunning } from "../jobs/jobs";
-import { startRunner } from "../jobs/runner";
+import { runDueJobs, startRunner } from "../jobs/runner";
+import { afterResponses } from "../jobs/scheduler";
 import { runInRoute } from "../jobs/serve-cron";
 import { watchModels } from "../live/watched";
 import { flushAtOnce, observeConsole } from "../log/call-log";
@@ -43,6 +44,7 @@ export async function start({ crons }: { crons?: CronJobs } = {}): Promise<void>
   }
   // There a process starts for a request that waits, and stops between requests: /api/cron runs the jobs.
   if (process.env.VERCEL === "1") {
+    afterResponses.run = runDueJobs;
     stopWhenRefused(checkDatabase());
     return releaseWhenIdle();
   }
