@@ -2,8 +2,8 @@ import { readdir, readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { ROOT } from "./checkout.mjs";
 
-// Part of `npm run check`, or of functions elsewhere: node scripts/check-functions.mjs <folder>. A file of functions that
-// index.ts does not import is served to nobody, and what it schedules is not found.
+// Part of `npm run check`, or of functions elsewhere: node scripts/check-functions.mjs <folder>. Clients cannot
+// call the functions of a file that index.ts does not import, and the scheduler cannot find them.
 
 const folder = resolve(process.argv[2] ?? join(ROOT, "src", "functions"));
 const index = await readFile(join(folder, "index.ts"), "utf8");
@@ -16,7 +16,7 @@ for (const name of (await readdir(folder)).filter((file) => file.endsWith(".ts")
   const module = name.slice(0, -".ts".length);
   if (!madeFunction.test(text) || index.includes(`"./${module}"`)) continue;
   console.error(
-    `src/functions/${name} is not in src/functions/index.ts, so that nobody can call its functions. Add there: ` +
+    `src/functions/${name} is not listed in src/functions/index.ts, so clients cannot call its functions. Add there: ` +
       `import * as ${module} from "./${module}", and ${module} to kit.app({ functions: { … } }).`,
   );
   process.exitCode = 1;

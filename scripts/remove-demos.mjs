@@ -6,7 +6,7 @@ import { commandOf, ROOT } from "./checkout.mjs";
 // npm run demos:remove
 //
 // Takes the demos out: their pages, functions, models, tests and seed, and the kit's own tests, which need the demos' tables.
-// What is left is an app of yours: it runs, has a start page, and its checks pass.
+// The app that remains runs, has a start page, and passes its checks.
 
 const gone = [
   "src/app/_chat",

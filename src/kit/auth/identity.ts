@@ -73,7 +73,7 @@ export function identityOf({ id, name, email, emailVerified, isAnonymous }: User
   };
 }
 
-export const hasSessionCookie = (headers: Headers): boolean =>
+const hasSessionCookie = (headers: Headers): boolean =>
   /(^|;\s*)(__Secure-)?better-auth\.session_token=/.test(headers.get("cookie") ?? "");
 
 /** Browsers attach cookies to what other sites' pages send: such a request does not speak for the visitor. */

@@ -6,11 +6,3 @@ type TextColumn<R> = { [K in keyof R]-?: R[K] extends string | null ? K : never 
 
 /** By model, the column that holds whoever a row belongs to, as `tokenIdentifier`. */
 export type Owners = { readonly [M in Model]?: TextColumn<Row<M>> };
-
-/**
- * The columns that say whose a row is. When a visitor becomes an account, the rows of these become the account's; rows of
- * models that are not here stay the visitor's, who then is no more:
- *
- *     export default owners({ note: "createdBy" });
- */
-export const owners = (columns: Owners): Owners => columns;

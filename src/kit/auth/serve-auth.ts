@@ -132,5 +132,5 @@ const common = new Set(
 );
 
 /** Whether attackers would try this password among their first. */
-export const isCommonPassword = (password: unknown): boolean =>
+const isCommonPassword = (password: unknown): boolean =>
   typeof password === "string" && common.has(password.toLowerCase());

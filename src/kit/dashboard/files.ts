@@ -36,7 +36,7 @@ const fileProcedure = adminProcedure.use(async ({ ctx, path, next }) => {
 /** The first half of a content type; `none` is of files without. */
 export const kinds = ["image", "video", "audio", "text", "application", "none"] as const;
 
-export const listArgs = {
+const listArgs = {
   ...pageArgs,
   kind: z.enum(kinds).optional(),
   /** Only files uploaded at `from` or later, and before `before`; milliseconds since the epoch. */
@@ -129,7 +129,7 @@ async function described(origin: string, found: StoredFile[]) {
 }
 
 /** A row that refers to a file. */
-export interface FileReference {
+interface FileReference {
   table: string;
   column: string;
   /** Its `_id`, and its name or title; `null` where the table has none. */
@@ -141,7 +141,7 @@ export interface FileReference {
 const perColumn = 5;
 
 /** What refers to these files, by storage id, as the database's own foreign keys tell. */
-export async function referencesOf(storageIds: string[]): Promise<Map<string, FileReference[]>> {
+async function referencesOf(storageIds: string[]): Promise<Map<string, FileReference[]>> {
   const found = new Map<string, FileReference[]>(storageIds.map((id) => [id, []]));
   const columns = await findReferences(prisma);
   if (columns.length === 0 || storageIds.length === 0) return found;
@@ -163,7 +163,7 @@ export async function referencesOf(storageIds: string[]): Promise<Map<string, Fi
 }
 
 /** The tables that may refer to files. */
-export async function referringTables(): Promise<string[]> {
+async function referringTables(): Promise<string[]> {
   return (await findReferences(prisma)).map(({ table }) => unquoted(table));
 }
 
@@ -175,7 +175,7 @@ export interface StoredFile extends FileMetadata {
 }
 
 /** A page of files. It costs the same however many there are, by the indexes of the migration `dashboard`. */
-export async function listFiles({
+async function listFiles({
   limit,
   cursor,
   kind,

@@ -8,7 +8,7 @@ import { adminProcedure, liveProcedure } from "./admin-procedure";
 import { runFunction, runHttpAction } from "./run";
 
 /** A function as the dashboard lists it. */
-export interface ListedFunction {
+interface ListedFunction {
   /** As `messages.list`; of an HTTP action `GET /getImage`, its prefix with `*`. */
   name: string;
   kind: Kind | "httpAction";

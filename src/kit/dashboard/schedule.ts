@@ -41,7 +41,7 @@ export const schedule = ({ jobs }: CronJobs) =>
     runAgain: adminProcedure.input(job).mutation(({ input }) => rerunJob(input.jobId)),
   });
 
-export const jobArgs = { ...pageArgs, list: z.enum(["pending", "running", "failed", "recent"]) };
+const jobArgs = { ...pageArgs, list: z.enum(["pending", "running", "failed", "recent"]) };
 
 type List = z.output<typeof jobArgs.list>;
 
@@ -65,7 +65,7 @@ interface Row {
 }
 
 /** A page of jobs; times are in milliseconds since the epoch. */
-export async function listJobs({ list, limit, cursor }: z.output<z.ZodObject<typeof jobArgs>>) {
+async function listJobs({ list, limit, cursor }: z.output<z.ZodObject<typeof jobArgs>>) {
   const { where, by, direction } = lists[list];
   const column = Prisma.raw(`"${by}"`);
   const { after, orderBy } = keyset({ column, id: Prisma.sql`"_id"`, isTime: true, direction, cursor });

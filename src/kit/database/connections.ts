@@ -20,7 +20,7 @@ declare module "pg" {
   }
 }
 
-export interface PoolSettings {
+interface PoolSettings {
   url: string;
   /** How many connections there are at most. */
   size: number;
@@ -253,7 +253,7 @@ export class Adapter extends PrismaPg {
 }
 
 /** The transaction could not commit, because one of its statements had failed. */
-export class CommitRefused extends Error {
+class CommitRefused extends Error {
   override name = "CommitRefused";
 }
 

@@ -43,7 +43,7 @@ export function systemTables(run: Transaction["run"], noteReads?: NoteReads): Sy
 type Direction = "asc" | "desc";
 
 /** Documents by creation time, oldest first unless `order("desc")`. Each method returns a new query. */
-export interface SystemQuery<Document> {
+interface SystemQuery<Document> {
   order(direction: Direction): SystemQuery<Document>;
   /** Only documents created at `from` or later, and before `before`; milliseconds since the epoch. */
   created(range: { from?: number; before?: number }): SystemQuery<Document>;
@@ -73,7 +73,7 @@ interface Options {
 }
 
 /** A query of a table with `creationTime` and `id`, and an index on both. */
-export function systemQuery<Document extends { _id: string; _creationTime: number }>(
+function systemQuery<Document extends { _id: string; _creationTime: number }>(
   findMany: (keyset: Keyset) => Promise<Document[]>,
   { direction, range }: Options = { direction: "asc", range: {} },
 ): SystemQuery<Document> {

@@ -39,7 +39,7 @@ export function refuseUnstorable(sent: unknown, path: readonly string[] = []): v
 }
 
 /** What is wrong, by field. The fields' names, and what messages quote, were sent from outside. */
-export function describeIssues({ issues }: z.ZodError): string {
+function describeIssues({ issues }: z.ZodError): string {
   const named = issues
     .slice(0, maxProblems)
     .map(({ path, message }) => `${shorten(path.join("."), 100) || "arguments"}: ${shorten(message, 300)}`);

@@ -1,6 +1,6 @@
 import type { Route } from "./http-router";
 
-export interface CorsOptions {
+interface CorsOptions {
   /** `"*"`, or origins as `"https://app.example.com"` and `"https://*.example.com"`; `*` stands for any subdomain. */
   origins: "*" | readonly string[];
   /** Request headers a page may send; `["Content-Type"]` by default. */

@@ -25,7 +25,7 @@ export interface FetchPublicOptions {
 }
 
 /** An answer, whose bytes come while they are read. */
-export interface Fetched {
+interface Fetched {
   /** Its first bytes, to tell what it is before the rest has come; 4,100 unless it is shorter. */
   head: Uint8Array;
   /** All of its bytes, once. It fails when they are too many, or when the connection breaks. */

@@ -4,7 +4,7 @@ import type { Cors } from "./cors";
 import type { HttpAction } from "./http-action";
 
 const methods = ["GET", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"] as const;
-export type Method = (typeof methods)[number];
+type Method = (typeof methods)[number];
 
 interface RouteOptions {
   method: Method;

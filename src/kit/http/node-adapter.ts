@@ -62,7 +62,7 @@ const patience = 10;
  * The body of a request, which breaks off when the client does. Node hands over 64 KiB at most; several go on as one
  * piece, since a chunk costs more on its way through streams and generators than the copying does.
  */
-export function nodeRequestBody(req: IncomingMessage): ReadableStream<Uint8Array> {
+function nodeRequestBody(req: IncomingMessage): ReadableStream<Uint8Array> {
   let controller: ReadableStreamDefaultController<Uint8Array>;
   let chunks: Buffer[] = [];
   let size = 0;
@@ -129,7 +129,7 @@ const sentPieceSize = () =>
  * Sends the body. One piece is read while the one before is being sent, those of a long body in two buffers that take
  * turns: new ones for each piece would cost as much as reading it, and fill the memory until they are collected.
  */
-export async function sendBody({ headers, body }: Response, res: ServerResponse): Promise<void> {
+async function sendBody({ headers, body }: Response, res: ServerResponse): Promise<void> {
   if (res.destroyed) return body?.cancel();
   const announced = headers.get("content-length");
   if (!body || announced === "0") return void res.end();

@@ -20,7 +20,7 @@ export const requestedHost = (headers: Headers): string | null =>
 const first = (list: string | null): string | null => list?.split(",")[0]?.trim() || null;
 
 /** The hosts that Vercel serves this deployment under, the best first; none elsewhere. */
-export function vercelNames(): string[] {
+function vercelNames(): string[] {
   const { VERCEL, VERCEL_ENV, VERCEL_PROJECT_PRODUCTION_URL, VERCEL_BRANCH_URL, VERCEL_URL } = process.env;
   if (VERCEL !== "1") return [];
   const best = VERCEL_ENV === "production" ? VERCEL_PROJECT_PRODUCTION_URL : VERCEL_BRANCH_URL;

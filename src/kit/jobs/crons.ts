@@ -8,7 +8,7 @@ import { type ArgsOf, definition, type Schedulable } from "../functions/server-f
 import { transformer } from "../functions/transformer";
 
 /** A recurring function. */
-export interface CronJob {
+interface CronJob {
   name: string;
   fn: Schedulable<never>;
   args: unknown;

@@ -18,7 +18,7 @@ import { processWide } from "../process/process-wide";
 import { stopping } from "../process/stopping";
 
 /** Seconds that an action in progress counts as running after its process last said so. */
-export const leaseSeconds = 60;
+const leaseSeconds = 60;
 /** Minutes that a job waits for a process that knows its function. */
 const strangerMinutes = 15;
 /** Milliseconds before a job that could not run is tried again: at first, and at most. */

@@ -99,7 +99,7 @@ export const afterResponses = processWide("after responses", () => ({
  *
  * @param time when the job is due, in milliseconds since the epoch
  */
-export function runAfterResponse(time: number): void {
+function runAfterResponse(time: number): void {
   if (process.env.VERCEL !== "1" || time - Date.now() > nearby) return;
   try {
     after(async () => {

@@ -6,7 +6,7 @@ import { env } from "../process/env";
 import { processWide } from "../process/process-wide";
 
 /** Called with the table that committed changes; with `null` when some may have been missed. */
-export type Tell = (table: string | null) => void;
+type Tell = (table: string | null) => void;
 
 /** Milliseconds after which what breaks has worked, and the count of failures starts anew. */
 const steady = 60_000;

@@ -12,7 +12,7 @@ import { redact } from "./redact";
 import { type Level, type Line, scope } from "./scope";
 
 /** A row of `_calls`. */
-export interface CallRow {
+interface CallRow {
   _id: string;
   time: string;
   requestId: string;

@@ -1,7 +1,7 @@
 import { pool } from "../database/database";
 
 /** The calls that ended in a span of time. */
-export interface CallStats {
+interface CallStats {
   /** Its start, in milliseconds since the epoch. */
   time: number;
   calls: number;

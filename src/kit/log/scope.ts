@@ -12,7 +12,7 @@ export interface Line {
 export type Level = "debug" | "info" | "warn" | "error";
 
 /** A call of a function that is running. */
-export interface RunningCall {
+interface RunningCall {
   /** As `messages.list`. */
   function: string;
   /** How many functions it was called through. */
@@ -22,7 +22,7 @@ export interface RunningCall {
 }
 
 /** What the code that asks runs for. */
-export interface Scope {
+interface Scope {
   requestId: string;
   /** The innermost call. */
   call?: RunningCall;

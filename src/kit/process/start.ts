@@ -51,7 +51,8 @@ export async function start({ crons }: { crons?: CronJobs } = {}): Promise<void>
   await inPatience(checkDatabase());
   const stopRunner = processWide("runner", () => startRunner(crons ? undefined : runInRoute));
   // It schedules recurring functions, and says what is wrong with them.
-  if (!crons) setTimeout(() => void runInRoute().catch((error) => console.error(error)), firstPage).unref();
+  if (!crons)
+    setTimeout(() => void runInRoute().catch((error) => stopping.aborted || console.error(error)), firstPage).unref();
   finishBeforeExit({ finish: stopRunner, giveUp: giveUpRunning });
 }
 

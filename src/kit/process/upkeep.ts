@@ -63,7 +63,7 @@ const schema = z.record(
 );
 
 /** How each step went. */
-export type UpkeepState = z.infer<typeof schema>;
+type UpkeepState = z.infer<typeof schema>;
 
 const key = "upkeep";
 

@@ -6,7 +6,7 @@ const mediaType = new RegExp(String.raw`^${token}/${token}(?:[ \t]*;[ \t]*(?:${t
  * Whether `text` is a media type with its parameters (RFC 9110 §8.3.1), short enough for a header. Strictly so: browsers
  * read `image/png;, text/html` as two types and believe the last.
  */
-export const isMediaType = (text: string): boolean => text.length <= 255 && mediaType.test(text);
+const isMediaType = (text: string): boolean => text.length <= 255 && mediaType.test(text);
 
 /** Names that programs write for types whose name is another. */
 const aliases: Record<string, string> = {

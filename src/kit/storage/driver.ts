@@ -25,7 +25,7 @@ function openStore(): BlobDriver {
 }
 
 /** The driver, each call of it a span. */
-export function tracedDriver(driver: BlobDriver): BlobDriver {
+function tracedDriver(driver: BlobDriver): BlobDriver {
   const span = <R>(operation: string, key: string, call: () => Promise<R>) =>
     traced(`blob ${operation}`, { "blob.key": key }, call);
   return {

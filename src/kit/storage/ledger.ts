@@ -27,7 +27,7 @@ export async function listUpload(client: Client, upload: { blobKey: string; stor
   return listed === 1;
 }
 
-export interface ReceivedFile {
+interface ReceivedFile {
   storageId: string;
   blobKey: string;
   /** Lower-case hex. */
@@ -206,7 +206,7 @@ function writableUntil(blobKey: string): number {
 }
 
 /** A deleted file whose bytes are still kept. */
-export interface DeletedFile {
+interface DeletedFile {
   storageId: string;
   /** As `tokenIdentifier`; `null` when nobody was known. */
   owner: string | null;

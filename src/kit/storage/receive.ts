@@ -7,7 +7,7 @@ import { claimUpload, condemnUpload, listUpload, unlist, wasOvertaken } from "./
 import { type Allowance, allowanceOf, type Storer } from "./quota";
 import { UploadError } from "./upload/upload-error";
 
-export interface Incoming extends Storer {
+interface Incoming extends Storer {
   storageId: string;
   body: AsyncIterable<Chunk>;
   contentType: string | null;

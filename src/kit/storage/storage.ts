@@ -124,7 +124,7 @@ export function storageActionWriter(caller: Caller, db: Reads, statements: State
   };
 }
 
-export interface StoreOptions {
+interface StoreOptions {
   /** Refuse other bytes: SHA-256 as 64 hex digits, or as base64 of the 32 bytes. */
   sha256?: string;
   /** By default the blob's own `type`. */
@@ -132,7 +132,7 @@ export interface StoreOptions {
 }
 
 /** `ctx.storage.store`: see StorageActionWriter. */
-export async function storeBlob(
+async function storeBlob(
   body: Blob | ReadableStream<Uint8Array>,
   options: StoreOptions = {},
   storer: Storer,

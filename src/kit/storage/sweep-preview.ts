@@ -3,7 +3,7 @@ import { maintenance, prisma } from "../database/database";
 import { countUnreferenced, listUnreferenced } from "./collect";
 
 /** What a sweep would remove. */
-export type SweepPreview = z.infer<typeof schema>;
+type SweepPreview = z.infer<typeof schema>;
 
 const schema = z.object({
   files: z.number(),

@@ -8,7 +8,7 @@ import { ForeignStore, refuseForeignStore } from "./store-id";
 
 const batch = 100;
 
-export interface Swept extends Collected {
+interface Swept extends Collected {
   /** Whose bytes are gone: of files deleted, now or before, and of uploads that died. */
   blobs: number;
   /** Whether the files were only counted, as the first sweep of a production database does. */

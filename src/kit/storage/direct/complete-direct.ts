@@ -87,7 +87,7 @@ function storeFailed(error: unknown): never {
 const patience = 3;
 
 /** The SHA-256 of a blob of `size` bytes, read once: after a broken connection it goes on where it was. */
-export async function hashBlob(driver: BlobDriver, key: string, size: number): Promise<string> {
+async function hashBlob(driver: BlobDriver, key: string, size: number): Promise<string> {
   const hash = createHash("sha256");
   let position = 0;
   let failures = 0;

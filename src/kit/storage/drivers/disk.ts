@@ -117,7 +117,7 @@ const isCode = (error: unknown, ...codes: string[]) =>
 const pieceSize = 256 * 1024;
 
 /** Writes all of `body` to the file, with at most two pieces in memory. */
-export async function writePieces(file: FileHandle, body: AsyncIterable<Chunk>): Promise<void> {
+async function writePieces(file: FileHandle, body: AsyncIterable<Chunk>): Promise<void> {
   let piece: Chunk[] = [];
   let size = 0;
   let writing: Promise<void> = Promise.resolve();
@@ -188,7 +188,7 @@ let isTold = false;
  * Waits until the names in a folder are on the disk. Windows and some network file systems know no such thing for
  * folders: there a new file may be gone after a power cut, which is said once.
  */
-export async function syncFolder(path: string): Promise<void> {
+async function syncFolder(path: string): Promise<void> {
   try {
     const folder = await open(path);
     try {
@@ -216,7 +216,7 @@ const smallSize = 64 * 1024;
 const [openFile, readFile, statFile] = [promisify(openDescriptor), promisify(read), promisify(fstat)];
 
 /** The file's bytes, or a range of them, as a byte stream that closes the file at its end. */
-export async function readPieces(path: string, range?: ByteRange): Promise<ReadableStream<Chunk>> {
+async function readPieces(path: string, range?: ByteRange): Promise<ReadableStream<Chunk>> {
   const fd = await openFile(path, "r");
   try {
     const start = range?.start ?? 0;

@@ -43,7 +43,7 @@ export interface BlobDriver {
   signUrl?(key: string, headers: ServedHeaders, expires: Date): Promise<string | null>;
 }
 
-export interface ServedHeaders {
+interface ServedHeaders {
   contentType: string | null;
   /** As `attachment; filename="a.txt"`. */
   disposition: string;

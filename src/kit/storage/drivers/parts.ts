@@ -27,7 +27,7 @@ export function sizeOfPart(number: number, fileSize?: number): number {
 const parallel = 2;
 
 /** Where a body of unknown length goes: at once when it is small, else part by part. */
-export interface Destination {
+interface Destination {
   putWhole(bytes: Buffer): Promise<void>;
   startParts(): Promise<PartsUpload>;
 }
@@ -113,7 +113,7 @@ const half = () => limits.partBufferBytes / 2;
  * One part of an upload, while it comes in and goes out. It is in memory while all parts together have room there, else
  * in a temporary file: senders decide how slowly parts come, and many slow ones must not fill the memory.
  */
-export class PartBuffer {
+class PartBuffer {
   size = 0;
   private readonly blocks: Buffer[] = [];
   /** Bytes of the last block in use. */

@@ -175,7 +175,7 @@ const largestPut = 5 * 1024 ** 3;
  * A file of known SHA-256 is sent with one PUT that signs it, if the store verifies it: no other bytes can be written.
  * All others are sent in parts, whose URLs are dead once we have completed the upload.
  */
-export function s3Direct(
+function s3Direct(
   Bucket: string,
   connect: ReturnType<typeof s3Client>,
   head: (key: string) => Promise<{ size: number; sha256?: string } | null>,
@@ -261,7 +261,7 @@ export function s3Direct(
   };
 }
 
-export const secondsUntil = (time: Date) => Math.ceil((time.getTime() - Date.now()) / 1000);
+const secondsUntil = (time: Date) => Math.ceil((time.getTime() - Date.now()) / 1000);
 
 /** Some 32 bytes that are not the SHA-256 of nothing. */
 const wrong = Buffer.alloc(32).toString("base64");
@@ -270,7 +270,7 @@ const wrong = Buffer.alloc(32).toString("base64");
  * Whether the store refuses a PUT whose bytes have not the SHA-256 that it announces: not every store of this protocol
  * does (Ceph 16). Asked once, with such a PUT.
  */
-export function s3Checksum(Bucket: string, connect: ReturnType<typeof s3Client>): () => Promise<boolean> {
+function s3Checksum(Bucket: string, connect: ReturnType<typeof s3Client>): () => Promise<boolean> {
   let verifies: boolean | undefined;
   return async () => {
     if (verifies !== undefined) return verifies;

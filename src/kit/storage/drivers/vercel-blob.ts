@@ -132,7 +132,7 @@ function readEtag(answer: string): string[] {
 }
 
 /** Bytes that the client sends to Vercel Blob with a signed URL, which writes one blob of this key and overwrites none. */
-export function vercelBlobDirect(
+function vercelBlobDirect(
   load: () => Promise<Sdk>,
   find: (key: string) => Promise<{ size: number; contentType: string } | null>,
 ): DirectUploads {

@@ -85,7 +85,7 @@ function refuse(status: number, code: string, message: string, headers: Record<s
 }
 
 /** What a conditional request is compared with. */
-export interface Validators {
+interface Validators {
   /** A strong entity tag, quotes included. */
   etag: string;
   /** To the second, in milliseconds since the epoch. */
@@ -197,7 +197,7 @@ const lifetime = 60 * 60 * 1000;
  * Sends the reader of a large file to the store, which serves it with what it can of the file's headers. `null` when the
  * file is to go through the app.
  */
-export async function redirectToStore(file: FileMetadata, blobKey: string, permit: FilePermit) {
+async function redirectToStore(file: FileMetadata, blobKey: string, permit: FilePermit) {
   if (env.STORAGE_REDIRECT_ABOVE === undefined || file.size < env.STORAGE_REDIRECT_ABOVE) return null;
   const last = permit.expires === undefined ? Number.POSITIVE_INFINITY : permit.expires * 1000;
   const expires = new Date(Math.min(last, Date.now() + lifetime));

@@ -18,7 +18,7 @@ const statuses = {
   InternalServerError: 500,
 } as const;
 
-export type UploadErrorCode = keyof typeof statuses;
+type UploadErrorCode = keyof typeof statuses;
 
 /** Why a file was not stored, in words for whoever sent it. */
 export class UploadError extends Error {
