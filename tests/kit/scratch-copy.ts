@@ -16,12 +16,7 @@ export interface ScratchCopy {
 /** A copy of this project as somebody has it who cloned and installed it, to be changed and built. */
 export async function createScratchCopy(): Promise<ScratchCopy> {
   const folder = await mkdtemp(join(tmpdir(), "scratch-copy-"));
-  const { stdout } = await run("git", ["ls-files", "--cached", "--others", "--exclude-standard", "-z"]);
-  for (const file of stdout.split("\0").filter(Boolean)) {
-    await mkdir(dirname(join(folder, file)), { recursive: true });
-    // What is deleted and not committed yet.
-    await cp(file, join(folder, file)).catch((error) => error.code === "ENOENT" || Promise.reject(error));
-  }
+  await copyProject(folder);
   await linkFolder("node_modules", join(folder, "node_modules"));
   await cp("src/generated", join(folder, "src/generated"), { recursive: true });
   return {
@@ -35,6 +30,16 @@ export async function createScratchCopy(): Promise<ScratchCopy> {
     },
     remove: () => rm(folder, { recursive: true, force: true }),
   };
+}
+
+/** Copies what is in git, and what would be, as it is now. */
+export async function copyProject(folder: string): Promise<void> {
+  const { stdout } = await run("git", ["ls-files", "--cached", "--others", "--exclude-standard", "-z"]);
+  for (const file of stdout.split("\0").filter(Boolean)) {
+    await mkdir(dirname(join(folder, file)), { recursive: true });
+    // What is deleted and not committed yet.
+    await cp(file, join(folder, file)).catch((error) => error.code === "ENOENT" || Promise.reject(error));
+  }
 }
 
 /** The same files in another folder, without a copy of their bytes. */

@@ -1,37 +1,11 @@
 import type { Page } from "@playwright/test";
-import { freePort, type Server, startServer } from "../app";
+import { freePort } from "../app";
 import { choose, expectWidths, messageBox, messages, pictures, say } from "./chat";
 import { confirmDeletion, row, text } from "./files";
 import { picture } from "./pictures";
 import { startSilentProxy } from "./silent-proxy";
-import { apiOf, test as base, expect } from "./test";
+import { apiOf, expect, insert, newOrigin, test } from "./test";
 
-interface Processes {
-  /** Starts another process of the app, at an origin of its own; all of them end with the test. */
-  serve: (origin: string, settings?: Record<string, string>) => Promise<Server>;
-}
-
-const test = base.extend<Processes>({
-  serve: async ({ app }, use) => {
-    const servers: Server[] = [];
-    await use(async (origin, settings = {}) => {
-      const { port } = new URL(origin);
-      const server = await startServer({
-        name: `live-${port}`,
-        args: ["node_modules/next/dist/bin/next", "start", "--keepAliveTimeout", "1000", "--port", port],
-        env: { ...app.env, APP_ORIGIN: origin, ...settings },
-        ready: "Ready",
-      });
-      servers.push(server);
-      return server;
-    });
-    for (const server of servers) await server.stop();
-  },
-});
-
-const newOrigin = async () => `http://localhost:${await freePort()}`;
-const insert = (body: string) =>
-  `INSERT INTO messages (_id, author, body, format) VALUES (gen_random_uuid(), 'Ada', '${body}', 'text')`;
 const message = (page: Page, body: string) => messages(page).getByText(body, { exact: true });
 const reconnecting = (page: Page) => page.getByText("Reconnecting…");
 
@@ -67,11 +41,11 @@ const show = (page: Page, state: "hidden" | "visible") =>
   }, state);
 
 test("messages, pictures and deletions appear in every browser, whichever process it talks to", async ({
-  serve,
+  startAnother,
   visit,
 }) => {
   const origin = await newOrigin();
-  await serve(origin);
+  await startAnother(origin);
   const ada = await visit({ name: "Ada" });
   const ben = await visit({ name: "Ben", url: origin });
   await say(ada, "From the first process");
@@ -205,26 +179,26 @@ test.describe("sending", () => {
 test.describe("when the connection breaks", () => {
   test.use({ expectedInConsole: /ERR_(CONNECTION|EMPTY|INCOMPLETE|INTERNET|NETWORK)|status of 5/ });
 
-  test("a server that is restarted: the page says so, and catches up", async ({ app, serve, visit }) => {
+  test("a server that is restarted: the page says so, and catches up", async ({ app, startAnother, visit }) => {
     // Two servers start in it, each of which may take long on a busy machine.
     test.slow();
     const origin = await newOrigin();
-    const first = await serve(origin);
+    const first = await startAnother(origin);
     const page = await visit({ url: origin });
     await app.database.query(insert("Before"));
     await expect(message(page, "Before")).toBeVisible();
     await first.stop();
     await expect(reconnecting(page)).toBeVisible();
     await app.database.query(insert("Meanwhile"));
-    await serve(origin);
+    await startAnother(origin);
     await expect(message(page, "Meanwhile")).toBeVisible();
     await expect(reconnecting(page)).toBeHidden();
   });
 
-  test("a laptop that has slept: what it missed appears when it wakes", async ({ app, serve, visit }) => {
+  test("a laptop that has slept: what it missed appears when it wakes", async ({ app, startAnother, visit }) => {
     const origin = await newOrigin();
     const target = await newOrigin();
-    await serve(target);
+    await startAnother(target);
     const proxy = await startSilentProxy(origin, target);
     const page = await visit();
     await page.clock.install();
@@ -252,7 +226,7 @@ test.describe("when the connection breaks", () => {
 
   test("a database that ends its connections, and then refuses any: nothing is missed", async ({
     app,
-    serve,
+    startAnother,
     visit,
   }) => {
     const origin = await newOrigin();
@@ -261,7 +235,7 @@ test.describe("when the connection breaks", () => {
     database.port = String(await freePort());
     const proxyAt = `http://${database.host}`;
     let proxy = await startSilentProxy(proxyAt, target);
-    await serve(origin, { DATABASE_URL: database.href });
+    await startAnother(origin, { DATABASE_URL: database.href });
     const page = await visit({ url: origin });
     await app.database.query(insert("Before"));
     await expect(message(page, "Before")).toBeVisible();

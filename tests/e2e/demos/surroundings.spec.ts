@@ -1,32 +1,8 @@
 import { once } from "node:events";
 import { createServer, request } from "node:http";
-import { freePort, type Server, startServer } from "../app";
 import { choose, expectWidths, messageBox, messages, say, sent } from "./chat";
 import { picture } from "./pictures";
-import { test as base, expect } from "./test";
-
-const test = base.extend<{ serve: (origin: string, settings?: Record<string, string>) => Promise<Server> }>({
-  serve: async ({ app }, use) => {
-    const servers: Server[] = [];
-    await use(async (origin, settings = {}) => {
-      const { port } = new URL(origin);
-      const args = ["node_modules/next/dist/bin/next", "start", "--keepAliveTimeout", "1000", "--port", port];
-      const server = await startServer({
-        name: `surroundings-${port}`,
-        args,
-        env: { ...app.env, APP_ORIGIN: origin, ...settings },
-        ready: "Ready",
-      });
-      servers.push(server);
-      return server;
-    });
-    for (const server of servers) await server.stop();
-  },
-});
-
-const newOrigin = async () => `http://localhost:${await freePort()}`;
-const insert = (body: string) =>
-  `INSERT INTO messages (_id, author, body, format) VALUES (gen_random_uuid(), 'Ada', '${body}', 'text')`;
+import { expect, insert, newOrigin, test } from "./test";
 
 /** A proxy that passes an answer on once it has all of it: a stream never. */
 async function startBufferingProxy(at: string, target: string) {
@@ -55,10 +31,10 @@ async function startBufferingProxy(at: string, target: string) {
 test.describe("behind a proxy that holds streams back", () => {
   test.use({ expectedInConsole: /ERR_(EMPTY|INCOMPLETE|CONNECTION)/ });
 
-  test("one's own messages and pictures appear at once, and others' soon", async ({ app, serve, visit }) => {
+  test("one's own messages and pictures appear at once, and others' soon", async ({ app, startAnother, visit }) => {
     test.setTimeout(90_000);
     const [origin, target] = [await newOrigin(), await newOrigin()];
-    await serve(target, { APP_ORIGIN: origin });
+    await startAnother(target, { APP_ORIGIN: origin });
     const stop = await startBufferingProxy(origin, target);
     const page = await visit({ url: origin, name: "Bob" });
     await say(page, "Mine");
@@ -70,9 +46,13 @@ test.describe("behind a proxy that holds streams back", () => {
   });
 });
 
-test("where pages are told to look now and then, changes appear without a stream", async ({ app, serve, visit }) => {
+test("where pages are told to look now and then, changes appear without a stream", async ({
+  app,
+  startAnother,
+  visit,
+}) => {
   const origin = await newOrigin();
-  await serve(origin, { LIVE_TRANSPORT: "poll" });
+  await startAnother(origin, { LIVE_TRANSPORT: "poll" });
   const page = await visit({ url: origin });
   const streams: string[] = [];
   page.on("request", (sent) => void (sent.url().includes("_kit.changes") && streams.push(sent.url())));

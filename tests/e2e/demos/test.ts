@@ -1,3 +1,4 @@
+import { freePort, type Server, startServer } from "../app";
 import { test as base } from "../test";
 import { type CloudStore, cloudStores } from "./stores";
 
@@ -6,8 +7,14 @@ export interface WorkerOptions {
   store: CloudStore | undefined;
 }
 
+interface DemoFixtures {
+  emptyChat: undefined;
+  /** Starts another process of the app, at an origin of its own; all of them end with the test. */
+  startAnother: (origin: string, settings?: Record<string, string>) => Promise<Server>;
+}
+
 /** Tests that each find an empty chat. */
-export const test = base.extend<{ emptyChat: undefined }, WorkerOptions>({
+export const test = base.extend<DemoFixtures, WorkerOptions>({
   store: [undefined, { option: true, scope: "worker" }],
 
   settings: [
@@ -26,6 +33,29 @@ export const test = base.extend<{ emptyChat: undefined }, WorkerOptions>({
     },
     { auto: true },
   ],
+
+  startAnother: async ({ app }, use) => {
+    const servers: Server[] = [];
+    await use(async (origin, settings = {}) => {
+      const { port } = new URL(origin);
+      const server = await startServer({
+        name: `served-${port}`,
+        args: ["node_modules/next/dist/bin/next", "start", "--keepAliveTimeout", "1000", "--port", port],
+        env: { ...app.env, APP_ORIGIN: origin, ...settings },
+        ready: "Ready",
+      });
+      servers.push(server);
+      return server;
+    });
+    for (const server of servers) await server.stop();
+  },
 });
+
+/** Where nothing listens yet. */
+export const newOrigin = async () => `http://localhost:${await freePort()}`;
+
+/** The SQL of a message that no page sends. */
+export const insert = (body: string) =>
+  `INSERT INTO messages (_id, author, body, format) VALUES (gen_random_uuid(), 'Ada', '${body}', 'text')`;
 
 export { apiOf, expect } from "../test";

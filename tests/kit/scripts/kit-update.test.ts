@@ -1,10 +1,11 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { cp, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { applyMigrations, dataLosses, pendingChanges, writeMigration } from "../../../scripts/migrations.mjs";
 import { createDatabase } from "../../database";
+import { copyProject } from "../scratch-copy";
 
 /** Two repositories: the template, of versions v1 and v2, and an app that began as v1. */
 let root: string;
@@ -38,13 +39,7 @@ const update = (...args: string[]) => {
 
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), "kit-update-"));
-  const files = execFileSync("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard"], {
-    encoding: "utf8",
-  });
-  for (const path of files.split("\0").filter(Boolean)) {
-    await mkdir(dirname(join(template(), path)), { recursive: true });
-    await cp(path, join(template(), path)).catch(() => undefined);
-  }
+  await copyProject(template());
   git(template(), "init", "-q");
   commit(template(), "v1");
   git(template(), "tag", "v1");
