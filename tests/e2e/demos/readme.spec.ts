@@ -7,17 +7,21 @@ import { expect, test } from "./test";
 
 const run = promisify(execFile);
 
-/** The commands of a section of the README, those of its examples in a shell. */
-async function commandsOf(section: string): Promise<string[]> {
-  const readme = await readFile("README.md", "utf8");
-  const [, text = ""] = readme.split(new RegExp(`^#+ ${section}$`, "m"));
+/** The commands of a section of a page, those of its examples in a shell. */
+async function commandsOf(page: string, section: string): Promise<string[]> {
+  const [, text = ""] = (await readFile(page, "utf8")).split(new RegExp(`^#+ ${section}$`, "m"));
   const [untilNext = ""] = text.split(/^##/m);
   return [...untilNext.matchAll(/```sh\n(.*?)```/gs)].map(([, commands = ""]) => commands);
 }
 
-for (const section of ["Calling it from outside", "Debugging an HTTP action"]) {
-  test(`README, ${section}, its commands work`, async ({ app }) => {
-    const commands = await commandsOf(section);
+const sections = [
+  ["docs/functions.md", "Call a function from a script"],
+  ["docs/http-actions.md", "Debug an HTTP action"],
+] as const;
+
+for (const [page, section] of sections) {
+  test(`${page}, ${section}: its commands work`, async ({ app }) => {
+    const commands = await commandsOf(page, section);
     expect(commands.length).toBeGreaterThan(0);
     const folder = await mkdtemp(join(tmpdir(), "readme-"));
     await writeFile(join(folder, "cat.png"), "a cat");
