@@ -1,0 +1,136 @@
+import { existsSync } from "node:fs";
+import { glob, readFile } from "node:fs/promises";
+import { expect, test } from "vitest";
+import { anchorsOf, blocks, linksOf, pages } from "./pages";
+
+// What the pages name must exist: files, headings, commands, settings and endpoints.
+
+const read = (path: string) => readFile(path, "utf8");
+
+/** The files of a folder, by a pattern. */
+async function files(pattern: string): Promise<string[]> {
+  const found: string[] = [];
+  for await (const path of glob(pattern)) found.push(path);
+  return found;
+}
+
+/** What `find` finds in the pages, each with the page that has it. */
+const mentions = (find: RegExp, isOf: (path: string) => boolean = () => true): [name: string, page: string][] =>
+  pages
+    .filter(({ path }) => isOf(path))
+    .flatMap(({ path, text }) => [...text.matchAll(find)].map(([, name = ""]) => [name, path]));
+
+const isAboutNow = (path: string) => !/^CHANGELOG|decisions\/|upgrading/.test(path);
+
+test("every relative link leads to a file, and every anchor to a heading", () => {
+  const broken = pages.flatMap((page) =>
+    linksOf(page)
+      .filter(({ file, anchor }) => {
+        const target = pages.find(({ path }) => path === file);
+        return !existsSync(file) || (anchor !== "" && !(target && anchorsOf(target).includes(anchor)));
+      })
+      .map(({ file, anchor }) => `${page.path} → ${file}#${anchor}`),
+  );
+  expect(broken).toEqual([]);
+});
+
+test("every page of docs is reached from the README", () => {
+  const reached = new Set(["README.md"]);
+  for (const path of reached) {
+    const page = pages.find((each) => each.path === path);
+    for (const { file } of page ? linksOf(page) : []) reached.add(file);
+  }
+  const listed = (path: string) => [...reached].some((known) => path === known || path.startsWith(`${known}/`));
+  expect(pages.map(({ path }) => path).filter((path) => path.startsWith("docs/") && !listed(path))).toEqual([]);
+});
+
+test("every npm command is a script of package.json", async () => {
+  const { scripts } = JSON.parse(await read("package.json"));
+  const named = mentions(/\bnpm run ([a-z][\w:-]*)/g);
+  expect(named.filter(([name]) => !(name in scripts))).toEqual([]);
+  // And people find every script in the pages.
+  const documented = new Set([...named.map(([name]) => name), "test", "start"]);
+  expect(Object.keys(scripts).filter((name) => !documented.has(name))).toEqual([]);
+});
+
+test("every shell block runs commands of the project, or says what else it needs", () => {
+  const known =
+    /^(npm (run|test|ci|install|start)\b|npx (vitest|playwright|prisma)\b|git |curl |cmp |json\(\)|\w+=\$\(|export |#|$|\s)/;
+  const unknown = blocks
+    .filter(({ language, info }) => language === "sh" && !["host", "docker"].includes(info))
+    .flatMap(({ code, place }) =>
+      code
+        .split("\n")
+        .filter((line) => !known.test(line))
+        .map((line) => `${place}: ${line}`),
+    );
+  expect(unknown).toEqual([]);
+});
+
+test("every file that a page names exists", () => {
+  const places = /`((?:src|tests|scripts|prisma|docs|bench|\.github)\/[\w./[\]-]+\.(?:ts|tsx|mjs|md|prisma|sh|json))`/g;
+  const made = new Set(blocks.map(({ info }) => info));
+  const named = mentions(places, isAboutNow);
+  expect(named.filter(([path]) => !existsSync(path) && !made.has(path))).toEqual([]);
+});
+
+/** Names of environment variables that others than the app read. */
+const foreign = /^(NODE_|NEXT_|VERCEL|AWS_|PG|OTEL_|CI$|PORT$|HOSTNAME$|S3_SECRET$|SAVEPOINT$|SIGTERM$|SIGKILL$)/;
+
+test("every setting that a page names exists, and docs/settings.md names every setting", async () => {
+  const sources = await Promise.all((await files("src/kit/**/*env.ts")).map(read));
+  const settings = sources.flatMap((source) =>
+    [...source.matchAll(/^ +([A-Z][A-Z0-9_]+): (?!z\.literal)/gm)].map(([, name = ""]) => name),
+  );
+  const others = ["STORAGE_DRIVER", "MIGRATE_PREVIEWS"];
+  const existing = new Set([...settings, ...others].filter((name) => !foreign.test(name)));
+  expect(existing.size).toBeGreaterThan(30);
+
+  const errors = await read("docs/protocol.md");
+  const named = mentions(/`([A-Z][A-Z0-9]*_[A-Z0-9_]+)(?:=[^`]*)?`/g, isAboutNow).filter(
+    ([name]) => !foreign.test(name) && !errors.includes(`| \`${name}\` |`) && !codes.includes(name),
+  );
+  expect(named.filter(([name]) => !existing.has(name))).toEqual([]);
+  const page = await read("docs/settings.md");
+  expect([...existing].filter((name) => !page.includes(`\`${name}\``))).toEqual([]);
+});
+
+/** Codes of errors, which are spelt as settings are. */
+const codes = ["BAD_REQUEST", "NOT_FOUND", "TOO_MANY_REQUESTS"];
+
+test("every endpoint that a page names exists", async () => {
+  const routes = [
+    ...(await files("src/app/**/route.ts")).map((path) => path.replace(/^src\/app|\/route\.ts$/g, "")),
+    ...(await files("src/pages/api/**/*.ts")).map((path) => path.replace(/^src\/pages|\.ts$/g, "")),
+    ...(await files("src/app/**/page.tsx")).map((path) => path.replace(/^src\/app|\/page\.tsx$/g, "") || "/"),
+  ];
+  const patterns = routes.map(
+    (route) =>
+      new RegExp(
+        `^${route
+          .replaceAll(/\/\[\[\.{3}\w+\]\]/g, "(/.*)?")
+          .replaceAll(/\[\.{3}\w+\]/g, ".+")
+          .replaceAll(/\[\w+\]/g, "[^/]+")}$`,
+      ),
+  );
+  const named = mentions(
+    /(?<![\w.*/])(\/(?:api|http|dashboard|sign-in)(?:\/[\w$<>….[\]-]+)*)(?=[`?"' )]|$)/gm,
+    isAboutNow,
+  );
+  expect(named.length).toBeGreaterThan(20);
+  expect(
+    named.filter(([path]) => !patterns.some((pattern) => pattern.test(path)) && !/^\/(api|http)$/.test(path)),
+  ).toEqual([]);
+});
+
+test("every HTTP action and function that a page's command calls exists", async () => {
+  const http = [await read("src/functions/http.ts"), ...blocks.map(({ code }) => code)].join("\n");
+  const actions = blocks.flatMap(({ code }) =>
+    [...code.matchAll(/localhost:3000\/http(\/\w+)/g)].map(([, path = ""]) => path),
+  );
+  expect(actions.filter((path) => !http.includes(`path: "${path}"`))).toEqual([]);
+
+  const calls = blocks.flatMap(({ code }) => [...code.matchAll(/\/api\/trpc\/(\w+)\.(\w+)/g)]);
+  for (const [, file, name = ""] of calls) expect(await read(`src/functions/${file}.ts`)).toContain(name);
+  expect(calls.length).toBeGreaterThan(3);
+});
