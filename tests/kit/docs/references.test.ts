@@ -1,5 +1,7 @@
 import { existsSync } from "node:fs";
-import { glob, readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { TRPC_ERROR_CODES_BY_KEY } from "@trpc/server/rpc";
 import { expect, test } from "vitest";
 import { anchorsOf, blocks, linksOf, pages } from "./pages";
 
@@ -7,12 +9,9 @@ import { anchorsOf, blocks, linksOf, pages } from "./pages";
 
 const read = (path: string) => readFile(path, "utf8");
 
-/** The files of a folder, by a pattern. */
-async function files(pattern: string): Promise<string[]> {
-  const found: string[] = [];
-  for await (const path of glob(pattern)) found.push(path);
-  return found;
-}
+/** The files below a folder whose path ends so. */
+const files = async (folder: string, end: string) =>
+  (await readdir(folder, { recursive: true })).filter((name) => name.endsWith(end)).map((name) => join(folder, name));
 
 /** What `find` finds in the pages, each with the page that has it. */
 const mentions = (find: RegExp, isOf: (path: string) => boolean = () => true): [name: string, page: string][] =>
@@ -69,7 +68,7 @@ test("every shell block runs commands of the project, or says what else it needs
 
 test("every file that a page names exists", () => {
   const places = /`((?:src|tests|scripts|prisma|docs|bench|\.github)\/[\w./[\]-]+\.(?:ts|tsx|mjs|md|prisma|sh|json))`/g;
-  const made = new Set(blocks.map(({ info }) => info));
+  const made = new Set([...blocks.map(({ info }) => info), ...mentions(/^Create `(.+?)`/gm).map(([path]) => path)]);
   const named = mentions(places, isAboutNow);
   expect(named.filter(([path]) => !existsSync(path) && !made.has(path))).toEqual([]);
 });
@@ -78,7 +77,7 @@ test("every file that a page names exists", () => {
 const foreign = /^(NODE_|NEXT_|VERCEL|AWS_|PG|OTEL_|CI$|PORT$|HOSTNAME$|S3_SECRET$|SAVEPOINT$|SIGTERM$|SIGKILL$)/;
 
 test("every setting that a page names exists, and docs/settings.md names every setting", async () => {
-  const sources = await Promise.all((await files("src/kit/**/*env.ts")).map(read));
+  const sources = await Promise.all((await files("src/kit", "env.ts")).map(read));
   const settings = sources.flatMap((source) =>
     [...source.matchAll(/^ +([A-Z][A-Z0-9_]+): (?!z\.literal)/gm)].map(([, name = ""]) => name),
   );
@@ -86,32 +85,24 @@ test("every setting that a page names exists, and docs/settings.md names every s
   const existing = new Set([...settings, ...others].filter((name) => !foreign.test(name)));
   expect(existing.size).toBeGreaterThan(30);
 
-  const errors = await read("docs/protocol.md");
   const named = mentions(/`([A-Z][A-Z0-9]*_[A-Z0-9_]+)(?:=[^`]*)?`/g, isAboutNow).filter(
-    ([name]) => !foreign.test(name) && !errors.includes(`| \`${name}\` |`) && !codes.includes(name),
+    // Codes of errors are spelt as settings are.
+    ([name]) => !foreign.test(name) && !(name in TRPC_ERROR_CODES_BY_KEY),
   );
   expect(named.filter(([name]) => !existing.has(name))).toEqual([]);
   const page = await read("docs/settings.md");
   expect([...existing].filter((name) => !page.includes(`\`${name}\``))).toEqual([]);
 });
 
-/** Codes of errors, which are spelt as settings are. */
-const codes = ["BAD_REQUEST", "NOT_FOUND", "TOO_MANY_REQUESTS"];
-
 test("every endpoint that a page names exists", async () => {
   const routes = [
-    ...(await files("src/app/**/route.ts")).map((path) => path.replace(/^src\/app|\/route\.ts$/g, "")),
-    ...(await files("src/pages/api/**/*.ts")).map((path) => path.replace(/^src\/pages|\.ts$/g, "")),
-    ...(await files("src/app/**/page.tsx")).map((path) => path.replace(/^src\/app|\/page\.tsx$/g, "") || "/"),
+    ...(await files("src/app", "route.ts")).map((path) => path.replace(/^src\/app|\/route\.ts$/g, "")),
+    ...(await files("src/pages/api", ".ts")).map((path) => path.replace(/^src\/pages|\.ts$/g, "")),
+    ...(await files("src/app", "page.tsx")).map((path) => path.replace(/^src\/app|\/page\.tsx$/g, "") || "/"),
   ];
   const patterns = routes.map(
     (route) =>
-      new RegExp(
-        `^${route
-          .replaceAll(/\/\[\[\.{3}\w+\]\]/g, "(/.*)?")
-          .replaceAll(/\[\.{3}\w+\]/g, ".+")
-          .replaceAll(/\[\w+\]/g, "[^/]+")}$`,
-      ),
+      new RegExp(`^${route.replaceAll(/\/\[{1,2}\.{3}\w+\]{1,2}/g, "(/.*)?").replaceAll(/\[\w+\]/g, "[^/]+")}$`),
   );
   const named = mentions(
     /(?<![\w.*/])(\/(?:api|http|dashboard|sign-in)(?:\/[\w$<>….[\]-]+)*)(?=[`?"' )]|$)/gm,
@@ -133,4 +124,14 @@ test("every HTTP action and function that a page's command calls exists", async 
   const calls = blocks.flatMap(({ code }) => [...code.matchAll(/\/api\/trpc\/(\w+)\.(\w+)/g)]);
   for (const [, file, name = ""] of calls) expect(await read(`src/functions/${file}.ts`)).toContain(name);
   expect(calls.length).toBeGreaterThan(3);
+});
+
+test("docs/protocol.md lists the codes and statuses that refuse an upload", async () => {
+  const sources = await Promise.all((await files("src/kit", ".ts")).map(read));
+  const source = sources.find((text) => /^ +StorageTokenInvalid: 401/m.test(text)) ?? "";
+  const [, section = ""] = (await read("docs/protocol.md")).split(/^## Uploading$/m);
+  const [uploading = ""] = section.split(/^## /m);
+  const rowsOf = (text: string, row: RegExp) =>
+    [...text.matchAll(row)].map(([, code, status]) => `${code} ${status}`).sort();
+  expect(rowsOf(uploading, /^\| `(\w+)` \| (\d{3}) /gm)).toEqual(rowsOf(source, /^ +([A-Z]\w+): (\d{3}),$/gm));
 });
