@@ -39,11 +39,17 @@ async function readPage(path: string): Promise<Page> {
 const inFolder = async (folder: string) =>
   (await readdir(folder, { recursive: true })).filter((name) => name.endsWith(".md")).map((name) => join(folder, name));
 
+/** The README first; `llms.txt` is Markdown too. */
 const [root, docs, templates] = await Promise.all([readdir("."), inFolder("docs"), inFolder(".github")]);
 
-/** Every page of the project's documentation, the README first. */
+/** Every page of the project's documentation. */
 export const pages: Page[] = await Promise.all(
-  ["README.md", ...root.filter((name) => /^(?!README).*\.md$/.test(name)), ...docs.sort(), ...templates].map(readPage),
+  [
+    "README.md",
+    ...root.filter((name) => /^(?!README).*\.md$|^llms\.txt$/.test(name)),
+    ...docs.sort(),
+    ...templates,
+  ].map(readPage),
 );
 
 export const blocks: Block[] = pages.flatMap((page) => page.blocks);

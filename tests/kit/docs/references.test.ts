@@ -69,7 +69,8 @@ test("every shell block runs commands of the project, or says what else it needs
 test("every file that a page names exists", () => {
   const places = /`((?:src|tests|scripts|prisma|docs|bench|\.github)\/[\w./[\]-]+\.(?:ts|tsx|mjs|md|prisma|sh|json))`/g;
   const made = new Set([...blocks.map(({ info }) => info), ...mentions(/^Create `(.+?)`/gm).map(([path]) => path)]);
-  const named = mentions(places, isAboutNow);
+  // That page names the files of other frameworks.
+  const named = mentions(places, (path) => isAboutNow(path) && path !== "docs/coming-from.md");
   expect(named.filter(([path]) => !existsSync(path) && !made.has(path))).toEqual([]);
 });
 
@@ -90,6 +91,8 @@ test("every setting that a page names exists, and docs/settings.md names every s
     ([name]) => !foreign.test(name) && !(name in TRPC_ERROR_CODES_BY_KEY),
   );
   expect(named.filter(([name]) => !existing.has(name))).toEqual([]);
+  const examples = [...(await read(".env.example")).matchAll(/^# ([A-Z][A-Z0-9_]+)=/gm)].map(([, name = ""]) => name);
+  expect(examples.filter((name) => !existing.has(name))).toEqual([]);
   const page = await read("docs/settings.md");
   expect([...existing].filter((name) => !page.includes(`\`${name}\``))).toEqual([]);
 });
