@@ -138,3 +138,18 @@ test("docs/protocol.md lists the codes and statuses that refuse an upload", asyn
     [...text.matchAll(row)].map(([, code, status]) => `${code} ${status}`).sort();
   expect(rowsOf(uploading, /^\| `(\w+)` \| (\d{3}) /gm)).toEqual(rowsOf(source, /^ +([A-Z]\w+): (\d{3}),$/gm));
 });
+
+test("every decision record has a heading, a date, a status and each of its parts", () => {
+  const records = pages.filter(({ path }) => path.startsWith("docs/decisions/"));
+  const parts = [
+    /^# \d{3} · \S.+$/m,
+    /^Date: \d{4}-\d\d-\d\d\. Status: \w/m,
+    /^\*\*Context\.\*\*/m,
+    /^\*\*Decision\.\*\*/m,
+    /^\*\*Consequences\.\*\*/m,
+    /^\*\*Revisit when\*\*/m,
+  ];
+  const lacking = records.filter(({ text }) => parts.some((part) => !part.test(text))).map(({ path }) => path);
+  expect(lacking).toEqual([]);
+  expect(records.length).toBeGreaterThan(20);
+});
