@@ -3,6 +3,7 @@ import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/pr
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { withClient } from "../../../scripts/client.mjs";
 import { createDatabase } from "../../database";
 import { type Block, blocks } from "./pages";
 
@@ -104,4 +105,20 @@ test("every TypeScript block of the documentation compiles", async () => {
 
 test("the tests that the documentation shows pass", async () => {
   await runNode(program("vitest/vitest.mjs"), "run", "tests/functions");
+}, 30_000);
+
+test("every SQL block runs on the app's database", async () => {
+  await withClient(database.url, async (client) => {
+    await client.query("BEGIN; CREATE ROLE reports");
+    for (const { code } of blocks.filter(({ language }) => language === "sql")) await client.query(code);
+    await client.query("ROLLBACK");
+  });
+});
+
+test("the operator's commands that change nothing run", async () => {
+  const lines = blocks.filter(({ page, language }) => page === "docs/operating.md" && language === "sh");
+  const commands = lines.flatMap(({ code }) => code.trim().split("\n"));
+  expect(commands).toContain("npm run sweep -- --dry-run");
+  expect(commands).toContain("npm run restore-file");
+  await Promise.all([runNode("scripts/sweep.mjs", "--dry-run"), runNode("scripts/restore-file.mjs")]);
 }, 30_000);

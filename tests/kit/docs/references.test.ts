@@ -52,6 +52,33 @@ test("every npm command is a script of package.json", async () => {
   expect(Object.keys(scripts).filter((name) => !documented.has(name))).toEqual([]);
 });
 
+test("every option of an npm command is one that its script has", async () => {
+  const { scripts } = JSON.parse(await read("package.json"));
+  const used = mentions(/npm run ([\w:-]+ -- [^`\n#]*--[a-z-]+)/g);
+  for (const [command, page] of used) {
+    const [name = "", ...words] = command.split(/\s+/);
+    const [, script = ""] = /^node (\S+)/.exec(scripts[name]) ?? [];
+    const source = script === "" ? "" : await read(script);
+    for (const option of words.filter((word) => /^--[a-z]/.test(word))) {
+      expect(source, `${page}: ${command}`).toMatch(new RegExp(`\\b${option.slice(2)}"?: \\{ type`));
+    }
+  }
+  expect(used.length).toBeGreaterThan(2);
+});
+
+test("every JSON block can be parsed", () => {
+  const json = blocks.filter(({ language }) => language === "json");
+  for (const { code, place } of json) expect(() => JSON.parse(code), place).not.toThrow();
+  expect(json.length).toBeGreaterThan(0);
+});
+
+test("every block is in a language that a test knows, or shows a request", () => {
+  const known = ["ts", "tsx", "prisma", "diff", "sh", "sql", "json", "http"];
+  expect(blocks.filter(({ language }) => !known.includes(language)).map(({ place }) => place)).toEqual([]);
+  const fences = pages.map(({ path, text }) => [path, text.match(/^ *```/gm)?.length ?? 0]);
+  expect(pages.map((page) => [page.path, 2 * page.blocks.length])).toEqual(fences);
+});
+
 test("every shell block runs commands of the project, or says what else it needs", () => {
   const known =
     /^(npm (run|test|ci|install|start)\b|npx (vitest|playwright|prisma)\b|git |curl |cmp |json\(\)|\w+=\$\(|export |#|$|\s)/;
@@ -75,7 +102,7 @@ test("every file that a page names exists", () => {
 });
 
 /** Names of environment variables that others than the app read. */
-const foreign = /^(NODE_|NEXT_|VERCEL|AWS_|PG|OTEL_|CI$|PORT$|HOSTNAME$|S3_SECRET$|SAVEPOINT$|SIGTERM$|SIGKILL$)/;
+const foreign = /^(NODE_|NEXT_|VERCEL|AWS_|OTEL_|S3_SECRET$)/;
 
 test("every setting that a page names exists, and docs/settings.md names every setting", async () => {
   const sources = await Promise.all((await files("src/kit", "env.ts")).map(read));
