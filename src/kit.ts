@@ -2,7 +2,7 @@
 import "server-only";
 import { createKit } from "./kit/server";
 
-/** The kit of this app. The README's "Settings" lists what the environment adds. */
+/** The kit of this app. docs/settings.md lists what the environment adds. */
 export const kit = createKit({
   auth: {
     // By model, the column that says whose a row is: these become an account's when its visitor signs up.

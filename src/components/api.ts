@@ -3,5 +3,5 @@
 import type { AppRouter } from "~/functions";
 import { createClient } from "~/kit/client";
 
-/** How components call the functions of this app: README, "A first feature". */
+/** How components call the functions of this app: see "Your first feature" in README.md. */
 export const { ApiProvider, useTRPC, useTRPCClient } = createClient<AppRouter>();

@@ -29,7 +29,7 @@ export interface App<Router = ReturnType<typeof createRouter>> {
 
 /**
  * Wires the kit, once, in src/kit.ts: returns what functions are made with, and `app`, which makes an app of them.
- * Where the database and the bytes are is in the environment (README, "Settings").
+ * The environment says where the database and the bytes are: see docs/settings.md.
  *
  *     export const kit = createKit({ auth: { owners: { note: "createdBy" } } });
  */

@@ -8,7 +8,7 @@ const origin = z
   .url({ protocol: /^https?$/, error: 'put the public origin there, as "https://files.example.com"' })
   .transform((url) => new URL(url).origin);
 
-/** Every setting of the server, parsed once; README has the table. A wrong one stops the start, named. */
+/** Every setting of the server, parsed once. docs/settings.md has the table. A wrong value stops the start with its name. */
 export const env = createEnv({
   server: {
     DATABASE_URL: z.url({

@@ -87,7 +87,7 @@ async function checkDatabase(): Promise<void> {
     } catch (error) {
       if (!(error instanceof DatabaseUnavailable)) return console.error("Could not look at the database:", error);
       if (error.reason instanceof WrongTimeZone) throw error.reason;
-      // The health endpoint tells of a database that is away; it may come.
+      // Start anyway: /api/health reports the outage, and the database may come back.
       await sleep(pause, undefined, { ref: false });
     }
   }

@@ -6,7 +6,7 @@ interface Call {
   origin: string;
   fn: Pick<Fn, "name" | "kind">;
   args: Record<string, unknown>;
-  /** Whether it needs a token; the README says how a script gets one. */
+  /** Whether it needs a token. docs/functions.md says how a script gets one. */
   isSignedIn: boolean;
 }
 
