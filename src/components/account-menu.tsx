@@ -9,7 +9,7 @@ import { Avatar } from "./avatar";
 /** Leads visitors to an account, and those who have one out of it. */
 export function AccountMenu() {
   const viewer = useViewer();
-  const pathname = usePathname() ?? "/";
+  const pathname = usePathname();
   const copy = useMutation({ mutationFn: () => navigator.clipboard.writeText(viewer?.id ?? "") });
   const signOut = useMutation({
     mutationFn: async () => {
@@ -25,7 +25,7 @@ export function AccountMenu() {
     return (
       <Link
         prefetch={false}
-        href={`/sign-in?from=${encodeURIComponent(pathname)}`}
+        href={{ pathname: "/sign-in", query: { next: pathname } }}
         onNavigate={(event) => confirmLeaving() || event.preventDefault()}
         className="-mr-2 flex h-11 min-w-11 flex-none items-center justify-center gap-2 rounded-full font-medium text-sm hover:bg-sunken sm:px-3"
       >

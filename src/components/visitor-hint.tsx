@@ -5,14 +5,14 @@ import { useViewer } from "~/kit/client";
 /** Tells visitors without an account by what thread their things hang. */
 export function VisitorHint({ things }: { things: string }) {
   const viewer = useViewer();
-  const from = usePathname();
+  const next = usePathname();
   if (!viewer || viewer.email !== null) return null;
   return (
     <p className="mb-4 text-pretty rounded-xl bg-sunken px-4 py-3 text-muted text-sm">
       Only this browser knows that these {things} are yours.{" "}
       <Link
         prefetch={false}
-        href={{ pathname: "/sign-in", query: { new: "", from } }}
+        href={{ pathname: "/sign-in", query: { new: "", next } }}
         className="text-accent underline"
       >
         Create an account

@@ -1,6 +1,5 @@
 import type { Metadata } from "next";
 import { redirect } from "next/navigation";
-import { pages } from "~/components/pages";
 import { SiteHeader } from "~/components/site-header";
 import { first, viewer } from "~/kit/pages";
 import { SignInForm } from "./sign-in-form";
@@ -8,21 +7,29 @@ import { SignInForm } from "./sign-in-form";
 export const metadata: Metadata = { title: "Sign in" };
 
 interface SignInPageProps {
-  searchParams: Promise<{ from?: string | string[]; new?: string | string[] }>;
+  searchParams: Promise<{ next?: string | string[]; new?: string | string[] }>;
 }
 
 export default async function SignInPage({ searchParams }: SignInPageProps) {
-  const { from, new: isNew } = await searchParams;
-  // Only ever back to a page of ours.
-  const { href } = pages.find((page) => page.href === first(from)) ?? { href: "/files" };
+  const { next, new: isNew } = await searchParams;
+  const path = pathOfThisSite(first(next));
   const identity = await viewer();
-  if (identity && !identity.isAnonymous) redirect(href);
+  if (identity && !identity.isAnonymous) redirect(path);
   return (
-    <div className="flex min-h-dvh flex-col">
+    <>
       <SiteHeader />
       <main className="m-auto w-full max-w-md px-page py-10">
-        <SignInForm key={first(isNew)} from={href} isNew={isNew !== undefined} isVisitor={identity !== null} />
+        <SignInForm key={first(isNew)} next={path} isNew={isNew !== undefined} isVisitor={identity !== null} />
       </main>
-    </div>
+    </>
   );
+}
+
+/** Where to go afterwards: never to another origin, whatever a link to this page says. */
+function pathOfThisSite(next = "/"): string {
+  const base = "http://this.site";
+  const url = next.startsWith("/") && URL.canParse(next, base) ? new URL(next, base) : null;
+  const path = url?.origin === base ? url.pathname + url.search + url.hash : "/";
+  // A browser takes `//example.com` for a host, which `/.//example.com` becomes.
+  return path.startsWith("//") ? "/" : path;
 }

@@ -7,14 +7,14 @@ import { AuthError, authClient, explainError } from "~/kit/client";
 
 interface SignInFormProps {
   /** Where to go when it is done. */
-  from: string;
+  next: string;
   /** Makes an account rather than signing in to one. */
   isNew: boolean;
   /** There may be files and messages that the account will take over. */
   isVisitor: boolean;
 }
 
-export function SignInForm({ from, isNew, isVisitor }: SignInFormProps) {
+export function SignInForm({ next, isNew, isVisitor }: SignInFormProps) {
   const id = useId();
   const [state, submit, isPending] = useActionState(async (_: unknown, form: FormData) => {
     const values = { name: text(form, "name"), email: text(form, "email") };
@@ -28,7 +28,7 @@ export function SignInForm({ from, isNew, isVisitor }: SignInFormProps) {
       return { ...values, error };
     }
     // Loaded anew, because everything on it may look different now. Until then this is not done.
-    window.location.assign(from);
+    window.location.assign(next);
     return new Promise<never>(() => undefined);
   }, null);
 
@@ -106,7 +106,7 @@ export function SignInForm({ from, isNew, isVisitor }: SignInFormProps) {
       <p className="text-center text-muted text-sm">
         {isNew ? "You have one already?" : "New here?"}{" "}
         <Link
-          href={{ pathname: "/sign-in", query: isNew ? { from } : { from, new: "" } }}
+          href={{ pathname: "/sign-in", query: isNew ? { next } : { next, new: "" } }}
           replace
           className="inline-flex h-11 items-center font-medium text-accent underline"
         >
