@@ -9,7 +9,7 @@ import { commandOf, ROOT } from "./checkout.mjs";
 // The app that remains runs, has a start page, and passes its checks.
 
 const gone = [
-  "src/app/_chat",
+  "src/app/chat",
   "src/app/files",
   "src/app/gallery",
   "src/app/http-demo",
@@ -43,22 +43,23 @@ export type AppRouter = typeof app.router;
 const http = httpRouter();
 export default http;
 `,
-  "src/components/pages.ts": `/** What the header leads to. */
-export const pages = [{ href: "/", label: "Start" }];
+  "src/components/pages.ts": `/** What the header leads to: \`{ href: "/notes", label: "Notes" }\`. */
+export const pages: { href: string; label: string }[] = [];
 `,
-  "src/app/page.tsx": `import { SiteHeader } from "~/components/site-header";
+  "src/app/page.tsx": `import { PageHeader } from "~/components/page-header";
+import { SiteHeader } from "~/components/site-header";
 
 export default function StartPage() {
   return (
-    <div className="flex min-h-dvh flex-col">
+    <>
       <SiteHeader />
-      <main className="m-auto max-w-md px-page py-10">
-        <h1 className="font-semibold text-xl">It runs</h1>
-        <p className="mt-2 text-muted">
-          Write functions in src/functions and list them in its index.ts. This page is src/app/page.tsx.
-        </p>
+      <main className="page">
+        <PageHeader
+          title="It runs"
+          description="Write functions in src/functions and list them in its index.ts. This page is src/app/page.tsx."
+        />
       </main>
-    </div>
+    </>
   );
 }
 `,
@@ -97,7 +98,6 @@ const changed = {
     [/title: ".*"/, 'title: "App"'],
     [/description: ".*"/, 'description: "An app with files."'],
   ],
-  "src/app/sign-in/page.tsx": [[/href: "\/files"/, 'href: "/"']],
   "prisma/schema/app.prisma": [
     [/^(model (Message|File|Image)|enum MessageFormat) \{\n.*?^\}\n+/gms, ""],
     [/^ +\w+ +(Message|File|Image)\[\].*\n/gm, ""],
@@ -174,6 +174,9 @@ async function removeScripts(...names) {
   await writeFile(path, `${JSON.stringify(manifest, null, 2)}\n`);
 }
 
+/** The components that an app's first page uses, as the README shows it. */
+const offered = ["page-header.tsx", "upload.tsx"];
+
 /** The demos' own components: no file of src imports them any more. */
 async function removeUnusedComponents() {
   const folder = join(ROOT, "src/components");
@@ -183,7 +186,7 @@ async function removeUnusedComponents() {
       const name = file.replace(/\.tsx?$/, "");
       return sources.some((text) => text.includes(`/components/${name}"`) || text.includes(`"./${name}"`));
     };
-    const unused = (await readdir(folder)).filter((file) => !isUsed(file));
+    const unused = (await readdir(folder)).filter((file) => !offered.includes(file) && !isUsed(file));
     if (unused.length === 0) return;
     for (const file of unused) await rm(join(folder, file));
   }

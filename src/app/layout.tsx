@@ -5,8 +5,8 @@ import { liveTransport, Prefetched, prefetchViewer } from "~/kit/pages";
 import "./globals.css";
 
 export const metadata: Metadata = {
-  title: "Chat",
-  description: "Send messages and pictures to everyone on this page.",
+  title: "next-trpc-storage",
+  description: "A starter for apps with files: Next.js, tRPC and Prisma.",
 };
 
 export const viewport: Viewport = {
@@ -23,7 +23,7 @@ export default async function RootLayout({ children }: { children: ReactNode }) 
   await prefetchViewer();
   return (
     <html lang="en">
-      <body className="font-sans">
+      <body className="flex min-h-dvh flex-col font-sans">
         <ApiProvider transport={liveTransport()}>
           <Prefetched>{children}</Prefetched>
         </ApiProvider>

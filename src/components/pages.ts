@@ -1,6 +1,6 @@
 /** What the header leads to. */
 export const pages = [
-  { href: "/", label: "Chat" },
+  { href: "/chat", label: "Chat" },
   { href: "/files", label: "Files" },
   { href: "/gallery", label: "Gallery" },
 ];

@@ -10,17 +10,23 @@ import { pages } from "./pages";
 
 /** The same on every page; `children` are a page's own controls. */
 export function SiteHeader({ children }: { children?: ReactNode }) {
-  const pathname = usePathname() ?? "/";
+  const pathname = usePathname();
   return (
     <header className="z-10 border-line border-b bg-surface px-page pt-[env(safe-area-inset-top)]">
       <div className="column flex h-14 items-center gap-1 sm:gap-2">
-        <span
-          aria-hidden="true"
-          className="mr-1 grid size-8 flex-none place-items-center rounded-lg bg-accent text-on-accent max-sm:hidden"
-        >
-          <MessageSquareText className="size-4.5" />
-        </span>
-        <nav aria-label="Pages" className="flex max-sm:-ml-3">
+        <nav aria-label="Pages" className="-ml-1.5 flex items-center sm:gap-1">
+          <Link
+            href="/"
+            prefetch={false}
+            aria-label="Start"
+            aria-current={pathname === "/" ? "page" : undefined}
+            onNavigate={(event) => confirmLeaving() || event.preventDefault()}
+            className="grid size-11 flex-none place-items-center"
+          >
+            <span className="grid size-8 place-items-center rounded-lg bg-accent text-on-accent">
+              <MessageSquareText aria-hidden="true" className="size-4.5" />
+            </span>
+          </Link>
           {pages.map(({ href, label }) => (
             <Link
               key={href}
@@ -29,7 +35,7 @@ export function SiteHeader({ children }: { children?: ReactNode }) {
               prefetch={false}
               aria-current={href === pathname ? "page" : undefined}
               onNavigate={(event) => confirmLeaving() || event.preventDefault()}
-              className="grid h-11 min-w-11 place-items-center rounded-full px-3 font-medium text-muted text-sm hover:text-ink aria-[current=page]:text-accent"
+              className="grid h-11 min-w-11 place-items-center rounded-full px-2 font-medium text-muted text-sm hover:text-ink sm:px-3 aria-[current=page]:text-accent"
             >
               {label}
             </Link>

@@ -3,7 +3,7 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { ArrowUp, ImagePlus } from "lucide-react";
 import { type FormEvent, useId } from "react";
-import { useAuthorName } from "../_chat/use-author-name";
+import { useAuthorName } from "../chat/use-author-name";
 import { type HttpApi, httpApi } from "./http-api";
 import { SentMessages } from "./sent-messages";
 

@@ -102,7 +102,7 @@ test("everything can be done with the keyboard alone", async ({ visit }) => {
   await expect(page.getByRole("button", { name: /^Your name/ })).toBeVisible();
   const focused = page.locator(":focus");
 
-  for (const name of ["Chat", "Files", "Gallery", "Your name: Ada. Change it"]) {
+  for (const name of ["Start", "Chat", "Files", "Gallery", "Your name: Ada. Change it"]) {
     await page.keyboard.press("Tab");
     await expect(focused).toHaveAccessibleName(name);
   }

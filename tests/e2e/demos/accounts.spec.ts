@@ -71,9 +71,9 @@ test("a visitor who makes an account keeps files and messages, and has them on a
   await expect(yourFiles(other).getByRole("listitem")).toHaveText([/from the phone\.txt/, /kept\.txt/]);
   await other.getByRole("button", { name: "Account of Ada Lovelace" }).click();
   await other.getByRole("menuitem", { name: "Sign out" }).click();
-  await expect(messageBox(other)).toBeVisible();
+  await expect(other.getByRole("heading", { name: "Try the demos" })).toBeVisible();
   await expect(other.getByRole("link", { name: "Sign in" })).toBeVisible();
-  await other.getByRole("link", { name: "Files" }).click();
+  await other.getByRole("link", { name: "Files", exact: true }).click();
   await expect(other.getByText("No files yet")).toBeVisible();
 });
 
@@ -101,8 +101,19 @@ test("signing in leads back to where it was asked for, and never to another site
   const page = await visit({ url: "/gallery" });
   await signUp(page, "back@example.com");
   await expect(page).toHaveURL(/\/gallery$/);
-  await page.goto("/sign-in?from=https://example.com");
-  await expect(page).toHaveURL(/\/files$/);
+  await page.goto("/sign-in?next=%2Fhttp-demo%3Fa%3D1%23b");
+  await expect(page).toHaveURL(/^http:\/\/localhost:\d+\/http-demo\?a=1#b$/);
+  for (const next of [
+    "https://example.com",
+    "//example.com",
+    "/\\example.com",
+    "/.//example.com",
+    "/\t/example.com",
+    "a",
+  ]) {
+    await page.goto(`/sign-in?next=${encodeURIComponent(next)}`);
+    await expect(page).toHaveURL(/^http:\/\/localhost:\d+\/$/);
+  }
 });
 
 test.describe("what goes wrong", () => {

@@ -1,7 +1,7 @@
 import { expect, test } from "./test";
 
 test.describe("pages", () => {
-  for (const path of ["/", "/files", "/http-demo", "/sign-in", "/dashboard/files", "/no-such-page"]) {
+  for (const path of ["/", "/chat", "/files", "/http-demo", "/sign-in", "/dashboard/files", "/no-such-page"]) {
     test(`${path} cannot be framed, nor guessed about`, async ({ app, request }) => {
       const headers = (await request.get(app.origin + path)).headers();
       expect(headers["content-security-policy"]).toContain("frame-ancestors 'none'");

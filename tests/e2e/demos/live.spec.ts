@@ -47,7 +47,7 @@ test("messages, pictures and deletions appear in every browser, whichever proces
   const origin = await newOrigin();
   await startAnother(origin);
   const ada = await visit({ name: "Ada" });
-  const ben = await visit({ name: "Ben", url: origin });
+  const ben = await visit({ name: "Ben", url: `${origin}/chat` });
   await say(ada, "From the first process");
   await expect(message(ben, "From the first process")).toBeVisible();
   await say(ben, "From the second");
@@ -147,7 +147,7 @@ test("more windows than a browser has connections: all of them open, and are rig
   const pages = [first];
   while (pages.length < 8) {
     const page = await first.context().newPage();
-    await page.goto(app.origin);
+    await page.goto(`${app.origin}/chat`);
     pages.push(page);
   }
   await app.database.query(insert("To all"));
@@ -184,7 +184,7 @@ test.describe("when the connection breaks", () => {
     test.slow();
     const origin = await newOrigin();
     const first = await startAnother(origin);
-    const page = await visit({ url: origin });
+    const page = await visit({ url: `${origin}/chat` });
     await app.database.query(insert("Before"));
     await expect(message(page, "Before")).toBeVisible();
     await first.stop();
@@ -202,7 +202,7 @@ test.describe("when the connection breaks", () => {
     const proxy = await startSilentProxy(origin, target);
     const page = await visit();
     await page.clock.install();
-    await page.goto(origin);
+    await page.goto(`${origin}/chat`);
     await app.database.query(insert("Before"));
     await expect(message(page, "Before")).toBeVisible();
     proxy.fallSilent();
@@ -236,7 +236,7 @@ test.describe("when the connection breaks", () => {
     const proxyAt = `http://${database.host}`;
     let proxy = await startSilentProxy(proxyAt, target);
     await startAnother(origin, { DATABASE_URL: database.href });
-    const page = await visit({ url: origin });
+    const page = await visit({ url: `${origin}/chat` });
     await app.database.query(insert("Before"));
     await expect(message(page, "Before")).toBeVisible();
     await app.database.query(

@@ -36,7 +36,7 @@ test.describe("behind a proxy that holds streams back", () => {
     const [origin, target] = [await newOrigin(), await newOrigin()];
     await startAnother(target, { APP_ORIGIN: origin });
     const stop = await startBufferingProxy(origin, target);
-    const page = await visit({ url: origin, name: "Bob" });
+    const page = await visit({ url: `${origin}/chat`, name: "Bob" });
     await say(page, "Mine");
     await choose(page, picture("a.png", { width: 10 }));
     await expectWidths(page, [10]);
@@ -53,7 +53,7 @@ test("where pages are told to look now and then, changes appear without a stream
 }) => {
   const origin = await newOrigin();
   await startAnother(origin, { LIVE_TRANSPORT: "poll" });
-  const page = await visit({ url: origin });
+  const page = await visit({ url: `${origin}/chat` });
   const streams: string[] = [];
   page.on("request", (sent) => void (sent.url().includes("_kit.changes") && streams.push(sent.url())));
   await say(page, "Mine");
@@ -64,7 +64,7 @@ test("where pages are told to look now and then, changes appear without a stream
 
 test("under another name than APP_ORIGIN's, pages write and send pictures", async ({ app, visit }) => {
   const { port } = new URL(app.origin);
-  const page = await visit({ url: `http://127.0.0.1:${port}` });
+  const page = await visit({ url: `http://127.0.0.1:${port}/chat` });
   await say(page, "By another name");
   await choose(page, picture("a.png", { width: 12 }));
   await expectWidths(page, [12]);
@@ -82,7 +82,7 @@ test("in the oldest browsers that are supported, pages work", async ({ visit }) 
     for (const name of ["toSorted", "toReversed", "toSpliced", "with"]) Reflect.deleteProperty(Array.prototype, name);
     for (const name of ["union", "intersection", "difference"]) Reflect.deleteProperty(Set.prototype, name);
   });
-  await page.goto("/");
+  await page.goto("/chat");
   await say(page, "From long ago");
   await choose(page, picture("a.png", { width: 14 }));
   await expectWidths(page, [14]);

@@ -26,6 +26,9 @@ export const test = base.extend<DemoFixtures, WorkerOptions>({
     { scope: "worker" },
   ],
 
+  // The chat is the page that most of these are about.
+  visit: ({ visit }, use) => use((visitor) => visit({ url: "/chat", ...visitor })),
+
   emptyChat: [
     async ({ app }, use) => {
       await app.database.query("TRUNCATE messages");

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { startsRun } from "~/app/_chat/runs";
+import { startsRun } from "~/app/chat/runs";
 
 const minute = 60_000;
 

@@ -100,7 +100,7 @@ describe("what `vercel build` makes, with no setting but secrets and what integr
   test("is well, and has a page", async () => {
     const health = await ask("/api/health");
     expect([health.status, await health.json()]).toEqual([200, { database: "ok", storage: "ok" }]);
-    const page = await ask("/");
+    const page = await ask("/chat");
     expect([page.status, await page.text()]).toEqual([200, expect.stringContaining("Send pictures")]);
     expect(page.headers.get("content-security-policy")).toContain("frame-ancestors");
   });

@@ -1,0 +1,30 @@
+import type { ReactNode, Ref } from "react";
+
+interface PageHeaderProps {
+  title: string;
+  /** One or two sentences below the title. */
+  description?: ReactNode;
+  /** The title, which takes the focus when what had it is gone. */
+  ref?: Ref<HTMLHeadingElement>;
+  /** Buttons beside the title. */
+  children?: ReactNode;
+}
+
+/**
+ * The title of a page and its buttons, first in `<main className="page">`:
+ *
+ *     <SiteHeader />
+ *     <main className="page">
+ *       <PageHeader title="Notes" />
+ */
+export function PageHeader({ title, description, ref, children }: PageHeaderProps) {
+  return (
+    <div className="flex flex-wrap items-center gap-2 pt-6 pb-4 sm:pt-8">
+      <h1 ref={ref} tabIndex={-1} className="flex-1 font-semibold text-2xl tracking-tight outline-none">
+        {title}
+      </h1>
+      {children}
+      {description && <p className="w-full max-w-prose text-pretty text-muted text-sm">{description}</p>}
+    </div>
+  );
+}
