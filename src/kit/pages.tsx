@@ -69,7 +69,8 @@ async function readViewer(): Promise<Viewer | null> {
 }
 
 /** Prefetches who is signed in, which `useViewer` tells. */
-export const prefetchViewer = () => queryClient().prefetchQuery({ ...viewerQuery, queryFn: readViewer });
+export const prefetchViewer = async () =>
+  void queryClient().setQueryData(viewerQuery.queryKey, await readViewer(), { updatedAt: 0 });
 
 /** Hands what was prefetched to the client components below, so that they render with it at once. */
 export function Prefetched({ children }: { children: ReactNode }) {

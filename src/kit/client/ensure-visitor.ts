@@ -1,5 +1,6 @@
 import type { QueryClient } from "@tanstack/react-query";
 import { AuthError, authClient } from "./auth-client";
+import { refresh } from "./refresh";
 import { type Viewer, viewerQuery } from "./viewer";
 
 let joining: Promise<void> | null = null;
@@ -18,9 +19,11 @@ export function ensureVisitor(queryClient: QueryClient): Promise<void> {
 async function join(queryClient: QueryClient): Promise<void> {
   if (queryClient.getQueryData(viewerQuery.queryKey)) return;
   // Another tab may have done it meanwhile.
-  if (await queryClient.fetchQuery(viewerQuery)) return;
+  if (await queryClient.fetchQuery({ ...viewerQuery, retry: false })) return;
   const { data, error } = await authClient.signIn.anonymous();
   if (error) throw new AuthError(error);
   const visitor: Viewer = { id: data.user.id, name: data.user.name, email: null };
   queryClient.setQueryData(viewerQuery.queryKey, visitor);
+  // What was refused without an identity may be answered with one.
+  refresh(queryClient, (_path, { state }) => state.status === "error");
 }

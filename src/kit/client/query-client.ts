@@ -1,4 +1,5 @@
 import { QueryClient } from "@tanstack/react-query";
+import { TRPCClientError } from "@trpc/client";
 import { transformer } from "../functions/transformer";
 
 /** A cache for one browser tab, or for one request on the server. */
@@ -12,8 +13,15 @@ export function makeQueryClient(): QueryClient {
         staleTime: 5_000,
         // Ask rather than trust the browser's guess: without a network, localhost still answers.
         networkMode: "always",
+        retry: (failures, error) => typeof window !== "undefined" && failures < 3 && !isRefusal(error),
       },
       mutations: { networkMode: "always" },
     },
   });
+}
+
+/** Whether the server answered that it will not, with a status of 4xx. It would say so again. */
+function isRefusal(error: unknown): boolean {
+  const status: unknown = error instanceof TRPCClientError ? error.data?.httpStatus : undefined;
+  return typeof status === "number" && status < 500;
 }

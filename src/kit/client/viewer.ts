@@ -11,12 +11,15 @@ export interface Viewer {
 }
 
 /**
- * Who is signed in; `null` for someone who has not done anything yet. The server's answer is in the page, and is asked
- * for again because that is what prolongs the session's cookie.
+ * Who is signed in; `null` for someone who has not done anything yet. The server's answer is in the page. The browser asks
+ * again once per page load, which prolongs the session's cookie, and when the window is focused, because another tab may
+ * have signed in or out.
  */
 export const viewerQuery = queryOptions({
   queryKey: ["viewer"],
   staleTime: 0,
+  // 0 is what `prefetchViewer` says.
+  refetchOnMount: ({ state }) => state.dataUpdatedAt === 0,
   queryFn: async (): Promise<Viewer | null> => {
     const { data, error } = await authClient.getSession();
     if (error) throw new AuthError(error);
