@@ -13,6 +13,7 @@ const gone = [
   "src/app/files",
   "src/app/gallery",
   "src/app/http-demo",
+  "src/app/try-upload.tsx",
   "src/functions/messages.ts",
   "src/functions/files.ts",
   "src/functions/images.ts",

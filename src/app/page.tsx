@@ -3,6 +3,7 @@ import Link from "next/link";
 import { PageHeader } from "~/components/page-header";
 import { SiteHeader } from "~/components/site-header";
 import { isAdmin, viewer } from "~/kit/pages";
+import { TryUpload } from "./try-upload";
 
 const demos: { href: string; title: string; icon: LucideIcon; shows: string }[] = [
   { href: "/chat", title: "Chat", icon: MessagesSquare, shows: "Live queries, and uploads that become messages." },
@@ -43,7 +44,8 @@ export default async function StartPage() {
           title="next-trpc-storage"
           description="A starter for apps with files: Next.js, tRPC and Prisma, with file storage and HTTP actions in your own database and blob store."
         />
-        <h2 className="mt-2 mb-3 font-semibold">Try the demos</h2>
+        <TryUpload />
+        <h2 className="mt-6 mb-3 font-semibold">Try the demos</h2>
         <ul className="grid gap-3 sm:grid-cols-2">
           {demos.map(({ href, title, icon: Icon, shows }) => (
             <li key={href}>

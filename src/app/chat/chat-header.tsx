@@ -1,14 +1,14 @@
 import { CloudOff } from "lucide-react";
 import { SiteHeader } from "~/components/site-header";
 import { AuthorName } from "./author-name";
+import type { Author } from "./use-author";
 
 interface ChatHeaderProps {
-  author: string;
-  onAuthorChange: (author: string) => void;
+  author: Author;
   isReconnecting: boolean;
 }
 
-export function ChatHeader({ author, onAuthorChange, isReconnecting }: ChatHeaderProps) {
+export function ChatHeader({ author, isReconnecting }: ChatHeaderProps) {
   return (
     <SiteHeader>
       <h1 className="sr-only">Chat</h1>
@@ -20,7 +20,7 @@ export function ChatHeader({ author, onAuthorChange, isReconnecting }: ChatHeade
           </>
         )}
       </p>
-      <AuthorName author={author} onChange={onAuthorChange} />
+      {author.rename && <AuthorName author={author.name} onChange={author.rename} />}
     </SiteHeader>
   );
 }

@@ -4,11 +4,11 @@ import { ImageDown } from "lucide-react";
 import { useRef } from "react";
 import { useDropzone } from "react-dropzone";
 import { useTRPCClient } from "~/components/api";
-import { DropHint, useIsReconnecting, useUploads } from "~/kit/client";
+import { DropHint, FailedUploads, useIsReconnecting, useUploads } from "~/kit/client";
 import { ChatHeader } from "./chat-header";
 import { Composer } from "./composer";
 import { MessageList } from "./message-list";
-import { authorName, useAuthorName } from "./use-author-name";
+import { useAuthor } from "./use-author";
 import { useMessages } from "./use-messages";
 import { usePastedFiles } from "./use-pasted-files";
 import { useSendMessage } from "./use-send-message";
@@ -19,25 +19,27 @@ const isUnshown = (type: string) => /^image\/(hei[cf](-sequence)?|tiff|jp2|vnd\.
 /** Everyone's messages and pictures, and what is on its way to them. */
 export function Chat() {
   const client = useTRPCClient();
-  const [author, setAuthor] = useAuthorName();
+  const author = useAuthor();
   const { messages, query } = useMessages();
   const scroller = useRef<HTMLElement>(null);
   const field = useRef<HTMLTextAreaElement>(null);
   const isReconnecting = useIsReconnecting();
 
-  const { uploads, add, retry, remove } = useUploads({
+  const { uploads, pending, add, retry, remove } = useUploads({
     generateUploadUrl: () => client.messages.generateUploadUrl.mutate({}),
     onUploaded: async ({ storageId }) => {
-      await client.messages.sendImage.mutate({ storageId, author: authorName() });
+      await client.messages.sendImage.mutate({ storageId, author: author.now() });
     },
     refuse: ({ type }) => {
       if (!type.startsWith("image/")) return "This is not a picture. Only pictures can be sent.";
       return isUnshown(type) ? `Browsers do not show ${type}. Send it as JPEG, PNG, WebP or AVIF.` : null;
     },
+    shownIn: messages,
   });
 
   const { texts, send, error, isPending } = useSendMessage({
     messages,
+    author,
     // Back into the field.
     onFailed: (body) => {
       if (field.current) field.current.value = [body, field.current.value].filter(Boolean).join("\n");
@@ -55,18 +57,22 @@ export function Chat() {
 
   return (
     <div {...dropzone.getRootProps()} className="flex h-dvh flex-col">
-      <ChatHeader author={author} onAuthorChange={setAuthor} isReconnecting={isReconnecting} />
+      <ChatHeader author={author} isReconnecting={isReconnecting} />
       <main className="flex min-h-0 flex-1 flex-col">
         <MessageList
           ref={scroller}
-          author={author}
+          author={author.name}
           messages={messages}
           query={query}
           texts={texts}
           uploads={uploads}
+          pending={pending}
           onRetry={retry}
           onRemove={remove}
         />
+        <div className="column px-page">
+          <FailedUploads uploads={pending} onRetry={retry} onRemove={remove} />
+        </div>
         <Composer
           field={field}
           onSend={(body) => {

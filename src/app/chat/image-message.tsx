@@ -41,7 +41,7 @@ export function ImageMessage({ message: { author, url }, preview, isRecent }: Im
           onLoad={() => setLoaded(true)}
           // With `onError`, next/image would load it anew when the page is hydrated.
           onErrorCapture={() => setBroken(true)}
-          className="object-cover motion-safe:transition-opacity hover:opacity-90"
+          className="object-contain motion-safe:transition-opacity hover:opacity-90"
         />
       </Dialog.Trigger>
       <PictureDialog title={alt} url={url} />

@@ -1,7 +1,7 @@
 import { ArrowDown } from "lucide-react";
 import { type RefObject, useRef, useState } from "react";
 import { ImageUpload } from "~/components/image-upload";
-import { type Upload, useOutgoing } from "~/kit/client";
+import type { Upload } from "~/kit/client";
 import { DeleteMessage } from "./delete-message";
 import { EntryItem } from "./entry-item";
 import { ImageMessage } from "./image-message";
@@ -18,6 +18,8 @@ interface MessageListProps extends Messages {
   author: string;
   texts: readonly OutgoingText[];
   uploads: readonly Upload[];
+  /** Those of them that are not in the list yet. */
+  pending: readonly Upload[];
   onRetry: (id: number) => void;
   onRemove: (id: number) => void;
 }
@@ -43,7 +45,17 @@ const scrollableByKeyboard = { tabIndex: 0 };
  * `flex-col-reverse` puts the scroller's origin at the bottom: the newest message is in view from the first paint, stays
  * there when others arrive, and older ones are added above without moving anything.
  */
-export function MessageList({ ref, author, messages, query, texts, uploads, onRetry, onRemove }: MessageListProps) {
+export function MessageList({
+  ref,
+  author,
+  messages,
+  query,
+  texts,
+  uploads,
+  pending,
+  onRetry,
+  onRemove,
+}: MessageListProps) {
   const list = useRef<HTMLOListElement>(null);
   useKeptPlace(ref, list);
   // The button that is pressed goes away, and the focus would go with it.
@@ -55,13 +67,12 @@ export function MessageList({ ref, author, messages, query, texts, uploads, onRe
   const newestId = messages.at(-1)?._id ?? "";
   const [newestWhenLeft, setNewestWhenLeft] = useState<string | null>(null);
 
-  const outgoing = useOutgoing(uploads, messages);
   const previewOf = (storageId: string | null) =>
     uploads.find((upload) => storageId && upload.storageId === storageId)?.previewUrl ?? null;
 
   const entries: Entry[] = [
     ...messages.map((message) => ({ key: message._id, author: message.author, at: message._creationTime, message })),
-    ...[...texts, ...outgoing.map((upload) => ({ key: `${upload.id}`, author, at: upload.addedAt, upload }))].sort(
+    ...[...texts, ...pending.map((upload) => ({ key: `${upload.id}`, author, at: upload.addedAt, upload }))].sort(
       (one, other) => one.at - other.at,
     ),
   ];

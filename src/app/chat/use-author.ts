@@ -1,11 +1,12 @@
 import { useSyncExternalStore } from "react";
+import { useViewer } from "~/kit/client";
 
 const key = "author";
 const subscribers = new Set<() => void>();
 let name: string | null = null;
 
 /** The visitor's name, random at first and remembered by the browser. Not for the server. */
-export function authorName(): string {
+function authorName(): string {
   if (name === null) {
     name = storage()?.getItem(key) ?? `User ${Math.floor(Math.random() * 10_000)}`;
     storage()?.setItem(key, name);
@@ -33,7 +34,19 @@ function storage(): Storage | null {
   }
 }
 
-/** The visitor's name, to show and to change. Empty until the page is hydrated. */
-export function useAuthorName(): [name: string, setName: (name: string) => void] {
-  return [useSyncExternalStore(subscribe, authorName, () => ""), setName];
+/** Under which name the viewer writes: that of their account, or one that they choose. */
+export interface Author {
+  /** Empty until the page is hydrated, for someone without an account. */
+  name: string;
+  /** The same, but known before that too: what was sent before the page is hydrated is replayed. */
+  now: () => string;
+  /** `null` for an account's name. */
+  rename: ((name: string) => void) | null;
+}
+
+export function useAuthor(): Author {
+  const viewer = useViewer();
+  const chosen = useSyncExternalStore(subscribe, authorName, () => "");
+  if (viewer?.email) return { name: viewer.name, now: () => viewer.name, rename: null };
+  return { name: chosen, now: authorName, rename: setName };
 }

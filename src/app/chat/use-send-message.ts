@@ -3,7 +3,7 @@ import { useRef, useState } from "react";
 import { useTRPC } from "~/components/api";
 import { useArrivals } from "~/kit/client";
 import type { Message } from "./message-list-query";
-import { authorName } from "./use-author-name";
+import type { Author } from "./use-author";
 
 /** A text on its way to the others. */
 export interface OutgoingText {
@@ -19,12 +19,13 @@ export interface OutgoingText {
 
 interface SendMessageOptions {
   messages: readonly Message[];
+  author: Author;
   /** Called with what could not be sent. */
   onFailed: (body: string) => void;
 }
 
 /** Sends texts. They are shown with the messages at once, and no more when they cannot be sent. */
-export function useSendMessage({ messages, onFailed }: SendMessageOptions) {
+export function useSendMessage({ messages, author, onFailed }: SendMessageOptions) {
   const trpc = useTRPC();
   const [texts, setTexts] = useState<readonly OutgoingText[]>([]);
   const arrived = useArrivals(messages.map(({ _id }) => _id));
@@ -51,8 +52,7 @@ export function useSendMessage({ messages, onFailed }: SendMessageOptions) {
   );
   return {
     texts: texts.filter(({ messageId }) => !(messageId && arrived.has(messageId))),
-    // The name is read here, because what is replayed runs before the page knows it.
-    send: (body: string) => mutate({ body, author: authorName() }),
+    send: (body: string) => mutate({ body, author: author.now() }),
     error,
     isPending,
   };

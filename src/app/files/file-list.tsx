@@ -10,11 +10,13 @@ import { useSelection } from "./use-selection";
 
 interface FileListProps {
   files: readonly SavedFile[];
+  /** How many there are, loaded or not. */
+  total: number;
   query: ReturnType<typeof useFiles>["query"];
   focusAbove: () => void;
 }
 
-export function FileList({ files, query, focusAbove }: FileListProps) {
+export function FileList({ files, total, query, focusAbove }: FileListProps) {
   const client = useTRPCClient();
   const selection = useSelection(files.map(({ storageId }) => storageId));
   const [isDeleting, setDeleting] = useState(false);
@@ -24,7 +26,6 @@ export function FileList({ files, query, focusAbove }: FileListProps) {
 
   const count = selection.selected.length;
   const isAll = count === files.length;
-  const total = files.length === 1 ? "1 file" : `${files.length}${query.hasNextPage ? "+" : ""} files`;
   const these = count === 1 ? "this file" : `these ${count} files`;
 
   async function deleteSelected() {
@@ -42,7 +43,7 @@ export function FileList({ files, query, focusAbove }: FileListProps) {
             onChange={selection.setAll}
           />
           <p role="status" className="flex-1 text-muted text-sm">
-            {count > 0 ? `${count} selected` : total}
+            {count > 0 ? `${count} selected` : total === 1 ? "1 file" : `${total.toLocaleString("en")} files`}
           </p>
           {count > 0 && (
             <button

@@ -1,6 +1,8 @@
-import { Download, Ellipsis, Link2, Pencil, Trash2 } from "lucide-react";
+import { Download, Ellipsis, Info, Link2, Pencil, Trash2 } from "lucide-react";
+import Link from "next/link";
 import { DropdownMenu } from "radix-ui";
 import { type RefObject, useRef } from "react";
+import { confirmLeaving } from "~/kit/client";
 import type { SavedFile } from "./file-list-query";
 
 type Choice = "name" | "link" | "deletion";
@@ -18,7 +20,7 @@ const choices = [
 ] as const;
 
 /** What can be done with one file. */
-export function FileMenu({ ref, file: { name, downloadUrl }, onChoose }: FileMenuProps) {
+export function FileMenu({ ref, file: { _id, name, downloadUrl }, onChoose }: FileMenuProps) {
   const chosen = useRef<Choice | null>(null);
   return (
     <DropdownMenu.Root modal={false}>
@@ -37,6 +39,16 @@ export function FileMenu({ ref, file: { name, downloadUrl }, onChoose }: FileMen
           chosen.current = null;
         }}
       >
+        <DropdownMenu.Item asChild className="menu-item">
+          <Link
+            href={`/files/${_id}`}
+            prefetch={false}
+            onNavigate={(event) => confirmLeaving() || event.preventDefault()}
+          >
+            <Info aria-hidden="true" className="size-4 text-muted" />
+            Details
+          </Link>
+        </DropdownMenu.Item>
         {downloadUrl && (
           <DropdownMenu.Item asChild className="menu-item sm:hidden">
             <a href={downloadUrl} download>

@@ -1,7 +1,7 @@
 import { useMutation } from "@tanstack/react-query";
 import { Check } from "lucide-react";
 import type { FormEvent } from "react";
-import { explainError } from "~/kit/client";
+import { explainError, ShortName } from "~/kit/client";
 
 interface FileNameProps {
   name: string;
@@ -29,13 +29,23 @@ export function FileName({ name, url, isEditing, onRename, onDone }: FileNamePro
     else leave();
   }
 
-  if (!isEditing && !url) return <p className="truncate font-medium text-sm">{shown}</p>;
-  if (!isEditing && url) {
+  if (!isEditing) {
     return (
-      <p className="truncate font-medium text-sm">
-        <a href={url} target="_blank" rel="noreferrer" title={shown} className="hover:underline">
-          {shown}
-        </a>
+      <p className="flex font-medium text-sm">
+        {url ? (
+          <a
+            href={url}
+            target="_blank"
+            rel="noreferrer"
+            title={shown}
+            aria-label={shown}
+            className="min-w-0 hover:underline"
+          >
+            <ShortName name={shown} />
+          </a>
+        ) : (
+          <ShortName name={shown} />
+        )}
       </p>
     );
   }

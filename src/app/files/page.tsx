@@ -1,5 +1,5 @@
 import type { Metadata } from "next";
-import { Prefetched, queryClient } from "~/kit/pages";
+import { Prefetched, queryClient, viewer } from "~/kit/pages";
 import { api } from "../prefetch";
 import { fileList } from "./file-list-query";
 import { Files } from "./files";
@@ -7,8 +7,13 @@ import { Files } from "./files";
 export const metadata: Metadata = { title: "Files" };
 
 export default async function FilesPage() {
-  // Refused for someone without a session: the page is empty then.
-  await queryClient().prefetchInfiniteQuery(api.files.list.infiniteQueryOptions(fileList.input, fileList.options));
+  // Someone without a session has no files, and would be refused.
+  if (await viewer()) {
+    await Promise.all([
+      queryClient().prefetchInfiniteQuery(api.files.list.infiniteQueryOptions(fileList.input, fileList.options)),
+      queryClient().prefetchQuery(api.files.count.queryOptions({ search: fileList.input.search })),
+    ]);
+  }
   return (
     <Prefetched>
       <Files />

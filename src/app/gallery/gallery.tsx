@@ -5,9 +5,10 @@ import { useRef, useState } from "react";
 import { useDropzone } from "react-dropzone";
 import { useTRPCClient } from "~/components/api";
 import { ImageUpload } from "~/components/image-upload";
+import { PageHeader } from "~/components/page-header";
 import { SiteHeader } from "~/components/site-header";
 import { VisitorHint } from "~/components/visitor-hint";
-import { DropHint, Empty, Failed, Loading, useOutgoing, useUploads } from "~/kit/client";
+import { DropHint, Empty, Failed, FailedUploads, Loading, useUploads } from "~/kit/client";
 import { ImageGrid } from "./image-grid";
 import { TitlesDialog } from "./titles-dialog";
 import { UrlDialog } from "./url-dialog";
@@ -27,7 +28,7 @@ export function Gallery() {
   const heading = useRef<HTMLHeadingElement>(null);
   const focusAbove = () => heading.current?.focus();
 
-  const { uploads, add, retry, remove } = useUploads({
+  const { pending, add, retry, remove } = useUploads({
     generateUploadUrl: () => client.images.generateUploadUrl.mutate(),
     onUploaded: async ({ storageId, file }) => {
       await client.images.saveImage.mutate({ storageId, title: titles.current.get(file) ?? file.name });
@@ -36,50 +37,46 @@ export function Gallery() {
       if (!types.includes(type)) return "Only JPEG, PNG, GIF, WebP and AVIF images can be shown here.";
       return size > maxSize ? "This image is larger than 20 MB. Choose a smaller one." : null;
     },
+    shownIn: images,
   });
   const dropzone = useDropzone({ onDrop: (files) => setChosen(files), noClick: true, noKeyboard: true });
-  const outgoing = useOutgoing(uploads, images);
 
   return (
-    <div {...dropzone.getRootProps()} className="flex min-h-dvh flex-col">
+    <div {...dropzone.getRootProps()} className="flex flex-1 flex-col">
       <SiteHeader />
-      <main className="flex flex-1 flex-col px-page pb-[max(2rem,env(safe-area-inset-bottom))]">
-        <div className="column flex flex-1 flex-col">
-          <div className="flex items-center gap-2 pt-6 pb-4 sm:pt-8">
-            <h1 ref={heading} tabIndex={-1} className="flex-1 font-semibold text-2xl tracking-tight outline-none">
-              Gallery
-            </h1>
-            <UrlDialog>
-              <button type="button" aria-label="Add from the web" className="button button-quiet max-sm:px-3.5">
-                <Link2 aria-hidden="true" className="size-4" />
-                <span className="max-sm:hidden">From the web</span>
-              </button>
-            </UrlDialog>
-            <button type="button" onClick={dropzone.open} className="button button-primary">
-              <ImagePlus aria-hidden="true" className="size-4" />
-              Add images
+      <main className="page">
+        <PageHeader ref={heading} title="Gallery">
+          <UrlDialog>
+            <button type="button" aria-label="Add from the web" className="button button-quiet max-sm:px-3.5">
+              <Link2 aria-hidden="true" className="size-4" />
+              <span className="max-sm:hidden">From the web</span>
             </button>
-            <input {...dropzone.getInputProps({ accept: types.join(), "aria-hidden": true })} />
-          </div>
-          {images.length > 0 && <VisitorHint things="images" />}
-          {images.length > 0 || outgoing.length > 0 ? (
-            <ImageGrid images={images} query={query} focusAbove={focusAbove}>
-              {outgoing.map((upload) => (
-                <li key={upload.id}>
-                  <ImageUpload upload={upload} onRetry={retry} onRemove={remove} />
-                </li>
-              ))}
-            </ImageGrid>
-          ) : viewer && query.isPending ? (
-            <Loading>Loading images…</Loading>
-          ) : viewer && query.isError ? (
-            <Failed title="The images could not be loaded" error={query.error} onRetry={() => void query.refetch()} />
-          ) : (
-            <Empty icon={Images} title="No images yet">
-              Drop some anywhere on this page, or fetch one from the web. Only you will see them.
-            </Empty>
-          )}
-        </div>
+          </UrlDialog>
+          <button type="button" onClick={dropzone.open} className="button button-primary">
+            <ImagePlus aria-hidden="true" className="size-4" />
+            Add images
+          </button>
+          <input {...dropzone.getInputProps({ accept: types.join(), "aria-hidden": true })} />
+        </PageHeader>
+        {images.length > 0 && <VisitorHint things="images" />}
+        <FailedUploads uploads={pending} onRetry={retry} onRemove={remove} />
+        {images.length > 0 || pending.length > 0 ? (
+          <ImageGrid images={images} query={query} focusAbove={focusAbove}>
+            {pending.map((upload) => (
+              <li key={upload.id}>
+                <ImageUpload upload={upload} onRetry={retry} onRemove={remove} />
+              </li>
+            ))}
+          </ImageGrid>
+        ) : viewer && query.isPending ? (
+          <Loading>Loading images…</Loading>
+        ) : viewer && query.isError ? (
+          <Failed title="The images could not be loaded" error={query.error} onRetry={() => void query.refetch()} />
+        ) : (
+          <Empty icon={Images} title="No images yet">
+            Drop some anywhere on this page, or fetch one from the web. Only you will see them.
+          </Empty>
+        )}
       </main>
       <TitlesDialog
         files={chosen}

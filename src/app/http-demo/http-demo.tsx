@@ -3,7 +3,7 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { ArrowUp, ImagePlus } from "lucide-react";
 import { type FormEvent, useId } from "react";
-import { useAuthorName } from "../chat/use-author-name";
+import { useAuthor } from "../chat/use-author";
 import { type HttpApi, httpApi } from "./http-api";
 import { SentMessages } from "./sent-messages";
 
@@ -11,7 +11,7 @@ import { SentMessages } from "./sent-messages";
 export function HttpDemo({ api }: { api: string }) {
   const http = httpApi(api);
   const id = useId();
-  const [author] = useAuthorName();
+  const { name: author } = useAuthor();
   const messages = useQuery({
     queryKey: ["http", api, author],
     queryFn: () => http.messagesBy(author),

@@ -21,7 +21,7 @@ export interface Upload {
 export interface UploadQueueOptions {
   generateUploadUrl: () => Promise<string>;
   /** Saves the storage id. Called in the order in which files were added together, passing over those that fail. */
-  onUploaded: (upload: { storageId: string; file: File }) => Promise<void>;
+  onUploaded: (upload: { storageId: string; file: File }) => Promise<unknown>;
   /** Why this file is not wanted, for the person who chose it; `null` when it is. */
   refuse?: (file: File) => string | null;
   /** How many files are sent at the same time. */
@@ -144,10 +144,12 @@ export function createUploadQueue({ generateUploadUrl, onUploaded, refuse, concu
       publish([...uploads, ...added]);
     },
 
-    /** Tries a failed upload again, from the step that failed. */
-    retry(id: number) {
-      const upload = uploads.find((candidate) => candidate.id === id);
-      if (upload?.error?.retryable) update(id, { state: upload.storageId ? "uploaded" : "queued", error: null });
+    /** Tries a failed upload again, from the step that failed; without an id, all that failed. */
+    retry(id?: number) {
+      for (const upload of uploads) {
+        if (!upload.error?.retryable || (id ?? upload.id) !== upload.id) continue;
+        update(upload.id, { state: upload.storageId ? "uploaded" : "queued", error: null });
+      }
     },
 
     /** Stops an upload, or takes a failed or finished one off the list. */

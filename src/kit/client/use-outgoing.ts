@@ -8,9 +8,10 @@ export function useArrivals(ids: readonly (string | null)[]): ReadonlySet<string
   return arrivals.current;
 }
 
-/** The uploads that are still on their way to this list. Those that are saved are, for the moment until it has them. */
-export function useOutgoing(uploads: readonly Upload[], list: readonly { storageId: string | null }[]): Upload[] {
-  const arrived = useArrivals(list.map(({ storageId }) => storageId));
+/** The uploads that are not done, or that are on their way to `list`: a saved one is, for the moment until it has it. */
+export function useOutgoing(uploads: readonly Upload[], list?: readonly { storageId: string | null }[]): Upload[] {
+  const arrived = useArrivals(list?.map(({ storageId }) => storageId) ?? []);
+  if (!list) return uploads.filter(({ state }) => state !== "done");
   return uploads
     .filter(({ storageId }) => !(storageId && arrived.has(storageId)))
     .map((upload) => (upload.state === "done" ? { ...upload, state: "saving" } : upload));

@@ -2,6 +2,12 @@
 
 import { useEffect, useRef, useState, useSyncExternalStore } from "react";
 import { createUploadQueue, type UploadQueueOptions } from "./upload-queue";
+import { useOutgoing } from "./use-outgoing";
+
+export interface UploadOptions extends UploadQueueOptions {
+  /** The list in which saved files appear, as far as it is loaded. Until a file is in it, `pending` has its upload. */
+  shownIn?: readonly { storageId: string | null }[];
+}
 
 let busyQueues = 0;
 
@@ -13,15 +19,20 @@ export function confirmLeaving(): boolean {
 /**
  * A queue of files for one component. Uploads that are under way stop with it, and leaving the page meanwhile asks first.
  *
+ * `add(files)` queues files, `retry(id)` tries a failed upload again and `retry()` all of them, `remove(id)` cancels an
+ * upload or dismisses a failed one. `pending` has the uploads to show: those under way, and those that failed.
+ * `uploads` has those that are done too.
+ *
  * @example
- * const { uploads, add, retry, remove } = useUploads({
+ * const { pending, add, retry, remove } = useUploads({
  *   generateUploadUrl: () => client.files.generateUploadUrl.mutate(),
  *   onUploaded: async ({ storageId, file }) => {
  *     await client.files.saveFile.mutate({ storageId, name: file.name });
  *   },
  * });
+ * return <UploadList uploads={pending} onRetry={retry} onRemove={remove} />;
  */
-export function useUploads(options: UploadQueueOptions) {
+export function useUploads(options: UploadOptions) {
   const current = useRef(options);
   useEffect(() => {
     current.current = options;
@@ -49,5 +60,6 @@ export function useUploads(options: UploadQueueOptions) {
     };
   }, [isBusy]);
 
-  return { uploads, add: queue.add, retry: queue.retry, remove: queue.remove };
+  const pending = useOutgoing(uploads, options.shownIn);
+  return { uploads, pending, add: queue.add, retry: queue.retry, remove: queue.remove };
 }

@@ -2,11 +2,13 @@ import { CircleAlert, RotateCw, X } from "lucide-react";
 import type { Upload } from "../upload-queue";
 import { FileIcon } from "./file-icon";
 import { formatBytes } from "./format-bytes";
+import { ShortName } from "./short-name";
 import { UploadProgress } from "./upload-progress";
 
 interface UploadListProps {
   uploads: readonly Upload[];
-  onRetry: (id: number) => void;
+  /** Tries one again; without an id, all that failed. */
+  onRetry: (id?: number) => void;
   onRemove: (id: number) => void;
 }
 
@@ -14,57 +16,85 @@ interface UploadListProps {
 export function UploadList({ uploads, onRetry, onRemove }: UploadListProps) {
   if (uploads.length === 0) return null;
   return (
-    <ul aria-label="Uploads" className="mb-4 overflow-hidden rounded-2xl border border-line bg-surface">
-      {uploads.map((upload) => {
-        const { id, file, error, state, previewUrl } = upload;
-        return (
-          <li key={id} className="flex items-center gap-3 border-line py-2 pr-2 pl-4 not-first:border-t">
-            <FileIcon type={file.type} imageUrl={previewUrl} />
-            <div className="min-w-0 flex-1">
-              <p className="truncate font-medium text-sm">{file.name}</p>
-              {error ? (
-                <p role="alert" className="flex items-start gap-1.5 text-danger text-sm">
-                  <CircleAlert aria-hidden="true" className="mt-0.5 size-4 flex-none" />
-                  {error.message}
+    <div className="mb-4 w-full overflow-hidden rounded-2xl border border-line bg-surface">
+      <FailedUploads uploads={uploads} onRetry={onRetry} onRemove={onRemove} />
+      <ul aria-label="Uploads" className="max-h-[60vh] overflow-y-auto">
+        {uploads.map((upload) => {
+          const { id, file, error, state, previewUrl } = upload;
+          return (
+            <li key={id} className="flex items-center gap-3 border-line py-2 pr-2 pl-4 not-first:border-t">
+              <FileIcon type={file.type} imageUrl={previewUrl} />
+              <div className="min-w-0 flex-1">
+                <p className="font-medium text-sm">
+                  <ShortName name={file.name} />
                 </p>
-              ) : (
-                <>
-                  <p className="text-muted text-xs tabular-nums">{status(upload)}</p>
-                  <UploadProgress
-                    upload={upload}
-                    label={`Uploading ${file.name}`}
-                    className="mt-1.5 bg-sunken"
-                    barClassName="bg-accent"
-                  />
-                </>
+                {error ? (
+                  <p role="alert" className="flex items-start gap-1.5 text-muted text-xs">
+                    <CircleAlert aria-hidden="true" className="size-4 flex-none text-danger" />
+                    {error.message}
+                  </p>
+                ) : (
+                  <>
+                    <p className="text-muted text-xs tabular-nums">{status(upload)}</p>
+                    <UploadProgress
+                      upload={upload}
+                      label={`Uploading ${file.name}`}
+                      className="mt-1.5 bg-sunken"
+                      barClassName="bg-accent"
+                    />
+                  </>
+                )}
+              </div>
+              {error?.retryable && (
+                <button
+                  type="button"
+                  onClick={() => onRetry(id)}
+                  aria-label={`Try again to upload ${file.name}`}
+                  title="Try again"
+                  className="icon-button"
+                >
+                  <RotateCw aria-hidden="true" className="size-4.5" />
+                </button>
               )}
-            </div>
-            {error?.retryable && (
-              <button
-                type="button"
-                onClick={() => onRetry(id)}
-                aria-label={`Try again to upload ${file.name}`}
-                title="Try again"
-                className="icon-button"
-              >
-                <RotateCw aria-hidden="true" className="size-4.5" />
-              </button>
-            )}
-            {state !== "saving" && (
-              <button
-                type="button"
-                onClick={() => onRemove(id)}
-                aria-label={`${error ? "Remove" : "Cancel"} ${file.name}`}
-                title={error ? "Remove" : "Cancel"}
-                className="icon-button"
-              >
-                <X aria-hidden="true" className="size-4.5" />
-              </button>
-            )}
-          </li>
-        );
-      })}
-    </ul>
+              {state !== "saving" && (
+                <button
+                  type="button"
+                  onClick={() => onRemove(id)}
+                  aria-label={`${error ? "Remove" : "Cancel"} ${file.name}`}
+                  title={error ? "Remove" : "Cancel"}
+                  className="icon-button"
+                >
+                  <X aria-hidden="true" className="size-4.5" />
+                </button>
+              )}
+            </li>
+          );
+        })}
+      </ul>
+    </div>
+  );
+}
+
+/** Says how many uploads failed, and tries all of them again or dismisses them. Nothing when fewer than two failed. */
+export function FailedUploads({ uploads, onRetry, onRemove }: UploadListProps) {
+  const failed = uploads.filter(({ error }) => error);
+  if (failed.length < 2) return null;
+  return (
+    <div className="flex flex-wrap items-center gap-x-2 border-line border-b py-1 pr-2 pl-4 text-sm">
+      <p className="flex-1 font-medium">{failed.length} files were not uploaded</p>
+      {failed.some(({ error }) => error?.retryable) && (
+        <button type="button" onClick={() => onRetry()} className="button px-3 text-accent hover:bg-sunken">
+          Retry all
+        </button>
+      )}
+      <button
+        type="button"
+        onClick={() => failed.forEach(({ id }) => void onRemove(id))}
+        className="button px-3 text-muted hover:bg-sunken"
+      >
+        Dismiss all
+      </button>
+    </div>
   );
 }
 

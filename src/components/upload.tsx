@@ -1,0 +1,76 @@
+"use client";
+
+import { FileUp, Upload as UploadIcon } from "lucide-react";
+import { type ReactNode, useRef } from "react";
+import { useDropzone } from "react-dropzone";
+import { UploadList, type UploadOptions, useUploads } from "~/kit/client";
+
+interface UploadProps extends UploadOptions {
+  /** The files to choose from, as `<input type="file">` takes them: `"image/*,.pdf"`. What is dropped may be others. */
+  accept?: string;
+  /** Whether several files may be chosen at once; true by default. */
+  multiple?: boolean;
+  /** What the button says. */
+  children: ReactNode;
+}
+
+/**
+ * A button that uploads the files one chooses, followed by those under way and those that failed:
+ *
+ *     <UploadButton
+ *       generateUploadUrl={() => client.notes.generateUploadUrl.mutate()}
+ *       onUploaded={({ storageId, file }) => client.notes.add.mutate({ text: file.name, storageId })}
+ *     >
+ *       Upload
+ *     </UploadButton>
+ */
+export function UploadButton({ accept, multiple = true, children, ...options }: UploadProps) {
+  const { pending, add, retry, remove } = useUploads(options);
+  const input = useRef<HTMLInputElement>(null);
+  return (
+    <>
+      <button type="button" onClick={() => input.current?.click()} className="button button-primary">
+        <UploadIcon aria-hidden="true" className="size-4" />
+        {children}
+      </button>
+      <input
+        ref={input}
+        type="file"
+        hidden
+        accept={accept}
+        multiple={multiple}
+        onChange={({ currentTarget }) => {
+          add([...(currentTarget.files ?? [])]);
+          currentTarget.value = "";
+        }}
+      />
+      <UploadList uploads={pending} onRetry={retry} onRemove={remove} />
+    </>
+  );
+}
+
+/** An area that uploads the files one drops on it or chooses, with what `UploadButton` takes. */
+export function UploadDropzone({ accept, multiple = true, children, ...options }: UploadProps) {
+  const { pending, add, retry, remove } = useUploads(options);
+  const { getRootProps, getInputProps, isDragActive, open } = useDropzone({
+    onDrop: (files) => add(multiple ? files : files.slice(0, 1)),
+    noClick: true,
+    noKeyboard: true,
+  });
+  return (
+    <>
+      <div
+        {...getRootProps()}
+        className={`mb-4 flex w-full flex-col items-center gap-3 rounded-2xl border-2 border-dashed px-4 py-8 text-center ${isDragActive ? "border-accent bg-sunken" : "border-line-strong"}`}
+      >
+        <FileUp aria-hidden="true" className="size-7 text-muted" />
+        <button type="button" onClick={open} className="button button-primary">
+          {children}
+        </button>
+        <p className="text-muted text-sm">or drop {multiple ? "files" : "a file"} here</p>
+        <input {...getInputProps({ accept, multiple, "aria-hidden": true })} />
+      </div>
+      <UploadList uploads={pending} onRetry={retry} onRemove={remove} />
+    </>
+  );
+}
