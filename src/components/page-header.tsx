@@ -20,11 +20,19 @@ interface PageHeaderProps {
 export function PageHeader({ title, description, ref, children }: PageHeaderProps) {
   return (
     <div className="flex flex-wrap items-center gap-2 pt-6 pb-4 sm:pt-8">
-      <h1 ref={ref} tabIndex={-1} className="flex-1 font-semibold text-2xl tracking-tight outline-none">
+      <h1
+        ref={ref}
+        tabIndex={-1}
+        className="wrap-anywhere min-w-32 flex-1 font-semibold text-2xl tracking-tight outline-none"
+      >
         {title}
       </h1>
       {children}
-      {description && <p className="w-full max-w-prose text-pretty text-muted text-sm">{description}</p>}
+      {description && (
+        <div className="w-full text-muted text-sm">
+          <p className="max-w-prose text-pretty">{description}</p>
+        </div>
+      )}
     </div>
   );
 }

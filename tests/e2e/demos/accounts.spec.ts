@@ -8,7 +8,7 @@ const password = "correct horse";
 async function signUp(page: Page, email: string) {
   await page.getByRole("link", { name: "Sign in" }).click();
   await page.getByRole("link", { name: "Create an account" }).click();
-  await page.getByLabel("Name").fill("Ada Lovelace");
+  await page.getByLabel("Name", { exact: true }).fill("Ada Lovelace");
   await page.getByLabel("Email").fill(email);
   await page.getByLabel("Password").fill(password);
   await page.getByRole("button", { name: "Create account" }).click();
@@ -63,6 +63,9 @@ test("a visitor who makes an account keeps files and messages, and has them on a
   await expect(row(page, "kept.txt")).toBeVisible();
   await page.getByRole("link", { name: "Chat" }).click();
   await expect(messages(page).getByRole("button", { name: /^Delete your message/ })).toBeAttached();
+  await say(page, "Under my own name");
+  await expect(messages(page).getByRole("listitem").last()).toContainText("Ada Lovelace");
+  await expect(page.getByRole("button", { name: /^Your name/ })).toHaveCount(0);
 
   const other = await visit({ url: "/files" });
   await upload(other, text("from the phone.txt"));
@@ -95,6 +98,18 @@ test("only whoever sent a message can delete it, and does so with the keyboard",
     await expect(messages(page).getByText("A slip of the pen")).toBeHidden();
     await expect(messages(page).getByText("This stays")).toBeVisible();
   }
+});
+
+test("who is signed in is asked once, however many pages one opens", async ({ visit }) => {
+  const page = await visit({ url: "/sign-in" });
+  const asked: string[] = [];
+  page.on("request", (request) => void (request.url().includes("get-session") && asked.push(request.url())));
+  await page.goto("/files");
+  for (const name of ["Chat", "Gallery", "Files", "Chat"]) {
+    await page.getByRole("banner").getByRole("link", { name, exact: true }).click();
+    await expect(page.getByRole("heading", { name })).toBeAttached();
+  }
+  expect(asked).toHaveLength(1);
 });
 
 test("signing in leads back to where it was asked for, and never to another site", async ({ visit }) => {

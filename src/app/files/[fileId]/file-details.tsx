@@ -20,9 +20,9 @@ export function FileDetails({ fileId }: { fileId: string }) {
           <>
             <PageHeader title={file.name}>
               {file.downloadUrl && (
-                <a href={file.downloadUrl} download className="button button-quiet">
+                <a href={file.downloadUrl} download className="button button-quiet max-sm:px-3.5">
                   <Download aria-hidden="true" className="size-4" />
-                  Download
+                  <span className="max-sm:sr-only">Download</span>
                 </a>
               )}
               <UploadButton

@@ -15,10 +15,11 @@ interface UploadListProps {
 /** Files on their way: how far each is, or why it failed and what to do. */
 export function UploadList({ uploads, onRetry, onRemove }: UploadListProps) {
   if (uploads.length === 0) return null;
+  const reason = sharedReason(uploads);
   return (
     <div className="mb-4 w-full overflow-hidden rounded-2xl border border-line bg-surface">
       <FailedUploads uploads={uploads} onRetry={onRetry} onRemove={onRemove} />
-      <ul aria-label="Uploads" className="max-h-[60vh] overflow-y-auto">
+      <ul aria-label="Uploads" className="max-h-[60vh] overflow-y-auto border-line [div+&]:border-t">
         {uploads.map((upload) => {
           const { id, file, error, state, previewUrl } = upload;
           return (
@@ -31,7 +32,7 @@ export function UploadList({ uploads, onRetry, onRemove }: UploadListProps) {
                 {error ? (
                   <p role="alert" className="flex items-start gap-1.5 text-muted text-xs">
                     <CircleAlert aria-hidden="true" className="size-4 flex-none text-danger" />
-                    {error.message}
+                    {reason ? "Not uploaded" : error.message}
                   </p>
                 ) : (
                   <>
@@ -75,13 +76,22 @@ export function UploadList({ uploads, onRetry, onRemove }: UploadListProps) {
   );
 }
 
+/** Why several uploads failed, when it is the same for all. */
+function sharedReason(uploads: readonly Upload[]): string | null {
+  const [first, ...others] = uploads.flatMap(({ error }) => error?.message ?? []);
+  return first && others.length > 0 && others.every((other) => other === first) ? first : null;
+}
+
 /** Says how many uploads failed, and tries all of them again or dismisses them. Nothing when fewer than two failed. */
 export function FailedUploads({ uploads, onRetry, onRemove }: UploadListProps) {
   const failed = uploads.filter(({ error }) => error);
   if (failed.length < 2) return null;
   return (
-    <div className="flex flex-wrap items-center gap-x-2 border-line border-b py-1 pr-2 pl-4 text-sm">
-      <p className="flex-1 font-medium">{failed.length} files were not uploaded</p>
+    <div className="flex flex-wrap items-center gap-x-2 py-1 pr-2 pl-4 text-sm">
+      <div className="min-w-32 flex-1">
+        <p className="font-medium">{failed.length} files were not uploaded</p>
+        <p className="text-muted text-xs">{sharedReason(uploads)}</p>
+      </div>
       {failed.some(({ error }) => error?.retryable) && (
         <button type="button" onClick={() => onRetry()} className="button px-3 text-accent hover:bg-sunken">
           Retry all
