@@ -70,8 +70,10 @@ export function Chat() {
           onRetry={retry}
           onRemove={remove}
         />
-        <div className="column px-page">
-          <FailedUploads uploads={pending} onRetry={retry} onRemove={remove} />
+        <div className="px-page">
+          <div className="column">
+            <FailedUploads uploads={pending} onRetry={retry} onRemove={remove} />
+          </div>
         </div>
         <Composer
           field={field}

@@ -87,23 +87,25 @@ export function FailedUploads({ uploads, onRetry, onRemove }: UploadListProps) {
   const failed = uploads.filter(({ error }) => error);
   if (failed.length < 2) return null;
   return (
-    <div className="flex flex-wrap items-center gap-x-2 py-1 pr-2 pl-4 text-sm">
-      <div className="min-w-32 flex-1">
+    <div className="flex flex-wrap items-center gap-x-2 px-4 pt-2 pb-1 text-sm sm:pt-1">
+      <div className="flex-1 max-sm:basis-full">
         <p className="font-medium">{failed.length} files were not uploaded</p>
         <p className="text-muted text-xs">{sharedReason(uploads)}</p>
       </div>
-      {failed.some(({ error }) => error?.retryable) && (
-        <button type="button" onClick={() => onRetry()} className="button px-3 text-accent hover:bg-sunken">
-          Retry all
+      <div className="-mx-3 flex">
+        {failed.some(({ error }) => error?.retryable) && (
+          <button type="button" onClick={() => onRetry()} className="button px-3 text-accent hover:bg-sunken">
+            Retry all
+          </button>
+        )}
+        <button
+          type="button"
+          onClick={() => failed.forEach(({ id }) => void onRemove(id))}
+          className="button px-3 text-muted hover:bg-sunken"
+        >
+          Dismiss all
         </button>
-      )}
-      <button
-        type="button"
-        onClick={() => failed.forEach(({ id }) => void onRemove(id))}
-        className="button px-3 text-muted hover:bg-sunken"
-      >
-        Dismiss all
-      </button>
+      </div>
     </div>
   );
 }
