@@ -30,7 +30,15 @@ const openRoutes = [
 ];
 
 const id = "01990000-0000-7000-8000-000000000000";
-const args = { storageId: id, imageId: id, messageId: id, name: "n", title: "t", url: "https://example.com/a.png" };
+const args = {
+  storageId: id,
+  fileId: id,
+  imageId: id,
+  messageId: id,
+  name: "n",
+  title: "t",
+  url: "https://example.com/a.png",
+};
 
 describe("without an identity", () => {
   // The dashboard's, which are for administrators, tests/kit/dashboard/access.test.ts looks at.

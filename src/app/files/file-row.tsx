@@ -48,10 +48,11 @@ export function FileRow({ file, isSelected, onSelect, focusAbove }: FileRowProps
           {open !== "name" && (
             <p className="flex gap-x-2 text-muted text-xs">
               <span className="flex-none tabular-nums sm:hidden">{formatBytes(size)}</span>
+              <span className="min-w-0 flex-1 truncate">{type || "Unknown type"}</span>
+              {/* Last, because it is empty at first and nothing may move. */}
               <span className="flex-none sm:hidden">
                 <Timestamp at={file._creationTime} />
               </span>
-              <span className="truncate">{type || "Unknown type"}</span>
             </p>
           )}
         </div>

@@ -28,8 +28,9 @@ export default async function SignInPage({ searchParams }: SignInPageProps) {
 /** Where to go afterwards: never to another origin, whatever a link to this page says. */
 function pathOfThisSite(next = "/"): string {
   const base = "http://this.site";
-  const url = next.startsWith("/") && URL.canParse(next, base) ? new URL(next, base) : null;
-  const path = url?.origin === base ? url.pathname + url.search + url.hash : "/";
-  // A browser takes `//example.com` for a host, which `/.//example.com` becomes.
-  return path.startsWith("//") ? "/" : path;
+  // A browser drops tabs and line breaks, and takes `//` and `/\` for the beginning of a host.
+  if (!/^\/(?![/\\])[^\t\n\r]*$/.test(next)) return "/";
+  const { pathname, search, hash } = new URL(next, base);
+  // As `/.//example.com` has become.
+  return pathname.startsWith("//") ? "/" : pathname + search + hash;
 }
