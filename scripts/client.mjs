@@ -19,6 +19,8 @@ export const directUrl = () =>
  */
 export async function withClient(url, work) {
   const client = new pg.Client({ connectionString: url });
+  // Without a listener a lost connection would end the process. The next query rejects instead.
+  client.on("error", () => undefined);
   await client.connect().catch((cause) => {
     throw unreachable(url, cause);
   });
@@ -35,7 +37,7 @@ export async function withClient(url, work) {
  * @param {string} url
  * @param {unknown} cause
  */
-export function unreachable(url, cause) {
+function unreachable(url, cause) {
   // A host with several addresses fails with one error for each.
   const errors = cause instanceof AggregateError ? cause.errors : [cause];
   const reasons = errors.map((error) => (error instanceof Error ? error.message : error)).join(", ");

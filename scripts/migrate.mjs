@@ -4,15 +4,8 @@ import { parseArgs } from "node:util";
 import { ROOT } from "./checkout.mjs";
 import { withDatabase } from "./development-database.mjs";
 import { generateClient } from "./generate.mjs";
-import {
-  applyMigrations,
-  dataLosses,
-  markApplied,
-  pendingChanges,
-  rememberSchema,
-  whereIsChange,
-  writeMigration,
-} from "./migrations.mjs";
+import { applyMigrations, markApplied, rememberSchema, writeMigration } from "./migrations.mjs";
+import { dataLosses, pendingChanges, whereIsChange } from "./schema-changes.mjs";
 
 // npm run db:migrate [-- name] [--create-only] [--accept-data-loss] [--deploy]
 //

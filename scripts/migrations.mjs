@@ -1,183 +1,206 @@
-import { randomUUID } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import pg from "pg";
 import { directUrl, withClient } from "./client.mjs";
 import { PRISMA_FOLDER, readSchema } from "./schema.mjs";
-import { withSchemaEngine } from "./schema-engine.mjs";
 
-/** Everything in the schema is ours. */
-const filters = { externalTables: [], externalEnums: [] };
+/** The advisory lock that `prisma migrate` takes, too. */
+const MIGRATION_LOCK = 72_707_369;
+
+const lockTimeoutMinutes = 10;
+
+/** @typedef {{ name: string, sql: string }} Migration */
 
 /**
- * Applies the migrations that the database at `url` lacks, each in a transaction. Any number of processes may do this
- * at once: one applies, the others wait. Prisma's `_prisma_migrations` table records them.
+ * Applies the migrations that the database at `url` lacks, each in a transaction. When several processes call this at the
+ * same time, one of them applies the migrations and the others wait. Prisma's `_prisma_migrations` table records them, so
+ * that `prisma migrate` can be used as well.
  *
  * @param {string} url
  * @param {string} [folder]
  * @returns {Promise<{ applied: string[], warnings: string[] }>} names of the migrations applied, and what looks wrong
- * @throws when a migration fails, with PostgreSQL's error; the migration has left nothing behind then
+ * @throws when a migration fails, with PostgreSQL's error; the failed migration is rolled back
  */
 export async function applyMigrations(url, folder = PRISMA_FOLDER) {
-  const migrationsList = await readMigrations(folder);
-  return withSchemaEngine(url, async (engine) => {
-    const diagnose = () => engine.diagnoseMigrationHistory({ migrationsList, filters, optInToShadowDatabase: false });
-    // A migration cut off (by an error, a crash) is recorded as begun. PostgreSQL has rolled it back: forget it.
-    const rollBack = async () => {
-      const { failedMigrationNames: failed } = await diagnose();
-      for (const migrationName of failed) await engine.markMigrationRolledBack({ migrationName });
-      return failed;
-    };
-    await rollBack();
-    const { editedMigrationNames, history } = await diagnose();
-    const warnings = editedMigrationNames.map((name) => `Migration ${name} was edited after it had been applied.`);
-    if (history && history.diagnostic !== "databaseIsBehind") {
-      warnings.push(`The database has migrations that are not here: ${history.unpersistedMigrationNames.join(", ")}.`);
+  const migrations = await readMigrations(folder);
+  return withMigrationLock(url, async (client) => {
+    const recorded = await readRecords(client);
+    const warnings = migrations
+      .filter((migration) => recorded.has(migration.name) && !hasChecksum(migration, recorded.get(migration.name)))
+      .map(({ name }) => `Migration ${name} was edited after it had been applied.`);
+    const unknown = [...recorded.keys()].filter((name) => !migrations.some((migration) => migration.name === name));
+    if (unknown.length > 0) warnings.push(`The database has migrations that are not here: ${unknown.join(", ")}.`);
+
+    /** @type {string[]} */
+    const applied = [];
+    for (const migration of migrations.filter(({ name }) => !recorded.has(name))) {
+      await run(client, migration).catch(async (cause) => {
+        await client.query("ROLLBACK"); // A migration may have begun a transaction itself.
+        await finishTables(client, url);
+        const failure = `Migration ${migration.name} failed and was rolled back: ${cause.message}`;
+        throw new Error([...warnings, failure].join("\n"), { cause });
+      });
+      applied.push(migration.name);
     }
-    try {
-      const { appliedMigrationNames } = await engine.applyMigrations({ migrationsList, filters });
-      return { applied: appliedMigrationNames, warnings };
-    } catch (cause) {
-      const [failed] = await rollBack();
-      if (!failed) throw cause;
-      throw new Error([...warnings, `Migration ${failed} failed and was rolled back`].join("\n"), { cause });
-    } finally {
-      // Also when nothing was to be applied: tables come by other ways too, and those before a failure are there.
-      await finishTables(url);
-    }
+    // Tables may also come from elsewhere, so this runs even when no migration was missing.
+    await finishTables(client, url);
+    return { applied, warnings };
   });
 }
 
 /**
- * Lets new tables announce their changes, as the migration `announce_changes` says, and closes them to other roles than
- * the app's, as `closed_tables` says.
+ * Runs a migration and records it. PostgreSQL runs several statements that are sent together as one transaction.
  *
+ * @param {pg.Client} client
+ * @param {Migration} migration
+ */
+async function run(client, migration) {
+  const record = recordOf(migration, 1);
+  if (/\bCONCURRENTLY\b/i.test(migration.sql)) {
+    // Such a statement refuses to run in a transaction.
+    await client.query(migration.sql);
+    await client.query(record);
+  } else {
+    // While a statement waits for the lock of a table, all later statements on that table wait behind it.
+    await client.query(`SET LOCAL lock_timeout = '30s';\n${migration.sql}\n;${record}`);
+  }
+}
+
+/**
+ * The statement that records a migration as applied.
+ *
+ * @param {Migration} migration
+ * @param {0 | 1} steps 0 when the migration was not run
+ */
+const recordOf = ({ name, sql }, steps) =>
+  `INSERT INTO "_prisma_migrations" (id, checksum, migration_name, finished_at, applied_steps_count)
+   VALUES ('${randomUUID()}', '${checksumOf(sql)}', ${pg.escapeLiteral(name)}, clock_timestamp(), ${steps})`;
+
+/**
+ * Reads which migrations were applied, with their checksums, oldest first.
+ *
+ * @param {pg.Client} client
+ * @returns {Promise<Map<string, string>>}
+ */
+async function readRecords(client) {
+  await client.query(`CREATE TABLE IF NOT EXISTS "_prisma_migrations" (
+    id VARCHAR(36) PRIMARY KEY NOT NULL,
+    checksum VARCHAR(64) NOT NULL,
+    finished_at TIMESTAMPTZ,
+    migration_name VARCHAR(255) NOT NULL,
+    logs TEXT,
+    rolled_back_at TIMESTAMPTZ,
+    started_at TIMESTAMPTZ NOT NULL DEFAULT now(),
+    applied_steps_count INTEGER NOT NULL DEFAULT 0
+  )`);
+  // `prisma migrate` records a migration before it runs it. PostgreSQL has rolled back one that did not finish.
+  await client.query(
+    `UPDATE "_prisma_migrations" SET rolled_back_at = now() WHERE finished_at IS NULL AND rolled_back_at IS NULL`,
+  );
+  const { rows } = await client.query(
+    `SELECT migration_name, checksum FROM "_prisma_migrations" WHERE rolled_back_at IS NULL ORDER BY started_at`,
+  );
+  return new Map(rows.map(({ migration_name, checksum }) => [migration_name, checksum]));
+}
+
+/** @param {string} sql */
+const checksumOf = (sql) => createHash("sha256").update(sql).digest("hex");
+
+/**
+ * Whether a migration has this checksum. Git may have changed its line endings.
+ *
+ * @param {Migration} migration
+ * @param {string | undefined} checksum
+ */
+function hasChecksum({ sql }, checksum) {
+  const unix = sql.replaceAll("\r\n", "\n");
+  return [sql, unix, unix.replaceAll("\n", "\r\n")].some((text) => checksumOf(text) === checksum);
+}
+
+/**
+ * Calls the database functions that prepare new tables: `watch_tables` (migration `announce_changes`) lets them announce
+ * their changes, and `close_tables` (migration `closed_tables`) closes them to all roles but the app's.
+ *
+ * @param {pg.Client} client
  * @param {string} url
  */
-async function finishTables(url) {
+async function finishTables(client, url) {
+  const { rows } = await client.query(
+    `SELECT to_regproc('watch_tables') AS "watches", to_regproc('close_tables') AS "closes"`,
+  );
+  if (rows[0].watches) await client.query("SELECT watch_tables()");
+  if (!rows[0].closes) return;
   const app = await roleOfApp(url);
-  await withClient(url, async (client) => {
-    const { rows } = await client.query(
-      `SELECT to_regproc('watch_tables') AS "watches", to_regproc('close_tables') AS "closes"`,
-    );
-    if (rows[0].watches) await client.query("SELECT watch_tables()");
-    if (rows[0].closes) await client.query("SELECT close_tables(coalesce($1, current_user::text)::name)", [app]);
-  });
+  await client.query("SELECT close_tables(coalesce($1, current_user::text)::name)", [app]);
 }
 
 /**
- * Who the app is to the database, where it is somebody else than who migrates.
+ * The app's database role, or null when the app connects with the role that migrates.
  *
  * @param {string} url of the migrations
  * @returns {Promise<string | null>}
  */
 async function roleOfApp(url) {
-  const ofApp = process.env.DATABASE_URL;
-  if (!ofApp || ofApp === url || url !== directUrl()) return null;
-  return withClient(ofApp, async (client) => (await client.query("SELECT current_user AS role")).rows[0].role);
+  const appUrl = process.env.DATABASE_URL;
+  if (!appUrl || appUrl === url || url !== directUrl()) return null;
+  return withClient(appUrl, async (client) => (await client.query("SELECT current_user AS role")).rows[0].role);
 }
 
 /**
- * The SQL that leads from the newest migration's schema to prisma/schema, or null when there is nothing to do.
+ * Does `work` while no other process migrates. A second connection holds the lock in a transaction: a transaction pooler
+ * would keep a session's lock after the process has died. Waiting means polling, because waiting inside PostgreSQL would
+ * occupy connections of the pooler that the process with the lock needs.
  *
- * @param {string} url of any database; it is only looked at for its version
- * @param {string} [folder]
- * @returns {Promise<string | null>}
- */
-export async function pendingChanges(url, folder = PRISMA_FOLDER) {
-  const path = migratedSchema(folder);
-  const [before, after] = [await readOptional(path), await readSchema(folder)];
-  if (before === after) return null;
-  /** @param {string} content */
-  const schema = (content) => ({ tag: /** @type {const} */ ("schemaDatamodel"), files: [{ path, content }] });
-  const from = before === null ? { tag: /** @type {const} */ ("empty") } : schema(before);
-  const diff = { from, to: schema(after), script: true, exitCode: true, filters };
-  const { exitCode, stdout } = await withSchemaEngine(url, (engine) => engine.diff(diff));
-  return exitCode === 0 ? null : stdout;
-}
-
-/**
- * Where the change of the schema is already, when not in a migration of ours: Prisma's own commands make changes too.
- *
- * - `"nowhere"`: it is new.
- * - `"database"`: the database has it and no migration makes it, as after `prisma db push`.
- * - `"migrations"`: a migration makes it, as `prisma migrate dev` writes them.
- * - `"elsewhere"`: the database differs from both in another way; `differences` says how it would become the schema.
- *
- * @param {string} url of the development database
- * @param {string} sql of the change
- * @param {string} [folder]
- * @returns {Promise<{ place: "nowhere" | "database" | "migrations" | "elsewhere", differences: string }>}
- */
-export async function whereIsChange(url, sql, folder = PRISMA_FOLDER) {
-  const differences = (await differencesOf(url, folder)) ?? "";
-  if (differences === sql) return { place: "nowhere", differences };
-  const shadow = new URL(url);
-  shadow.pathname = `/shadow_${randomUUID().replaceAll("-", "")}`;
-  const name = shadow.pathname.slice(1);
-  await withClient(url, (client) => client.query(`CREATE DATABASE ${name}`));
-  try {
-    await applyMigrations(shadow.href, folder);
-    const unmade = (await differencesOf(shadow.href, folder)) ?? "";
-    if (unmade === "") return { place: "migrations", differences };
-    return { place: differences === "" ? "database" : "elsewhere", differences };
-  } finally {
-    await withClient(url, (client) => client.query(`DROP DATABASE ${name} WITH (FORCE)`));
-  }
-}
-
-/**
- * The SQL that leads from the database to prisma/schema, or null when they agree.
- *
+ * @template T
  * @param {string} url
- * @param {string} folder
- * @returns {Promise<string | null>}
+ * @param {(client: pg.Client) => Promise<T>} work
+ * @returns {Promise<T>}
  */
-async function differencesOf(url, folder) {
-  const files = [{ path: migratedSchema(folder), content: await readSchema(folder) }];
-  const diff = {
-    from: { tag: /** @type {const} */ ("schemaDatasource"), files, configDir: folder },
-    to: { tag: /** @type {const} */ ("schemaDatamodel"), files },
-    script: true,
-    exitCode: true,
-    filters,
-  };
-  const { exitCode, stdout } = await withSchemaEngine(url, (engine) => engine.diff(diff));
-  return exitCode === 0 ? null : stdout;
+function withMigrationLock(url, work) {
+  return withClient(url, async (lock) => {
+    const deadline = Date.now() + lockTimeoutMinutes * 60_000;
+    for (;;) {
+      await lock.query("BEGIN; SET LOCAL idle_in_transaction_session_timeout = 0");
+      const { rows } = await lock.query("SELECT pg_try_advisory_xact_lock($1) AS taken", [MIGRATION_LOCK]);
+      if (rows[0].taken) break;
+      await lock.query("ROLLBACK");
+      if (Date.now() > deadline) {
+        throw new Error(
+          `Another process has held the migration lock for ${lockTimeoutMinutes} minutes. If no process is migrating, a pooler ` +
+            "keeps a session that holds it. Set DIRECT_DATABASE_URL to a direct connection, and end that session there:\n" +
+            `SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND objid = ${MIGRATION_LOCK}`,
+        );
+      }
+      await sleep(200 + 200 * Math.random());
+    }
+    try {
+      return await withClient(url, work);
+    } finally {
+      // Releases the lock now. The server may notice the end of the connection later.
+      await lock.query("ROLLBACK").catch(() => undefined);
+    }
+  });
 }
 
 /**
- * Records a migration as applied without running it: the database has its changes.
+ * Records a migration as applied without running it, for a database that already has its changes.
  *
  * @param {string} url
  * @param {string} path of its file
  * @param {string} [folder]
  */
 export async function markApplied(url, path, folder = PRISMA_FOLDER) {
-  const migrationName = basename(dirname(path));
-  const migrationsList = await readMigrations(folder);
-  await withSchemaEngine(url, (engine) => engine.markMigrationApplied({ migrationName, migrationsList }));
+  const name = basename(dirname(path));
+  const migration = (await readMigrations(folder)).find((migration) => migration.name === name);
+  if (!migration) throw new Error(`${path} is not a migration of ${folder}.`);
+  await withMigrationLock(url, (client) => client.query(recordOf(migration, 0)));
 }
 
 /**
- * Remembers the schema as what all migrations together lead to.
- *
- * @param {string} [folder]
- */
-export const rememberSchema = async (folder = PRISMA_FOLDER) =>
-  writeFile(migratedSchema(folder), await readSchema(folder));
-
-/**
- * The lines of a migration that delete data.
- *
- * @param {string} sql
- */
-export function dataLosses(sql) {
-  return (sql.match(/^.*\bDROP (TABLE|COLUMN)\b.*$/gm) ?? []).map((line) => line.trim());
-}
-
-/**
- * Writes a migration of `sql`, and remembers the schema it leads to: without a second database to replay all migrations
- * in, that copy is what the next one starts from. There is one for all migrations, so that it merges as they do.
+ * Writes a migration of `sql`, and a copy of the schema that it leads to. The next migration starts from that copy, so that
+ * no second database is needed to replay all migrations in. There is one copy for all migrations, so that Git merges it.
  *
  * @param {string} name
  * @param {string} sql
@@ -186,8 +209,8 @@ export function dataLosses(sql) {
  */
 export async function writeMigration(name, sql, folder = PRISMA_FOLDER) {
   const now = Number(new Date().toISOString().replace(/\D/g, "").slice(0, 14));
-  const newest = (await readMigrations(folder)).migrationDirectories.at(-1)?.path ?? "";
-  // Migrations run in the order of their names, so a new one sorts last even where the clock is behind.
+  const newest = (await folderNames(folder)).at(-1) ?? "";
+  // Migrations run in the order of their names, so a new one must sort last even when the clock is wrong.
   const time = Math.max(now, (Number.parseInt(newest, 10) || 0) + 1);
   const path = join(folder, "migrations", `${time}_${name}`, "migration.sql");
   await mkdir(dirname(path), { recursive: true });
@@ -197,38 +220,42 @@ export async function writeMigration(name, sql, folder = PRISMA_FOLDER) {
   return path;
 }
 
+/**
+ * Copies prisma/schema to prisma/migrations/schema.prisma, the schema that all migrations together lead to.
+ *
+ * @param {string} [folder]
+ */
+export const rememberSchema = async (folder = PRISMA_FOLDER) =>
+  writeFile(migratedSchema(folder), await readSchema(folder));
+
 /** @param {string} folder */
-const migratedSchema = (folder) => join(folder, "migrations", "schema.prisma");
+export const migratedSchema = (folder) => join(folder, "migrations", "schema.prisma");
 
 /**
  * All migrations, oldest first.
  *
  * @param {string} [folder]
- * @returns {Promise<import("@prisma/schema-engine-wasm").MigrationList>}
+ * @returns {Promise<Migration[]>}
  */
 export async function readMigrations(folder = PRISMA_FOLDER) {
-  const baseDir = join(folder, "migrations");
-  const entries = await readdir(baseDir, { withFileTypes: true }).catch(() => []);
-  const names = entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
-  const migrationDirectories = await Promise.all(
-    names.sort().map(async (name) => {
-      const value = await readOptional(join(baseDir, name, "migration.sql"));
-      if (value === null) {
-        throw new Error(
-          `prisma/migrations/${name} has no migration.sql. Delete the folder, or bring the file back: git checkout -- prisma/migrations`,
-        );
-      }
-      const content = { tag: /** @type {const} */ ("ok"), value };
-      return { path: name, migrationFile: { path: "migration.sql", content } };
-    }),
-  );
-  const lockfile = { path: "migration_lock.toml", content: await readOptional(join(baseDir, "migration_lock.toml")) };
-  return { baseDir, lockfile, shadowDbInitScript: "", migrationDirectories };
+  const read = async (/** @type {string} */ name) => {
+    const sql = await readFile(join(folder, "migrations", name, "migration.sql"), "utf8").catch((cause) => {
+      if (cause.code !== "ENOENT") throw cause;
+      throw new Error(
+        `prisma/migrations/${name} has no migration.sql. Delete the folder, or restore the file: git checkout -- prisma/migrations`,
+        { cause },
+      );
+    });
+    return { name, sql };
+  };
+  return Promise.all((await folderNames(folder)).map(read));
 }
 
-/** @param {string} path */
-const readOptional = (path) =>
-  readFile(path, "utf8").catch((error) => {
-    if (error.code === "ENOENT") return null;
-    throw error;
-  });
+/** @param {string} folder */
+async function folderNames(folder) {
+  const entries = await readdir(join(folder, "migrations"), { withFileTypes: true }).catch(() => []);
+  return entries
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => name)
+    .sort();
+}

@@ -109,11 +109,8 @@ export async function createDatabase(url) {
 }
 
 async function templateName() {
-  const { migrationDirectories } = await readMigrations();
-  return `template_${createHash("sha256")
-    .update(JSON.stringify([migrationDirectories, DATABASE_LOCALE]))
-    .digest("hex")
-    .slice(0, 16)}`;
+  const content = JSON.stringify([await readMigrations(), DATABASE_LOCALE]);
+  return `template_${createHash("sha256").update(content).digest("hex").slice(0, 16)}`;
 }
 
 /**

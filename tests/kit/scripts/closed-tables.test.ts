@@ -4,7 +4,6 @@ import { join } from "node:path";
 import pg from "pg";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { applyMigrations, readMigrations, writeMigration } from "../../../scripts/migrations.mjs";
-import { PRISMA_FOLDER } from "../../../scripts/schema.mjs";
 import { createDatabase } from "../../database";
 
 // Roles are of the whole server, which other tests use too.
@@ -72,12 +71,10 @@ describe("where the role that migrates is the app's", () => {
 
   test("a cloner's own table is closed when its migration is applied", async () => {
     const folder = await mkdtemp(join(tmpdir(), "closed-"));
-    const { migrationDirectories } = await readMigrations(PRISMA_FOLDER);
-    for (const { path, migrationFile } of migrationDirectories) {
-      const content = migrationFile.content;
-      const target = join(folder, "migrations", path);
+    for (const { name, sql } of await readMigrations()) {
+      const target = join(folder, "migrations", name);
       await mkdir(target, { recursive: true });
-      await writeFile(join(target, "migration.sql"), content.tag === "ok" ? content.value : "");
+      await writeFile(join(target, "migration.sql"), sql);
     }
     await mkdir(join(folder, "schema"));
     await writeFile(join(folder, "schema", "app.prisma"), "");

@@ -3,7 +3,8 @@ import { cp, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { applyMigrations, dataLosses, pendingChanges, writeMigration } from "../../../scripts/migrations.mjs";
+import { applyMigrations, writeMigration } from "../../../scripts/migrations.mjs";
+import { dataLosses, pendingChanges } from "../../../scripts/schema-changes.mjs";
 import { createDatabase } from "../../database";
 import { copyProject } from "../scratch-copy";
 

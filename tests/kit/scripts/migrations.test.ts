@@ -3,14 +3,8 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import pg from "pg";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import {
-  applyMigrations,
-  dataLosses,
-  markApplied,
-  pendingChanges,
-  whereIsChange,
-  writeMigration,
-} from "../../../scripts/migrations.mjs";
+import { applyMigrations, markApplied, writeMigration } from "../../../scripts/migrations.mjs";
+import { dataLosses, pendingChanges, whereIsChange } from "../../../scripts/schema-changes.mjs";
 import { createDatabase } from "../../database";
 
 const BASE = `
