@@ -1,5 +1,5 @@
 import { v7 } from "uuid";
-import { withClient } from "../scripts/client.mjs";
+import { withClient } from "../scripts/database.mjs";
 
 const WELCOME = [
   ["Ada", "Welcome! This page, its messages and its pictures come from your own machine."],

@@ -1,4 +1,4 @@
-import { withClient } from "./client.mjs";
+import { withClient } from "./database.mjs";
 
 /**
  * Whether anybody may use the dashboard.

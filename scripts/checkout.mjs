@@ -1,6 +1,10 @@
+import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 
 /** The folder of the checkout. */
 export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -8,15 +12,50 @@ export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 /** Where development keeps its data. */
 export const DATA = join(ROOT, ".data");
 
+/** The folder of schema/ and migrations/. */
+export const PRISMA_FOLDER = join(ROOT, "prisma");
+
 /**
- * The arguments with which Node runs a command of an installed package: what `npx` does, without its process in between.
+ * Finds the script of an installed package's command. Running it with Node.js is what `npx` does, with one process less.
  *
  * @param {string} packageName
  * @param {string} [command]
- * @returns {string} path of the script
+ * @returns {string} its path
  */
 export function commandOf(packageName, command = packageName) {
-  const manifest = createRequire(import.meta.url).resolve(`${packageName}/package.json`);
-  const { bin } = createRequire(import.meta.url)(manifest);
+  const require = createRequire(import.meta.url);
+  const manifest = require.resolve(`${packageName}/package.json`);
+  const { bin } = require(manifest);
   return join(dirname(manifest), typeof bin === "string" ? bin : bin[command]);
+}
+
+/**
+ * Reads the Prisma schema: the files of `schema/` in the order of their names.
+ *
+ * @param {string} [folder]
+ * @returns {Promise<string>}
+ */
+export async function readSchema(folder = PRISMA_FOLDER) {
+  const names = (await readdir(join(folder, "schema"))).filter((name) => name.endsWith(".prisma")).sort();
+  return (await Promise.all(names.map((name) => readFile(join(folder, "schema", name), "utf8")))).join("\n");
+}
+
+/**
+ * Generates the Prisma client from prisma/schema, unless the client is up to date.
+ *
+ * @throws with Prisma's output when it refuses the schema
+ */
+export async function generateClient() {
+  const hash = createHash("sha256").update(await readFile(join(ROOT, "package-lock.json")));
+  const state = hash.update(await readSchema()).digest("hex");
+  const stamp = join(ROOT, "src", "generated", "made-from");
+  if ((await readFile(stamp, "utf8").catch(() => "")) === state) return;
+
+  console.log("Generating the Prisma client");
+  const env = { ...process.env, CHECKPOINT_DISABLE: "1", PRISMA_HIDE_UPDATE_MESSAGE: "1" };
+  const args = [commandOf("prisma"), "generate", "--no-hints"];
+  await promisify(execFile)(process.execPath, args, { cwd: ROOT, env }).catch((cause) => {
+    throw new Error(`\`prisma generate\` failed:\n${cause.stderr || cause.stdout || cause.message}`, { cause });
+  });
+  await writeFile(stamp, state);
 }

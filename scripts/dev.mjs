@@ -5,18 +5,15 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { commandOf, DATA, ROOT } from "./checkout.mjs";
-import { killGroup, takeDevLock } from "./dev-lock.mjs";
-import { install } from "./install.mjs";
-import { whenNpmIsGone } from "./parent.mjs";
-import { refuseOldNode, refuseOtherThanNpm } from "./requirements.mjs";
+import { commandOf, DATA, generateClient, ROOT } from "./checkout.mjs";
+import { install, refuseUnsupported } from "./install.mjs";
+import { killGroup, takeDevLock, whenNpmIsGone } from "./processes.mjs";
 
 // npm run dev [-- --port 4000] [--remote-database]
 //
-// Only Node's own modules are imported above: what comes from node_modules is imported once it is installed.
+// The imports above use only Node's own modules. Everything that needs packages is imported after the installation.
 
-refuseOldNode();
-refuseOtherThanNpm();
+refuseUnsupported();
 
 const { values } = parseArgs({
   options: { port: { type: "string", short: "p" }, "remote-database": { type: "boolean", default: false } },
@@ -38,8 +35,7 @@ async function dev() {
     /** @type {NodeJS.ProcessEnv} */
     const environment = { ...process.env, NODE_ENV: "development" };
     const { hasAdministrator } = await import("./administrators.mjs");
-    const { configuredDatabase, confirmFarDatabase } = await import("./development-database.mjs");
-    const { generateClient } = await import("./generate.mjs");
+    const { configuredDatabase, confirmFarDatabase } = await import("./database.mjs");
     const { applyMigrations } = await import("./migrations.mjs");
     const { startPostgres } = await import("./postgres.mjs");
     const { seed } = await import("../prisma/seed.mjs");
@@ -49,7 +45,7 @@ async function dev() {
       const server = await startPostgres({ folder: join(DATA, "postgres") });
       stopDatabase = server.stop;
       database = environment.DATABASE_URL = server.url;
-      console.log(`PostgreSQL runs on port ${server.port}, its files in ${server.folder}`);
+      console.log(`PostgreSQL runs on port ${server.port}. Its files are in ${server.folder}.`);
     }
     await confirmFarDatabase(database, {
       confirmed: values["remote-database"],
@@ -74,16 +70,16 @@ async function dev() {
   }
 }
 
-const firstAdministrator = `The dashboard is at ${address}/dashboard, for administrators: create an account at ${address}/sign-in?new, then
-run npm run admin -- <the id in its menu>`;
+const firstAdministrator = `Administrators can open ${address}/dashboard. To become one, create an account at ${address}/sign-in?new,
+then run: npm run admin -- <the id in the account's menu>`;
 
 /**
  * @param {NodeJS.ProcessEnv} env
- * @param {string[]} lines to print once the app answers
+ * @param {string[]} lines to print when the app answers
  * @param {(pid: number) => Promise<void>} started
  */
 async function runNext(env, lines, started) {
-  // A process group of its own: Ctrl-C in the terminal reaches us alone, and we stop it before the database.
+  // The app gets its own process group, so that Ctrl-C reaches this script alone, which stops the app before the database.
   const child = spawn(process.execPath, [commandOf("next"), "dev", "--port", String(port)], {
     cwd: ROOT,
     env: { NEXT_TELEMETRY_DISABLED: "1", ...env },
@@ -106,7 +102,7 @@ async function runNext(env, lines, started) {
 }
 
 /**
- * Says where the app is once it answers.
+ * Prints `lines` when the app answers.
  *
  * @param {string[]} lines
  */
@@ -119,7 +115,7 @@ async function announce(lines) {
   }
 }
 
-/** Signs URLs from one start to the next. */
+/** Keeps one secret for all starts, so that signed URLs stay valid. */
 function ownSecret() {
   const path = join(DATA, "app-secret");
   try {
@@ -134,7 +130,7 @@ function ownSecret() {
 function checkPort() {
   return new Promise((resolve, reject) => {
     const server = createServer().once("error", (cause) => {
-      const advice = `Give another port: PORT=${port + 1} npm run dev`;
+      const advice = `Choose another port: PORT=${port + 1} npm run dev`;
       reject(new Error(`Port ${port} cannot be used (${cause.message}). ${advice}`, { cause }));
     });
     server.listen(port, () => server.close(() => resolve()));
@@ -143,7 +139,7 @@ function checkPort() {
 
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => stopping.abort());
 void whenNpmIsGone(() => stopping.abort());
-// A closed terminal is no reason to leave the database running.
+// When the terminal is closed, writing to it fails. The database must stop then, too.
 for (const stream of [process.stdout, process.stderr]) stream.on("error", () => stopping.abort());
 
 process.exit(

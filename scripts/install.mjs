@@ -1,8 +1,8 @@
 import { spawn } from "node:child_process";
 import { readFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
+import { ROOT } from "./checkout.mjs";
 
 /**
  * @typedef {object} LockedPackage
@@ -17,15 +17,35 @@ import { isDeepStrictEqual } from "node:util";
  */
 
 /**
- * Installs what package-lock.json says, unless it is there: npm keeps a list of what it installed in
- * node_modules/.package-lock.json. Imports Node's own modules only, since it runs before there are others.
+ * Exits when Node.js is too old, or when another package manager runs this script: it would ignore npm's lock file and
+ * install other versions. Runs before the installation, which would fail with less helpful messages.
+ */
+export function refuseUnsupported() {
+  const { node } = process.versions;
+  const [major = 0, minor = 0] = node.split(".").map(Number);
+  if (major < 20 || (major === 20 && minor < 19)) {
+    refuse(`This project needs Node.js 20.19 or later, and this is ${node}. Install it from https://nodejs.org.`);
+  }
+  const [manager] = (process.env.npm_config_user_agent ?? "npm").split("/");
+  if (manager !== "npm") refuse(`This project uses npm and its lock file, not ${manager}. Run: npm run dev`);
+}
+
+/** @param {string} reason */
+function refuse(reason) {
+  console.error(reason);
+  process.exit(1);
+}
+
+/**
+ * Installs the packages of package-lock.json, unless they are installed: npm lists what it installed in
+ * node_modules/.package-lock.json. This file imports only Node's own modules, because it runs before others exist.
  *
  * @param {object} [options]
  * @param {string} [options.root] of the checkout
  * @param {AbortSignal} [options.signal] ends npm
  * @throws when npm fails
  */
-export async function install({ root = dirname(dirname(fileURLToPath(import.meta.url))), signal } = {}) {
+export async function install({ root = ROOT, signal } = {}) {
   const manifest = await readJson(join(root, "package.json"));
   const locked = (await readJson(join(root, "package-lock.json")))?.packages;
   const installed = (await readJson(join(root, "node_modules", ".package-lock.json")))?.packages;
@@ -36,7 +56,7 @@ export async function install({ root = dirname(dirname(fileURLToPath(import.meta
 
   const command = lockFits ? "ci" : "install";
   console.log(`Installing packages (npm ${command})`);
-  // NODE_ENV=production would leave out what builds and checks the app.
+  // With NODE_ENV=production, npm would skip the packages that build and check the app.
   await npm([command, "--include=dev", "--no-audit", "--no-fund", "--loglevel=error"], { cwd: root, signal });
 }
 
@@ -53,8 +73,8 @@ function isInstalled(locked, installed) {
 }
 
 /**
- * Whether npm would install an optional package here. One that is not bound to a platform may be missing for reasons of
- * its own.
+ * Whether npm would install an optional package on this platform. Returns false when the package names no platform: it may
+ * be missing for other reasons.
  *
  * @param {LockedPackage} entry
  */
@@ -74,13 +94,18 @@ function npm(args, options) {
     const child = spawn(command, all, { ...options, stdio: "inherit", shell: command.endsWith(".cmd") });
     child.on("error", reject).on("exit", (code) => {
       if (code === 0) resolve();
-      else reject(new Error(`\`npm ${args.join(" ")}\` failed: see its message above. With a network, run it again.`));
+      else
+        reject(
+          new Error(
+            `\`npm ${args.join(" ")}\` failed. Its message is above. Check the network connection, then run it again.`,
+          ),
+        );
     });
   });
 }
 
 /**
- * The command line for npm: inside `npm run`, the npm that runs us.
+ * The command line for npm. Inside `npm run`, this is the npm that runs the script.
  *
  * @param {string[]} args
  * @returns {[string, ...string[]]}
@@ -97,6 +122,6 @@ async function readJson(path) {
     return JSON.parse(await readFile(path, "utf8"));
   } catch (error) {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return null;
-    throw new Error(`${path} cannot be read`, { cause: error });
+    throw new Error(`${path} cannot be read.`, { cause: error });
   }
 }

@@ -3,9 +3,8 @@ import { existsSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { ROOT } from "./checkout.mjs";
+import { ROOT, readSchema } from "./checkout.mjs";
 import { rememberSchema } from "./migrations.mjs";
-import { readSchema } from "./schema.mjs";
 
 // npm run kit:update -- <version> [--from <URL or folder of the template's repository>]
 //

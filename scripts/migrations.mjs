@@ -3,8 +3,8 @@ import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
-import { directUrl, withClient } from "./client.mjs";
-import { PRISMA_FOLDER, readSchema } from "./schema.mjs";
+import { PRISMA_FOLDER, readSchema } from "./checkout.mjs";
+import { directUrl, withClient } from "./database.mjs";
 
 /** The advisory lock that `prisma migrate` takes, too. */
 const MIGRATION_LOCK = 72_707_369;

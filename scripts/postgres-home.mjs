@@ -5,7 +5,7 @@ import { chown, mkdir, mkdtemp, readdir, realpath, rename, rm, symlink, writeFil
 import { basename, dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { canReach, POSTGRES_ENV, sharedFolder } from "./postgres-programs.mjs";
-import { identify } from "./process-identity.mjs";
+import { identify } from "./processes.mjs";
 
 /** A dying process may still write while we remove. */
 const REMOVE = { recursive: true, force: true, maxRetries: 10, retryDelay: 100 };

@@ -8,7 +8,7 @@ import { promisify } from "node:util";
 import pg from "pg";
 import { initialiseHome, postgresHome } from "./postgres-home.mjs";
 import { POSTGRES_ENV, postgresPrograms, postgresUser } from "./postgres-programs.mjs";
-import { identify } from "./process-identity.mjs";
+import { identify } from "./processes.mjs";
 
 const run = promisify(execFile);
 

@@ -4,9 +4,9 @@ import { createRequire } from "node:module";
 import { PrismaPg } from "@prisma/adapter-pg";
 import { bindMigrationAwareSqlAdapterFactory, ColumnTypeEnum } from "@prisma/driver-adapter-utils";
 import pg from "pg";
-import { withClient } from "./client.mjs";
+import { PRISMA_FOLDER, readSchema } from "./checkout.mjs";
+import { withClient } from "./database.mjs";
 import { applyMigrations, migratedSchema } from "./migrations.mjs";
-import { PRISMA_FOLDER, readSchema } from "./schema.mjs";
 
 const { CHAR, TEXT } = pg.types.builtins;
 

@@ -2,10 +2,10 @@ import { createHash, randomUUID } from "node:crypto";
 import { readdir, realpath, rm, statfs } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { withClient } from "./client.mjs";
+import { withClient } from "./database.mjs";
 import { applyMigrations, readMigrations } from "./migrations.mjs";
 import { killPostgres, startPostgres } from "./postgres.mjs";
-import { identify } from "./process-identity.mjs";
+import { identify } from "./processes.mjs";
 
 /** A test may lose its data: it need not reach the disk. Each core runs a test file, with a pool of connections. */
 const FAST = { fsync: "off", synchronous_commit: "off", full_page_writes: "off", max_connections: "1000" };

@@ -1,23 +1,28 @@
 import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { findBrowsers, installDebianBrowsers } from "./browser.mjs";
-import { commandOf, ROOT } from "./checkout.mjs";
-import { install, npmCommand } from "./install.mjs";
-import { whenNpmIsGone } from "./parent.mjs";
-import { refuseOldNode, refuseOtherThanNpm } from "./requirements.mjs";
+import { commandOf, generateClient, ROOT } from "./checkout.mjs";
+import { install, npmCommand, refuseUnsupported } from "./install.mjs";
+import { whenNpmIsGone } from "./processes.mjs";
 
 // npm test
 //
-// Every check there is, from a fresh clone on. Only Node's own modules are imported above: what comes from node_modules
-// is imported once it is installed. A failed step keeps only those from running that need it. The last line counts the
-// tests that passed and those that failed, with each other failed step as one more.
+// Runs every check, even from a fresh clone. The imports above use only Node's own modules. Everything that needs packages is
+// imported after the installation. A failed step stops only the steps that need it. The last line counts the tests that
+// passed and failed. Each other failed step counts as one failed test.
 
-refuseOldNode();
-refuseOtherThanNpm();
+refuseUnsupported();
+
+/** Everything that goes into a build. */
+const INPUTS = ["src", "public", "next.config.mjs", "postcss.config.mjs", "tsconfig.json", "package-lock.json"];
+
+/** Each `next build` deletes this file, so that it always describes the build beside it. */
+const STAMP = join(ROOT, ".next", "built-from");
 
 const stopping = new AbortController();
 const { signal } = stopping;
@@ -26,8 +31,6 @@ const total = { passed: 0, failed: 0 };
 async function test() {
   const debianBrowsers = installDebianBrowsers();
   await install({ signal });
-  const { isBuilt, rememberBuild } = await import("./build-stamp.mjs");
-  const { generateClient } = await import("./generate.mjs");
   const { startTestPostgres } = await import("./test-postgres.mjs");
   await generateClient();
 
@@ -54,9 +57,9 @@ async function test() {
         return { passed: numPassedTests, failed: numFailedTests };
       }),
     ]);
-    if (built) await rememberBuild();
+    if (built) await writeFile(STAMP, await hashInputs());
 
-    if (!browsers || !built) return console.log("The browser tests need a build and a browser: not run.");
+    if (!browsers || !built) return console.log("The browser tests need a build and a browser, so they did not run.");
     const command = [commandOf("@playwright/test", "playwright"), "test", "--reporter=list,json"];
     await step("browser tests", [process.execPath, ...command], { ...env, ...browsers }, async () => {
       const { stats } = JSON.parse(await readFile(env.PLAYWRIGHT_JSON_OUTPUT_FILE, "utf8"));
@@ -69,7 +72,7 @@ async function test() {
 }
 
 /**
- * Runs a program, says how long it took, and shows what it printed when it failed.
+ * Runs a program and prints how long it took. If it failed, prints its output, too.
  *
  * @param {string} name
  * @param {[string, ...string[]]} command
@@ -94,7 +97,7 @@ async function step(name, [command, ...args], env = {}, count) {
   const [code] = await once(child, "close");
   signal.throwIfAborted();
 
-  const counted = await count?.().catch(() => undefined); // no report when it did not get that far
+  const counted = await count?.().catch(() => undefined); // There is no report when the program ended early.
   const { passed, failed } = counted ?? { passed: 0, failed: 0 };
   total.passed += passed;
   total.failed += code === 0 ? failed : Math.max(failed, 1);
@@ -113,6 +116,29 @@ function fail(message) {
   total.failed++;
   console.error(message);
   return null;
+}
+
+/** Whether `.next` contains a build of the current sources, made by `npm test`. */
+async function isBuilt() {
+  if (!existsSync(join(ROOT, ".next", "BUILD_ID"))) return false;
+  return (await readFile(STAMP, "utf8").catch(() => "")) === (await hashInputs());
+}
+
+async function hashInputs() {
+  const hash = createHash("sha256").update(process.version);
+  for (const input of INPUTS.map((name) => join(ROOT, name)).filter(existsSync)) {
+    for (const path of (await filesIn(input)).sort()) hash.update(path).update(await readFile(path));
+  }
+  return hash.digest("hex");
+}
+
+/**
+ * @param {string} path of a folder or file
+ * @returns {Promise<string[]>}
+ */
+async function filesIn(path) {
+  const entries = await readdir(path, { withFileTypes: true, recursive: true }).catch(() => null);
+  return entries?.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name)) ?? [path];
 }
 
 for (const name of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(name, () => stopping.abort());

@@ -3,7 +3,7 @@ import "./postgres";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { serveChanges } from "~/kit/live/serve-changes";
-import { withClient } from "../../../scripts/client.mjs";
+import { withClient } from "../../../scripts/database.mjs";
 import { createCrowd, describeCrowd, runCrowd } from "./crowd";
 import { examine, sound } from "./examine";
 import { startFleet } from "./fleet";

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
 import { startPostgres } from "../../../scripts/postgres.mjs";
-import { identify } from "../../../scripts/process-identity.mjs";
+import { identify } from "../../../scripts/processes.mjs";
 import { createDatabase, prepareTemplate } from "../../../scripts/test-postgres.mjs";
 
 // A PostgreSQL of its own, which writes through to the disk as one in production does. Import it before anything that

@@ -113,8 +113,8 @@ describe("the admin role", () => {
   });
 
   const run = (...args: string[]) => {
-    const script = fileURLToPath(new URL("../../../scripts/admin.mjs", import.meta.url));
-    const { status, stdout, stderr } = spawnSync(process.execPath, [script, ...args], { encoding: "utf8" });
+    const script = fileURLToPath(new URL("../../../scripts/operate.mjs", import.meta.url));
+    const { status, stdout, stderr } = spawnSync(process.execPath, [script, "admin", ...args], { encoding: "utf8" });
     return { status, text: stdout + stderr };
   };
 

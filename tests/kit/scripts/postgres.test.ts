@@ -6,7 +6,7 @@ import { join } from "node:path";
 import pg from "pg";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { killPostgres, type Postgres, startPostgres } from "../../../scripts/postgres.mjs";
-import { identify } from "../../../scripts/process-identity.mjs";
+import { identify } from "../../../scripts/processes.mjs";
 
 vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });
 

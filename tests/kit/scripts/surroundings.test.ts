@@ -4,8 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { directUrl } from "../../../scripts/client.mjs";
-import { confirmFarDatabase, isNearby } from "../../../scripts/development-database.mjs";
+import { confirmFarDatabase, directUrl, isNearby } from "../../../scripts/database.mjs";
 
 const script = (name: string) => fileURLToPath(new URL(`../../../scripts/${name}`, import.meta.url));
 const run = (name: string, env: Record<string, string | undefined>, ...args: string[]) => {
@@ -69,18 +68,18 @@ describe("deploying", () => {
   test("without DATABASE_URL a deployment's build fails, and starts no database of its own", () => {
     for (const env of [{ VERCEL: "1" }, {}, { NODE_ENV: "production" }]) {
       const none = { DATABASE_URL: "", DIRECT_DATABASE_URL: "", VERCEL: undefined, CI: undefined, ...env };
-      const { status, text } = run("migrate.mjs", none, "--deploy");
+      const { status, text } = run("db.mjs", none, "migrate", "--deploy");
       expect([status, text]).toEqual([1, expect.stringContaining("DATABASE_URL is not set")]);
     }
   });
 
   test("a preview leaves the database as it is, unless it is told otherwise", () => {
     const far = { VERCEL: "1", VERCEL_ENV: "preview", DATABASE_URL: "postgresql://127.0.0.1:1/none" };
-    expect(run("migrate.mjs", far, "--deploy")).toEqual({
+    expect(run("db.mjs", far, "migrate", "--deploy")).toEqual({
       status: 0,
       text: expect.stringContaining("MIGRATE_PREVIEWS=1"),
     });
-    expect(run("migrate.mjs", { ...far, MIGRATE_PREVIEWS: "1" }, "--deploy").text).toContain("Cannot connect");
+    expect(run("db.mjs", { ...far, MIGRATE_PREVIEWS: "1" }, "migrate", "--deploy").text).toContain("Cannot connect");
   });
 });
 
@@ -127,7 +126,7 @@ test("a file of functions that index.ts does not list is named, with the lines t
   await writeFile(join(folder, "listed.ts"), "export const one = query({ handler: () => 1 });");
   await writeFile(join(folder, "forgotten.ts"), "export const two = userMutation({ handler: () => 2 });");
   await writeFile(join(folder, "none.ts"), "export const three = 3;");
-  const { status, text } = run("check-functions.mjs", {}, folder);
+  const { status, text } = run("check.mjs", {}, "functions", folder);
   await rm(folder, { recursive: true });
   expect([status, text.trim().split("\n")]).toEqual([
     1,

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { Pool } from "~/kit/database/connections";
-import { withClient } from "../../../scripts/client.mjs";
+import { withClient } from "../../../scripts/database.mjs";
 import { startPostgres } from "../../../scripts/postgres.mjs";
 
 const openssl = (folder: string, ...args: string[]) => spawnSync("openssl", args, { cwd: folder });

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { readSchema } from "../../../scripts/schema.mjs";
+import { readSchema } from "../../../scripts/checkout.mjs";
 
 /** What the check says of a schema: each problem is a line. */
 async function check(schema: string) {
@@ -12,7 +12,7 @@ async function check(schema: string) {
   onTestFinished(() => rm(folder, { recursive: true }));
   const path = join(folder, "schema.prisma");
   await writeFile(path, schema);
-  const { stderr, code } = await promisify(execFile)(process.execPath, ["scripts/check-schema.mjs", path]).then(
+  const { stderr, code } = await promisify(execFile)(process.execPath, ["scripts/check.mjs", "schema", path]).then(
     ({ stderr }) => ({ stderr, code: 0 }),
     (error) => error,
   );

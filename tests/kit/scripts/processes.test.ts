@@ -5,8 +5,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { takeDevLock } from "../../../scripts/dev-lock.mjs";
-import { identify } from "../../../scripts/process-identity.mjs";
+import { identify, takeDevLock } from "../../../scripts/processes.mjs";
 
 const address = "http://localhost:3000";
 let folder: string;
