@@ -20,7 +20,7 @@ import { dataLosses, pendingChanges, whereIsChange } from "./schema-changes.mjs"
 //   Opens Prisma Studio on the database that the app uses.
 
 const [command = "", ...args] = process.argv.slice(2);
-const commands = { migrate, reset, seed: () => withDatabase(seed), studio: () => withDatabase(studio) };
+const commands = { migrate, reset, seed: () => withDatabase(seedOnly), studio: () => withDatabase(studio) };
 
 try {
   if (!Object.hasOwn(commands, command))
@@ -162,6 +162,12 @@ function reset() {
     await seed(url);
     console.log(`Emptied ${pathname.slice(1)} on ${host}, applied ${applied.length} migrations and seeded it.`);
   });
+}
+
+/** @param {string} url */
+async function seedOnly(url) {
+  await seed(url);
+  console.log("Seeded the database.");
 }
 
 /** @param {string} url */

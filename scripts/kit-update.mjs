@@ -105,6 +105,13 @@ async function update() {
 
   const template = JSON.parse(theirs("package.json") ?? "{}");
   const { missing, different } = mergeDependencies(manifest, template);
+  // The folder `scripts` was replaced, so the npm scripts must run its new files.
+  for (const [name, command] of Object.entries(template.scripts ?? {})) {
+    const ours = manifest.scripts?.[name];
+    if (command.startsWith("node scripts/") && (ours?.startsWith("node scripts/") ?? name !== "demos:remove")) {
+      manifest.scripts = { ...manifest.scripts, [name]: command };
+    }
+  }
   manifest.kit = { version: template.kit?.version ?? version, from };
   await writeFile(manifestPath, `${JSON.stringify(manifest, null, 2)}\n`);
 

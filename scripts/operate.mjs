@@ -69,7 +69,9 @@ function withKit(work) {
 }
 
 /** @param {string} module of the kit */
-const load = (module) => tsImport(`../src/kit/${module}.ts`, import.meta.url);
+function load(module) {
+  return tsImport(`../src/kit/${module}.ts`, import.meta.url);
+}
 
 async function sweep() {
   const { values } = parseArgs({ args, options: { "dry-run": { type: "boolean" } } });

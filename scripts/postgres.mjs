@@ -6,31 +6,29 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import pg from "pg";
-import { initialiseHome, postgresHome } from "./postgres-home.mjs";
-import { POSTGRES_ENV, postgresPrograms, postgresUser } from "./postgres-programs.mjs";
+import { initialiseHome, POSTGRES_ENV, postgresHome, postgresPrograms, postgresUser } from "./postgres-files.mjs";
 import { identify } from "./processes.mjs";
 
 const run = promisify(execFile);
 
-/** Every script that uses a server holds this advisory lock, shared, while it does: the last one stops the server. */
+/** Every script that uses a server holds this advisory lock as a shared lock. The last script stops the server. */
 const IN_USE = 7_232_510;
 
-/** Milliseconds that a server may take to recover after a crash, or to stop. */
-const PATIENCE = 60_000;
+/** How long a server may take to recover from a crash, or to stop. */
+const timeoutMs = 60_000;
 
 /**
  * @typedef {object} Postgres
  * @property {string} url of the database `postgres`, as the superuser
  * @property {number} port
  * @property {number} pid
- * @property {string} folder where its files really are
- * @property {() => Promise<void>} stop shuts it down, unless another script still uses it
+ * @property {string} folder the real path of its files
+ * @property {() => Promise<void>} stop stops the server, unless another script still uses it
  */
 
 /**
- * Starts the PostgreSQL that keeps its files in `folder`, made when missing; or takes over one that runs there already,
- * left behind by a killed script or started by another. It listens on loopback, wants a password, and outlives the
- * calling process unless `stop` is called.
+ * Starts the PostgreSQL server whose files are in `folder`, which is created when missing. A server that already runs there
+ * is used as it is. It listens on loopback, requires a password, and outlives the calling process unless `stop` is called.
  *
  * @param {object} options
  * @param {string} options.folder absolute
@@ -61,7 +59,7 @@ export async function startPostgres({ folder, port, settings = {} }) {
     const log = join(home, "log");
     await rm(log, { force: true });
     const flags = Object.entries(options).map(([name, value]) => `-c ${name}=${value}`);
-    await pgCtl("start", "-t", String(PATIENCE / 1000), "-l", log, "-o", flags.join(" ")).catch(async (cause) => {
+    await pgCtl("start", "-t", String(timeoutMs / 1000), "-l", log, "-o", flags.join(" ")).catch(async (cause) => {
       const tail = (await readFile(log, "utf8").catch(() => String(cause.message))).trim().split("\n").slice(-8);
       throw new Error(`PostgreSQL in ${data} did not start:\n${tail.join("\n")}`, { cause });
     });
@@ -71,16 +69,16 @@ export async function startPostgres({ folder, port, settings = {} }) {
     try {
       if (!(await findServer(data))) await start();
       const server = await findServer(data);
-      if (!server) throw new Error(`PostgreSQL in ${data} stopped right after its start; its log is ${home}/log`);
+      if (!server) throw new Error(`PostgreSQL in ${data} stopped right after its start. Its log is ${home}/log`);
       const url = `postgresql://postgres:${password}@127.0.0.1:${server.port}/postgres`;
       const client = await hold(url);
       const stop = async () => {
         if (!(await release(client)) || (await findServer(data))?.pid !== server.pid) return;
         await pgCtl("stop", "-m", "fast").catch(async (error) => {
-          // Of two that leave at once, both may be the last.
+          // When two scripts stop it at once, both may be the last.
           if (await identify(server.pid)) throw error;
         });
-        while (await identify(server.pid)) await sleep(10); // it lives a moment longer than its pid file
+        while (await identify(server.pid)) await sleep(10); // The process outlives its pid file by a moment.
       };
       /** @type {Promise<void> | undefined} */
       let stopped;
@@ -94,7 +92,7 @@ export async function startPostgres({ folder, port, settings = {} }) {
         },
       };
     } catch (error) {
-      // Another script may have started or stopped it, or taken the port, between two of our steps.
+      // Another script may have started or stopped the server, or taken the port, in the meantime.
       if (attempt === 3) throw error;
       await sleep(200 * attempt);
     }
@@ -102,9 +100,9 @@ export async function startPostgres({ folder, port, settings = {} }) {
 }
 
 /**
- * Ends a server whose files nobody needs any more, at once. Nothing happens when none runs.
+ * Kills the server in `folder` if one is running. Its files are not needed any more.
  *
- * @param {string} folder where its files really are
+ * @param {string} folder the real path of its files
  */
 export async function killPostgres(folder) {
   const server = await findServer(join(folder, "data"));
@@ -112,16 +110,16 @@ export async function killPostgres(folder) {
 }
 
 /**
- * Finds the server that runs on `data`, once it is ready, or null. The pid file of a dead one would hinder a start where
- * its pid is another program's by now, or a zombie's; but PostgreSQL ignores the pid of who starts it. The rest of the
- * file it needs, to see whether processes of the dead server live on.
+ * Waits until the server that runs on `data` is ready and returns it, or null when none runs. A dead server's pid file would
+ * prevent a start when another program has its pid by now, so its pid is replaced by this process's, which PostgreSQL
+ * ignores. PostgreSQL needs the rest of the file to see whether processes of the dead server still run.
  *
  * @param {string} data
  * @returns {Promise<{ pid: number, port: number } | null>}
  */
 async function findServer(data) {
   const file = join(data, "postmaster.pid");
-  for (const deadline = Date.now() + PATIENCE; Date.now() < deadline; await sleep(50)) {
+  for (const deadline = Date.now() + timeoutMs; Date.now() < deadline; await sleep(50)) {
     const lines = (await readFile(file, "utf8").catch(() => "")).split("\n");
     const pid = Number(lines[0]);
     const identity = pid ? await identify(pid) : null;
@@ -132,7 +130,7 @@ async function findServer(data) {
     if (lines[7]?.trim() === "ready") return { pid, port: Number(lines[3]) };
   }
   throw new Error(
-    `PostgreSQL in ${data} has been starting or stopping for ${PATIENCE / 1000} s; its log is beside it.`,
+    `PostgreSQL in ${data} has been starting or stopping for ${timeoutMs / 1000} s; the log is beside it.`,
   );
 }
 
@@ -146,10 +144,10 @@ function exists(pid) {
 }
 
 /**
- * As root, a server runs as whoever owns its files.
+ * The user that owns the server's files, who runs the server when this process is root.
  *
  * @param {string} home
- * @param {import("./postgres-programs.mjs").User | null} user
+ * @param {import("./postgres-files.mjs").User | null} user
  */
 async function ownerOf(home, user) {
   const { uid, gid } = await stat(home);
@@ -162,14 +160,14 @@ async function ownerOf(home, user) {
 /** @param {string} url */
 async function hold(url) {
   const client = new pg.Client({ connectionString: url });
-  client.on("error", (error) => console.error(`PostgreSQL ended our connection: ${error.message}`));
+  client.on("error", (error) => console.error(`PostgreSQL ended the connection: ${error.message}`));
   await client.connect();
   await client.query("SELECT pg_advisory_lock_shared($1)", [IN_USE]);
   return client;
 }
 
 /**
- * Gives up our hold. True when nobody else has one, and when the server does not answer any more.
+ * Releases the lock. Returns true when no other script holds it, or when the server does not answer.
  *
  * @param {pg.Client} client
  */

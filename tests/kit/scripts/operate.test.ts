@@ -1,0 +1,26 @@
+import { spawnSync } from "node:child_process";
+import { expect, test } from "vitest";
+
+const run = (...args: string[]) => {
+  const { status, stdout, stderr } = spawnSync(process.execPath, ["scripts/operate.mjs", ...args], {
+    encoding: "utf8",
+  });
+  return { status, text: stdout + stderr };
+};
+
+test("sweep counts the unreferenced files, and deletes them without --dry-run", () => {
+  const counted = run("sweep", "--dry-run");
+  expect(counted).toEqual({ status: 0, text: "A sweep would delete 0 unreferenced files (0 bytes).\n" });
+  const swept = run("sweep");
+  expect(swept).toEqual({ status: 0, text: expect.stringMatching(/0 unreferenced files.*\n.*bytes of 0 files/) });
+});
+
+test("restore-file lists deleted files, and refuses an id that is not one of theirs", () => {
+  expect(run("restore-file")).toEqual({ status: 0, text: "There are no deleted files to restore.\n" });
+  const { status, text } = run("restore-file", "019a0000-0000-7000-8000-000000000000");
+  expect([status, text]).toEqual([1, expect.stringContaining("Cannot restore 019a0000")]);
+});
+
+test("an unknown command is refused with the commands that exist", () => {
+  expect(run("toString")).toEqual({ status: 1, text: expect.stringContaining("admin|sweep|restore-file") });
+});
