@@ -1,7 +1,7 @@
 import { withClient } from "./database.mjs";
 
 /**
- * Whether anybody may use the dashboard.
+ * Whether there is an administrator, who can use the dashboard.
  *
  * @param {string} url of the database
  * @returns {Promise<boolean>}
@@ -34,16 +34,16 @@ export function findAccount(url, account) {
     );
     if (rows.length > 0) return rows[0];
     throw new Error(
-      `There is no account with the id or email address ${JSON.stringify(account)}; create it at /sign-in?new first`,
+      `There is no account with the id or email address ${JSON.stringify(account)}. Create it at /sign-in?new first.`,
     );
   });
 }
 
 /**
- * Lets an account use the dashboard, or no longer.
+ * Makes an account an administrator, or takes that role away.
  *
  * @param {string} url of the database
- * @param {string} account its id or email address; an address is whoever's that registered it first
+ * @param {string} account its id or email address. An address does not prove whose account it is.
  * @param {boolean} isAdmin
  * @returns {Promise<Account & { changed: boolean }>}
  * @throws when there is no such account
@@ -57,12 +57,12 @@ export async function setAdministrator(url, account, isAdmin) {
 }
 
 /**
- * What tells an account from another, in one line: whoever made it chose its name, so control characters are escaped.
+ * Describes an account in one line. Its user chose the name, so control characters are escaped.
  *
  * @param {Account} account
  */
 export const describeAccount = ({ id, name, email, createdAt }) =>
-  `${quoted(name)} <${quoted(email).slice(1, -1)}>, made ${createdAt.toISOString()}, id ${id}`;
+  `${quoted(name)} <${quoted(email).slice(1, -1)}>, created ${createdAt.toISOString()}, id ${id}`;
 
 /** @param {string} text */
 const quoted = (text) =>

@@ -21,9 +21,9 @@ const SHELL = "/usr/bin/chromium-headless-shell";
 const [isDebian, isRoot] = [existsSync("/usr/bin/apt-get"), process.getuid?.() === 0];
 
 /**
- * As root, installs Debian's Chromium where there is no browser, and beside any browser the headless shell, which is the
- * same engine without windows and opens a page in a third of the time. Needs no package: it can go on while npm installs
- * those. Never rejects: `findBrowsers` sees what came of it.
+ * As root on Debian, installs Chromium when there is no browser, and in any case the headless shell, which is the same
+ * engine without windows and opens a page in a third of the time. Needs no npm packages, so it can run while npm installs
+ * them. Never rejects: `findBrowsers` reports a missing browser.
  */
 export async function installDebianBrowsers() {
   if (process.env.CHROMIUM_PATH || !isDebian || !isRoot) return;
@@ -39,7 +39,7 @@ export async function installDebianBrowsers() {
   });
 }
 
-/** Of whichever version; Playwright itself, which knows its own, may not be installed yet. */
+/** Accepts any version, because Playwright, which knows its own version, may not be installed yet. */
 function hasPlaywrightBrowser() {
   const folder = process.env.PLAYWRIGHT_BROWSERS_PATH ?? join(homedir(), ".cache", "ms-playwright");
   return existsSync(folder) && readdirSync(folder).some((name) => name.startsWith("chromium-"));
@@ -55,14 +55,14 @@ function hasPlaywrightBrowser() {
 export async function findBrowsers() {
   const chosen = process.env.CHROMIUM_PATH;
   if (chosen && !(await works(chosen)))
-    throw new Error(`CHROMIUM_PATH is "${chosen}", which cannot be run. Unset or correct it.`);
+    throw new Error(`CHROMIUM_PATH is "${chosen}", which cannot be run. Correct or unset it.`);
   if (chosen) return { CHROMIUM_PATH: chosen, HEADLESS_SHELL_PATH: process.env.HEADLESS_SHELL_PATH ?? chosen };
 
   const { chromium } = await import("@playwright/test");
   const browsers = [chromium.executablePath(), ...SYSTEM_BROWSERS];
   if (!(await firstThatWorks(browsers))) {
     await attempt("Downloading a browser (playwright install chromium)", async () => {
-      // Milliseconds without an answer, of five attempts. Where the download is blocked, that must not take minutes.
+      // In milliseconds, for each of five attempts. A blocked download must not take minutes.
       const env = { ...process.env, PLAYWRIGHT_DOWNLOAD_CONNECTION_TIMEOUT: "5000" };
       const command = [commandOf("@playwright/test", "playwright"), "install", "--no-shell", "chromium"];
       await run(process.execPath, command, { env });
@@ -73,7 +73,7 @@ export async function findBrowsers() {
   const command = isDebian
     ? `${isRoot ? "" : "sudo "}apt-get install -y chromium`
     : "npx playwright install --with-deps chromium";
-  throw new Error(`There is no browser for the browser tests, and none could be installed. Run: ${command}`);
+  throw new Error(`There is no browser for the browser tests, and installing one failed. Run: ${command}`);
 }
 
 /** @param {string[]} paths */
@@ -83,13 +83,13 @@ async function firstThatWorks(paths) {
 }
 
 /**
- * Whether it is there and finds its libraries.
+ * Whether a browser exists and finds its libraries.
  *
  * @param {string} path
  */
 async function works(path) {
   if (!existsSync(path)) return false;
-  if (process.platform === "win32") return true; // asked for its version, it would open a window
+  if (process.platform === "win32") return true; // With --version, it would open a window.
   return run(path, ["--version"], { timeout: 30_000 }).then(
     () => true,
     () => false,
@@ -106,6 +106,6 @@ async function attempt(what, action) {
     const lines = String(error.stderr || error.message)
       .trim()
       .split("\n");
-    console.log(`  did not work: ${lines.find((line) => /^(Error|E): /.test(line)) ?? lines.at(-1)}`);
+    console.log(`  failed: ${lines.find((line) => /^(Error|E): /.test(line)) ?? lines.at(-1)}`);
   });
 }

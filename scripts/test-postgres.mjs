@@ -7,15 +7,15 @@ import { applyMigrations, readMigrations } from "./migrations.mjs";
 import { killPostgres, startPostgres } from "./postgres.mjs";
 import { identify } from "./processes.mjs";
 
-/** A test may lose its data: it need not reach the disk. Each core runs a test file, with a pool of connections. */
+/** Test data need not survive a crash. Each core runs a test file with a pool of connections. */
 const FAST = { fsync: "off", synchronous_commit: "off", full_page_writes: "off", max_connections: "1000" };
 
-/** Most databases are in the zone of the machine that made them. Ours has half an hour in it, and daylight saving time. */
+/** Databases may have any time zone. This one has an offset of half an hour, and daylight saving time. */
 const DATABASE_ZONE = "America/St_Johns";
 
 /**
- * Whose alphabet sorts texts: "ch" follows "h" in Czech, "å" follows "z" in Swedish, and Turkish has another small "I". A day
- * has one, so that what fails can be tried again: TEST_LOCALE names another.
+ * The locales that sort text: "ch" follows "h" in Czech, "å" follows "z" in Swedish, and Turkish has another small "I". Each
+ * day has one locale, so that a failure can be reproduced. TEST_LOCALE chooses another.
  */
 const LOCALES = ["cs-CZ", "sv-SE", "tr-TR"];
 const DATABASE_LOCALE = process.env.TEST_LOCALE ?? LOCALES[new Date().getUTCDate() % LOCALES.length];
@@ -23,15 +23,15 @@ const DATABASE_LOCALE = process.env.TEST_LOCALE ?? LOCALES[new Date().getUTCDate
 const PREFIX = "next-trpc-storage-test-";
 
 /**
- * Starts a PostgreSQL to throw away, with all migrations applied to a template database. `createDatabase` clones it.
+ * Starts a temporary PostgreSQL server with a template database that has all migrations. `createDatabase` clones it.
  *
  * @param {Record<string, string>} [settings] of PostgreSQL
- * @returns {Promise<{ url: string, stop: () => Promise<void> }>} the administrator's URL; `stop` removes all files
+ * @returns {Promise<{ url: string, stop: () => Promise<void> }>} the superuser's URL, and `stop`, which deletes all files
  */
 export async function startTestPostgres(settings = FAST) {
   const parent = await (settings === FAST ? fastFolder() : tmpdir());
   for (const name of await readdir(parent)) {
-    // Left behind by a test run that was killed.
+    // A test run that was killed left it behind.
     const pid = name.startsWith(PREFIX) ? Number.parseInt(name.slice(PREFIX.length), 10) : process.pid;
     if (!(await identify(pid))) await discard(join(parent, name));
   }
@@ -50,7 +50,7 @@ export async function startTestPostgres(settings = FAST) {
   return { url: server.url, stop };
 }
 
-/** Linux keeps these files in memory: a database is cloned in a tenth of the time. Containers often have little of it. */
+/** Linux keeps /dev/shm in memory, where cloning takes a tenth of the time. Containers often have too little of it. */
 async function fastFolder() {
   const memory = await statfs("/dev/shm").catch(() => null);
   return memory && memory.bavail * memory.bsize > 4 * 2 ** 30 ? "/dev/shm" : tmpdir();
@@ -64,9 +64,9 @@ async function discard(folder) {
 }
 
 /**
- * Makes the template on the server at `url`, unless it is there for just these migrations.
+ * Creates the template on the server at `url`, unless it exists for the current migrations.
  *
- * @param {string} url of a database whose user may create others
+ * @param {string} url of a database whose user can create databases
  */
 export async function prepareTemplate(url) {
   const name = await templateName();
@@ -82,7 +82,7 @@ export async function prepareTemplate(url) {
 }
 
 /**
- * What makes a database of `DATABASE_LOCALE`; nothing where the server was built without ICU.
+ * The options that create a database with `DATABASE_LOCALE`, or none when the server was built without ICU.
  *
  * @param {import("pg").Client} client
  */
@@ -92,9 +92,9 @@ async function localeOf(client) {
 }
 
 /**
- * Makes a database that is empty but for the migrated tables.
+ * Creates a database with the migrated, empty tables.
  *
- * @param {string} url of the server, as `startTestPostgres` returns it
+ * @param {string} url of the server, from `startTestPostgres`
  * @returns {Promise<{ url: string, drop: () => Promise<void> }>}
  */
 export async function createDatabase(url) {
