@@ -160,7 +160,7 @@ const untrusted = new Set([
   "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
 ]);
 
-/** The same in scripts/client.mjs. */
+/** The same in scripts/database.mjs. */
 const waysToTrust =
   "Download the provider's CA certificate and name its file in DATABASE_URL (sslmode=verify-full&sslrootcert=/path/ca.pem), or in " +
   "NODE_EXTRA_CA_CERTS for the whole process. Or encrypt without knowing to whom, on a network that you trust: sslmode=no-verify.";

@@ -3,7 +3,7 @@ import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/pr
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { withClient } from "../../../scripts/client.mjs";
+import { withClient } from "../../../scripts/database.mjs";
 import { createDatabase } from "../../database";
 import { type Block, blocks } from "./pages";
 
@@ -90,7 +90,7 @@ function applyDiff(text: string, { code, place }: Block): string {
 }
 
 test("the README's command writes, applies and generates the table of its first feature", async () => {
-  await runNode("scripts/migrate.mjs", "add_notes");
+  await runNode("scripts/db.mjs", "migrate", "add_notes");
 }, 30_000);
 
 test("every TypeScript block of the documentation compiles", async () => {
@@ -120,5 +120,8 @@ test("the operator's commands that change nothing run", async () => {
   const commands = lines.flatMap(({ code }) => code.trim().split("\n"));
   expect(commands).toContain("npm run sweep -- --dry-run");
   expect(commands).toContain("npm run restore-file");
-  await Promise.all([runNode("scripts/sweep.mjs", "--dry-run"), runNode("scripts/restore-file.mjs")]);
+  await Promise.all([
+    runNode("scripts/operate.mjs", "sweep", "--dry-run"),
+    runNode("scripts/operate.mjs", "restore-file"),
+  ]);
 }, 30_000);
