@@ -75,7 +75,10 @@ async function migrate() {
       // Only warns about the schema: the migration is done.
       spawnSync(process.execPath, [join(ROOT, "scripts", "check.mjs"), "schema"], { stdio: "inherit" });
     }
-    if (!deploying) await generateClient();
+    if (deploying) return;
+    // Comments may have changed. While the files are equal, the next run needs no engine.
+    if (!sql) await rememberSchema();
+    await generateClient();
   });
 }
 

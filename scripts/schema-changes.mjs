@@ -87,6 +87,8 @@ export function dataLosses(sql) {
 async function diff(url, from, to) {
   engineModule ??= loadEngine();
   const { SchemaEngine } = await engineModule;
+  // Fails with a sentence that names the database, which the engine's own error does not.
+  await withClient(url, async () => undefined);
   const pool = new pg.Pool({ connectionString: url, max: 1 });
   try {
     const engine = await SchemaEngine.new({ datamodels: undefined }, () => undefined, catalogAdapter(pool));
