@@ -197,6 +197,29 @@ describe("a store that is not the database's", () => {
     expect(await blobs.head(key)).toEqual({ size: 6 });
   });
 
+  test("is not what processes that start together make of a new one, also when a write of one fails late", async () => {
+    const { put } = blobs;
+    const starts: Promise<void>[] = [];
+    let writes = 0;
+    vi.spyOn(blobs, "put").mockImplementation(async (...args) => {
+      writes += 1;
+      if (writes === 1) return put(...args);
+      // What the disk driver does when it cannot write, here after the first process has finished.
+      await starts[0];
+      await blobs.delete(storeIdKey);
+      throw new Error("The disk failed");
+    });
+    while (starts.length < 2) {
+      comparison().promise = null;
+      starts.push(refuseForeignStore());
+    }
+    await Promise.allSettled(starts);
+    vi.restoreAllMocks();
+    await uploadFile("the first");
+    comparison().promise = null;
+    await refuseForeignStore();
+  });
+
   test("or is empty although the database has files, is refused; an empty one of an empty database is taken", async () => {
     comparison().promise = null;
     await refuseForeignStore();

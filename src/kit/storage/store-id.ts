@@ -34,26 +34,35 @@ export async function refuseForeignStore(): Promise<void> {
 /** What is wrong, with what to do; `null` when the two belong together. */
 async function compare(): Promise<string | null> {
   const [known, stored] = await Promise.all([readState(), readStore()]);
-  if (known === null) {
-    // The first start, or an old store with a new database. The store comes first: after a crash in between, the database
-    // takes what it finds there. Of processes that start together the database decides.
-    const id = stored ?? randomUUID();
-    if (stored === null) await writeStore(id);
-    await maintenance.$executeRaw`
-      INSERT INTO "_system_state" ("key", "value") VALUES (${stateKey}, to_jsonb(${id}::text)) ON CONFLICT DO NOTHING`;
-    const agreed = (await readState()) ?? id;
-    if ((await readStore()) === agreed) return null;
-    if (stored !== null) return explain(agreed, stored);
-    await blobs.delete(storeIdKey);
-    await writeStore(agreed);
-    return null;
-  }
-  if (stored === known) return null;
-  if (stored === null && !(await hasFiles())) {
-    await writeStore(known);
-    return null;
-  }
-  return explain(known, stored);
+  return known !== null && stored === known ? null : agree();
+}
+
+/**
+ * Gives the store or the database the id that it lacks. One process at a time: a write of the store that fails removes what
+ * is there, also what another process has just written.
+ */
+async function agree(): Promise<string | null> {
+  return maintenance.$transaction(
+    async (client) => {
+      await client.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended(${stateKey}, 0))`;
+      const [known, stored] = [await readState(client), await readStore()];
+      if (known === null) {
+        // The first start, or an old store with a new database. The store comes first: after a crash in between, the
+        // database takes the id that it finds there.
+        const id = stored ?? randomUUID();
+        if (stored === null) await writeStore(id);
+        await client.systemState.create({ data: { key: stateKey, value: id } });
+        return null;
+      }
+      if (stored === known) return null;
+      if (stored === null && (await client.storage.findFirst({ select: { id: true } })) === null) {
+        await writeStore(known);
+        return null;
+      }
+      return explain(known, stored);
+    },
+    { maxWait: 60_000, timeout: 60_000 },
+  );
 }
 
 const explain = (known: string, stored: string | null) =>
@@ -62,15 +71,10 @@ const explain = (known: string, stored: string | null) =>
   "store change? When the files were moved here, copy the object " +
   `${storeIdKey} too, or accept this store: DELETE FROM "_system_state" WHERE "key" = '${stateKey}', and start again.`;
 
-/** Another process may be writing it at the same moment. */
-async function writeStore(id: string): Promise<void> {
-  await blobs.put(storeIdKey, new Blob([id]).stream(), "text/plain").catch(async (error) => {
-    if ((await readStore()) === null) throw error;
-  });
-}
+const writeStore = (id: string) => blobs.put(storeIdKey, new Blob([id]).stream(), "text/plain");
 
-async function readState(): Promise<string | null> {
-  const state = await maintenance.systemState.findUnique({ where: { key: stateKey } });
+async function readState(client: Pick<typeof maintenance, "systemState"> = maintenance): Promise<string | null> {
+  const state = await client.systemState.findUnique({ where: { key: stateKey } });
   return typeof state?.value === "string" ? state.value : null;
 }
 
@@ -78,5 +82,3 @@ async function readStore(): Promise<string | null> {
   const body = await blobs.get(storeIdKey);
   return body && new Response(body).text();
 }
-
-const hasFiles = async () => (await maintenance.storage.findFirst({ select: { id: true } })) !== null;
