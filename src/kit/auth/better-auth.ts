@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import { betterAuth } from "better-auth";
 import { prismaAdapter } from "better-auth/adapters/prisma";
 import { hashPassword, verifyPassword } from "better-auth/crypto";
@@ -88,4 +88,35 @@ const createAuth = (client: typeof prisma, owners: Owners) =>
 
 function versionOf(secret: string): number {
   return createHash("sha256").update(secret).digest().readUInt32BE() >>> 1;
+}
+
+/**
+ * The headers with cookies that an older secret of `APP_SECRET` signed, signed again by the first, which is the only one
+ * that Better Auth verifies by. Without this, replacing the secret would sign everybody out, and visitors have nothing but
+ * their session to come back with.
+ */
+export function withCurrentSignatures(headers: Headers): Headers {
+  const [current, ...older] = env.APP_SECRET;
+  const sent = headers.get("cookie");
+  if (!current || older.length === 0 || !sent?.includes("better-auth.")) return headers;
+  const cookies = sent.split(/; */).map((cookie) => {
+    const [, name, encoded = ""] = /^((?:__Secure-)?better-auth\.\w+)=(.*)$/.exec(cookie) ?? [];
+    const [, value, signature = ""] = /^(.+)\.([A-Za-z0-9+/]{43}=)$/s.exec(decode(encoded)) ?? [];
+    if (!name || !value) return cookie;
+    const given = Buffer.from(signature, "base64");
+    const signedBy = (secret: string) => createHmac("sha256", secret).update(value).digest();
+    if (!older.some((secret) => timingSafeEqual(given, signedBy(secret)))) return cookie;
+    return `${name}=${encodeURIComponent(`${value}.${signedBy(current).toString("base64")}`)}`;
+  });
+  const signed = new Headers(headers);
+  signed.set("cookie", cookies.join("; "));
+  return signed;
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return "";
+  }
 }

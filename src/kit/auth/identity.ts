@@ -39,9 +39,10 @@ export async function identify(credentials: Credentials): Promise<UserIdentity |
   if (!hasSessionCookie(credentials.headers)) return null;
   refuseForeign(credentials);
   // Loaded for whoever has a session: it takes a third of a second of a server's start.
-  const { sessionAuth } = await import("./better-auth");
+  const { sessionAuth, withCurrentSignatures } = await import("./better-auth");
+  const headers = withCurrentSignatures(credentials.headers);
   // Prolonged only where the answer can carry the prolonged cookie too: by Better Auth's own endpoint.
-  const session = await sessionAuth().api.getSession({ headers: credentials.headers, query: { disableRefresh: true } });
+  const session = await sessionAuth().api.getSession({ headers, query: { disableRefresh: true } });
   return session && identityOf(session.user);
 }
 

@@ -10,7 +10,7 @@ import { clientNetwork } from "../http/client-address";
 import { readJson } from "../http/read-json";
 import { withRequestId } from "../log/request-id";
 import { limits } from "../process/limits";
-import { auth } from "./better-auth";
+import { auth, withCurrentSignatures } from "./better-auth";
 import type { Owners } from "./owners";
 
 /**
@@ -27,14 +27,16 @@ export const serveAuth = (owners: Owners) =>
   });
 
 async function answer(request: Request, owners: Owners): Promise<Response> {
-  const { headers } = request;
-  if (request.method !== "POST")
-    return inFairTurn("auth", headers)(() => withReadableKey(() => auth(owners).handler(request)));
+  const headers = withCurrentSignatures(request.headers);
+  if (request.method !== "POST") {
+    const sent = new Request(request.url, { method: request.method, headers });
+    return inFairTurn("auth", headers)(() => withReadableKey(() => auth(owners).handler(sent)));
+  }
   // Before its turn: whoever sends slowly holds up nobody.
   const body = await readBody(request);
   const path = new URL(request.url).pathname.replace(/^.*?\/api\/auth/, "");
   const what = /^\/sign-(in|up)\/email$/.test(path) ? "passwords" : "auth";
-  return inFairTurn(what, headers)(() => post(request, path, body, owners));
+  return inFairTurn(what, headers)(() => post(request.url, headers, path, body, owners));
 }
 
 /**
@@ -52,7 +54,8 @@ async function withReadableKey(answer: () => Promise<Response>): Promise<Respons
 }
 
 async function post(
-  { url, headers }: Request,
+  url: string,
+  headers: Headers,
   path: string,
   body: Record<string, unknown>,
   owners: Owners,

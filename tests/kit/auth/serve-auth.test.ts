@@ -1,5 +1,7 @@
+import { createHmac } from "node:crypto";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { app } from "~/functions";
+import { identify } from "~/kit/auth/identity";
 import { serveAuth } from "~/kit/auth/serve-auth";
 import { pool } from "~/kit/database/database";
 import { env } from "~/kit/process/env";
@@ -113,4 +115,26 @@ test("a secret that was replaced leaves a key that nobody can read: the next tok
   expect(after.rowCount).toBe((before.rowCount ?? 0) + 1);
   expect((await token()).status).toBe(200);
   expect((await pool.query('SELECT FROM "_jwks"')).rowCount).toBe(after.rowCount);
+});
+
+test("a session whose cookie an older secret of the list signed goes on; one of a removed secret has ended", async () => {
+  const old = "the secret that was replaced by another one";
+  const { APP_SECRET } = env;
+  const [set = ""] = (await send("/sign-in/anonymous", {})).headers.getSetCookie();
+  const [, name = "", text = ""] = /^([^=]+)=([^;]+)/.exec(set) ?? [];
+  const [value = ""] = decodeURIComponent(text).split(".");
+  const signature = createHmac("sha256", old).update(value).digest("base64");
+  const cookie = `theme=dark; ${name}=${encodeURIComponent(`${value}.${signature}`)}`;
+  const session = async () =>
+    (await handle(new Request("http://app.test/api/auth/get-session", { headers: { cookie } }))).json();
+
+  expect([await session(), await identify({ method: "GET", headers: new Headers({ cookie }) })]).toEqual([null, null]);
+  vi.spyOn(env, "APP_SECRET", "get").mockReturnValue([...APP_SECRET, old]);
+  const { user } = await session();
+  expect(await identify({ method: "GET", headers: new Headers({ cookie }) })).toMatchObject({
+    subject: user.id,
+    isAnonymous: true,
+  });
+  const forged = cookie.replace(encodeURIComponent(signature).slice(0, 4), "AAAA");
+  expect(await identify({ method: "GET", headers: new Headers({ cookie: forged }) })).toBeNull();
 });
