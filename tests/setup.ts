@@ -19,7 +19,7 @@ afterAll(async () => {
   const { storageKit } = globalThis as { storageKit?: { pools?: Record<string, Pool> } };
   // A file that needed no database need not load what does.
   if (storageKit?.pools) {
-    const { flush } = await import("~/kit/log/call-log");
+    const { flush } = await import("~/kit/log/function-log");
     if (!storageKit.pools.functions?.ended) await flush();
     await Promise.all(Object.values(storageKit.pools).map((pool) => pool.ended || pool.end()));
   }

@@ -3,21 +3,21 @@
 import type { App } from "./create-kit";
 
 /**
- * What the process does once, beside serving. Whatever keeps the app from starting ends the process.
+ * Does what a process does once, besides serving. An error that keeps the app from starting ends the process.
  *
- * @param load imports the app, once tracing has begun. In development there is none: to compile all functions would keep the
- * first page waiting, and the route of crons runs them
+ * @param load imports the app, after tracing has begun. Development passes none: compiling all functions would delay the
+ * first page, and the cron route runs the jobs
  */
 export async function register(load?: () => Promise<Pick<App, "crons">>): Promise<void> {
-  // Whoever read the log may be gone. Next.js would log that as an uncaught exception, which fails too, without end.
+  // The reader of the log may be gone. Next.js would log that as an uncaught exception, which would fail again, endlessly.
   for (const log of [process.stdout, process.stderr]) log.on("error", () => undefined);
   try {
-    if (process.env.OTEL_EXPORTER_OTLP_ENDPOINT) (await import("./log/start-tracing")).startTracing();
+    if (process.env.OTEL_EXPORTER_OTLP_ENDPOINT) await (await import("./log/tracing")).startTracing();
     const app = await load?.();
     const { start } = await import("./process/start");
     await start(app);
   } catch (error) {
-    // Next.js would report it and serve all the same.
+    // Next.js would report the error and serve anyway.
     console.error(error instanceof Error ? error.stack : error);
     process.exit(1);
   }

@@ -4,7 +4,7 @@ import { serveAuth } from "~/kit/auth/serve-auth";
 import { serveRouter } from "~/kit/functions/serve-router";
 import { serveHttp } from "~/kit/http/serve-http";
 import { serveCron } from "~/kit/jobs/serve-cron";
-import { currentRequestId, withRequestId } from "~/kit/log/request-id";
+import { currentRequestId, withRequestId } from "~/kit/log/scope";
 import { env } from "~/kit/process/env";
 import { serveHealth } from "~/kit/process/health";
 

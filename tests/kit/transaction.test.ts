@@ -380,7 +380,7 @@ describe("work that outlives the handler", () => {
       begin();
       await expect(refused).rejects.toThrow(late);
       expect(await count("too late")).toBe(0);
-      // The log of calls, too, borrows a connection now and then.
+      // The function log, too, borrows a connection now and then.
       await eventually(() => expect(pool.idleCount).toBe(pool.totalCount));
     },
   );

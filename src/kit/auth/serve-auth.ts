@@ -4,12 +4,12 @@ import { getHTTPStatusCodeFromError } from "@trpc/server/http";
 import { prisma } from "../database/database";
 import { DatabaseUnavailable, retryAfter } from "../database/database-unavailable";
 import { refuseUnstorable } from "../functions/args";
-import { inFairTurn } from "../functions/fair-turns";
 import { limitRate, limitSignInFailures, RateLimited } from "../functions/rate-limit";
 import { clientNetwork } from "../http/client-address";
 import { readJson } from "../http/read-json";
-import { withRequestId } from "../log/request-id";
+import { withRequestId } from "../log/scope";
 import { limits } from "../process/limits";
+import { inFairTurn } from "../process/places";
 import { auth, withCurrentSignatures } from "./better-auth";
 import type { Owners } from "./owners";
 

@@ -9,7 +9,7 @@ import {
   jwtVerify,
 } from "jose";
 import { lookups } from "../database/database";
-import { quote } from "../process/quote";
+import { quote } from "../log/text";
 import { type Issuer, issuers, ownIssuer } from "./issuers";
 
 /** Only keys that verify and cannot sign: no `none`, and no HMAC, which a public key could be mistaken for. */

@@ -1,7 +1,6 @@
 import { z } from "zod";
 import { t } from "../functions/trpc";
-import { callStats } from "../log/call-stats";
-import { linesOfRequest, listCalls } from "../log/read-calls";
+import { callStats, linesOfRequest, listCalls } from "../log/read-function-log";
 import { liveProcedure } from "./admin-procedure";
 
 /** Not live: calls are many, and looking at them is one too. Whoever watches asks every second. */

@@ -1,7 +1,7 @@
 import { TRPCError } from "@trpc/server";
 import { z } from "zod";
 import { Prisma } from "~/generated/prisma/client";
-import { quote } from "../process/quote";
+import { quote } from "../log/text";
 
 /** Arguments of a list: a page of it, and which one. */
 export const pageArgs = { limit: z.int().min(1).max(100).default(50), cursor: z.string().max(100).nullish() };

@@ -10,7 +10,7 @@ import { type AnyFunction, definition, type ServerFunction } from "../functions/
 import type { HttpRouter } from "../http/http-router";
 import { answerRoute } from "../http/serve-http";
 import { observe } from "../log/observe";
-import { quote } from "../process/quote";
+import { quote } from "../log/text";
 
 /** What came of a run. */
 export interface Run {

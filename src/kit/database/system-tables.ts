@@ -1,6 +1,6 @@
 import { TRPCError } from "@trpc/server";
 import { type ScheduledFunctionDocument, toScheduledFunction } from "../jobs/scheduled-function";
-import { quote } from "../process/quote";
+import { quote } from "../log/text";
 import { type FileMetadata, toMetadata } from "../storage/file-metadata";
 import { parseStorageId } from "../storage/storage-id";
 import type { NoteReads } from "./db";

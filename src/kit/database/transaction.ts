@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { TRPCError } from "@trpc/server";
-import { traced } from "../log/traced";
+import { traced } from "../log/tracing";
 import { env } from "../process/env";
 import { isConflict } from "./conflict";
 import { type Client, prisma } from "./database";

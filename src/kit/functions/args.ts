@@ -1,7 +1,7 @@
 import { TRPCError } from "@trpc/server";
 import type { z } from "zod";
+import { shorten } from "../log/text";
 import { limits } from "../process/limits";
-import { shorten } from "../process/quote";
 
 /** Problems that a refusal names. */
 const maxProblems = 10;

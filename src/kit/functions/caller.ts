@@ -2,10 +2,9 @@ import { type Credentials, identify, type UserIdentity } from "../auth/identity"
 import type { NoteReads } from "../database/db";
 import { clientNetwork } from "../http/client-address";
 import { publicOrigin } from "../http/origin";
-import { currentRequestId } from "../log/request-id";
+import { currentRequestId } from "../log/scope";
 import { limits } from "../process/limits";
-import { createPlaces, type InTurn } from "../process/places";
-import { inFairTurn } from "./fair-turns";
+import { createPlaces, type InTurn, inFairTurn } from "../process/places";
 import { limitRate, type RateLimitName } from "./rate-limit";
 
 /** Who calls a function, and through what: made once per request. */

@@ -1,6 +1,6 @@
 import { TRPCError } from "@trpc/server";
+import { quote } from "../log/text";
 import { limits } from "../process/limits";
-import { quote } from "../process/quote";
 import { refuseUnstorable } from "./args";
 
 /** What a client sends: JSON, and by path what JSON has no word for. */

@@ -1,7 +1,7 @@
 import { type TRPCDefaultErrorShape as DefaultErrorShape, initTRPC, type TRPCError } from "@trpc/server";
 import { TRPC_ERROR_CODES_BY_KEY } from "@trpc/server/rpc";
 import { asAnswer, DatabaseUnavailable } from "../database/database-unavailable";
-import { shorten } from "../process/quote";
+import { shorten } from "../log/text";
 import type { Caller } from "./caller";
 import { decodeArguments } from "./decode";
 import { transformer } from "./transformer";

@@ -4,11 +4,11 @@ import { get as httpsGet } from "node:https";
 import { isIP } from "node:net";
 import { TRPCError } from "@trpc/server";
 import ipaddr from "ipaddr.js";
+import { quote } from "../log/text";
 import { env } from "../process/env";
 import { limits } from "../process/limits";
 import { createPlaces } from "../process/places";
 import { processWide } from "../process/process-wide";
-import { quote } from "../process/quote";
 
 const maxRedirects = 5;
 

@@ -1,5 +1,5 @@
 import { TRPCError } from "@trpc/server";
-import { quote } from "../process/quote";
+import { quote } from "../log/text";
 import type { Cors } from "./cors";
 import type { HttpAction } from "./http-action";
 

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { withRequestId } from "../log/request-id";
+import { withRequestId } from "../log/scope";
 import { limits } from "../process/limits";
 import { processWide } from "../process/process-wide";
 

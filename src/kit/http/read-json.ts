@@ -1,6 +1,6 @@
 import { TRPCError } from "@trpc/server";
+import { shorten } from "../log/text";
 import { limits } from "../process/limits";
-import { shorten } from "../process/quote";
 import { limitBody } from "./limit-body";
 
 /**

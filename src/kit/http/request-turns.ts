@@ -1,5 +1,5 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
-import { sessionOf } from "../functions/fair-turns";
+import { sessionOf } from "../process/places";
 
 type Start = () => void;
 

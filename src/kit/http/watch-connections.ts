@@ -3,8 +3,7 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { env } from "../process/env";
 import { limits } from "../process/limits";
-import { processWide } from "../process/process-wide";
-import { stopping } from "../process/stopping";
+import { processWide, stopping } from "../process/process-wide";
 import { socketAddress } from "./client-address";
 import { startInTurns } from "./request-turns";
 

@@ -11,11 +11,10 @@ import { actionCtx, inActionTime, mutationCtx } from "../functions/context";
 import { allFunctions, functionNamed } from "../functions/registry";
 import { type AnyFunction, definition, type Kind } from "../functions/server-function";
 import { transformer } from "../functions/transformer";
-import { storable } from "../log/collect-lines";
 import { observe } from "../log/observe";
-import { reportFailure } from "../log/report-failure";
-import { processWide } from "../process/process-wide";
-import { stopping } from "../process/stopping";
+import { reportFailure } from "../log/scope";
+import { storable } from "../log/text";
+import { processWide, stopping } from "../process/process-wide";
 
 /** Seconds that an action in progress counts as running after its process last said so. */
 const leaseSeconds = 60;

@@ -1,6 +1,6 @@
 import type { Kind } from "../functions/server-function";
 import { isHearing, onChange } from "../live/listener";
-import { stopping } from "../process/stopping";
+import { stopping } from "../process/process-wide";
 import { ensureCronJobs } from "./crons";
 import { findDue, type Job, nextLook, runJob, settle } from "./jobs";
 

@@ -8,8 +8,8 @@ import type { Caller } from "../functions/caller";
 import { nameOf } from "../functions/registry";
 import { type ArgsOf, definition, type Schedulable } from "../functions/server-function";
 import { transformer } from "../functions/transformer";
+import { quote } from "../log/text";
 import { processWide } from "../process/process-wide";
-import { quote } from "../process/quote";
 
 /** `ctx.scheduler`: runs mutations and actions later. In a mutation nothing is scheduled unless it commits. */
 export interface Scheduler {

@@ -1,7 +1,7 @@
 import { createHash, randomUUID, timingSafeEqual } from "node:crypto";
 import { findUnlistedOwners } from "../auth/adopt";
 import type { Owners } from "../auth/owners";
-import { withRequestId } from "../log/request-id";
+import { withRequestId } from "../log/scope";
 import { env } from "../process/env";
 import { processWide } from "../process/process-wide";
 import { type CronJobs, checkCrons, setCrons } from "./crons";

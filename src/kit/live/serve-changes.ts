@@ -2,8 +2,7 @@ import type { UserIdentity } from "../auth/identity";
 import { transformer } from "../functions/transformer";
 import { clientNetwork } from "../http/client-address";
 import { limits } from "../process/limits";
-import { processWide } from "../process/process-wide";
-import { stopping } from "../process/stopping";
+import { processWide, stopping } from "../process/process-wide";
 import { changesSince } from "./change-log";
 import { awaitChanges, isDeaf } from "./listener";
 

@@ -1,30 +1,30 @@
+import { format } from "node:util";
 import { TRPCError } from "@trpc/server";
 import { v7 } from "uuid";
 import { DatabaseUnavailable } from "../database/database-unavailable";
 import type { Kind } from "../functions/server-function";
 import { UploadError } from "../storage/upload/upload-error";
-import { record } from "./call-log";
-import { collectLines, storable } from "./collect-lines";
-import { describeError } from "./describe-error";
-import { scope } from "./scope";
-import { traced } from "./traced";
+import { record } from "./function-log";
+import { type Level, type Line, scope } from "./scope";
+import { describeError, storable } from "./text";
+import { traced } from "./tracing";
 
-/** What is called. */
+/** The call to record. */
 export interface Observed {
   requestId: string;
-  /** As `messages.list`. */
+  /** For example `messages.list`. */
   name: string;
   kind: Kind | "httpAction";
 }
 
-/** Characters of an error: of one that was to be expected its message, of any other its stack. */
+/** Characters to keep of the message of an expected error, and of the stack of any other. */
 const maxMessage = 1_000;
 const maxError = 10_000;
 
 /**
- * Runs a call of a function and records how it went: what it returns and throws comes out as it is.
+ * Runs a call as a span of a trace, and records it in the function log. Returns and throws what the call does.
  *
- * @param outcomeOf its result; `null` when it turns out not to have been a call
+ * @param outcomeOf the outcome for a result; `null` when there was no call after all
  */
 export async function observe<R>(
   { requestId, name, kind }: Observed,
@@ -64,9 +64,32 @@ export async function observe<R>(
   }
 }
 
-/** The code of an error that tells its caller what to do; `null` of one that nobody meant to throw. */
+/** The code of an error that was thrown on purpose; `null` for a bug. */
 function expectedCode(error: unknown): string | null {
   if (error instanceof DatabaseUnavailable) return "SERVICE_UNAVAILABLE";
   if (error instanceof UploadError) return error.status < 500 ? error.code : null;
   return error instanceof TRPCError && error.code !== "INTERNAL_SERVER_ERROR" ? error.code : null;
+}
+
+/** Lines to keep of one call, and characters of one line. */
+const maxLines = 100;
+const maxLineLength = 1_000;
+
+/** Collects what a call prints, up to these limits. */
+function collectLines() {
+  const lines: Line[] = [];
+  let more = 0;
+  const add = (level: Level, text: string) =>
+    lines.push({ time: performance.timeOrigin + performance.now(), level, text });
+  return {
+    print(level: Level, args: unknown[]): void {
+      if (lines.length < maxLines) add(level, storable(format(...args), maxLineLength));
+      else more += 1;
+    },
+    /** `null` when nothing was printed. */
+    end(): Line[] | null {
+      if (more > 0) add("warn", `${more} more lines are not kept: a call has ${maxLines} at most`);
+      return lines.length > 0 ? lines : null;
+    },
+  };
 }

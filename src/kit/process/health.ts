@@ -1,5 +1,5 @@
 import { pools } from "../database/database";
-import { withRequestId } from "../log/request-id";
+import { withRequestId } from "../log/scope";
 import { blobs } from "../storage/driver";
 
 /** Milliseconds in which each part has to answer. */

@@ -1,10 +1,13 @@
 import { TRPCError } from "@trpc/server";
+import { clientNetwork } from "../http/client-address";
+import { limits } from "./limits";
+import { processWide } from "./process-wide";
 
 /** Runs work once there is a place for it. */
 export type InTurn = <R>(work: () => Promise<R>) => Promise<R>;
 
 /**
- * Lets so much work run at once; what comes meanwhile waits for its turn.
+ * Limits how much work runs at once. Other work waits for its turn.
  *
  * @param mostWaiting how much may wait; more is refused with `TOO_MANY_REQUESTS`
  */
@@ -31,11 +34,11 @@ interface Line {
 }
 
 /**
- * The same for many who come by a name: each has so many places, all of them together have more, and whoever waits gets
- * the next one in turns by name. So one who asks for much waits behind themselves, and holds up others by a place at most.
+ * Limits how much work runs at once for everybody, and for each name. Names take turns for the next free place, so a name
+ * with much work waits behind its own work, and delays others by one place at most.
  *
- * @param atOnce how much runs for all of them
- * @param each how much runs for one of them; for the nameless, who count as one, as much as for all
+ * @param atOnce how much runs for all names together
+ * @param each how much runs for one name; the empty name stands for all unknown senders, and has as much as all together
  * @param mostWaiting how much may wait; more is refused with `TOO_MANY_REQUESTS`
  */
 export function createFairPlaces(atOnce: number, each: number, mostWaiting: number) {
@@ -59,7 +62,7 @@ export function createFairPlaces(atOnce: number, each: number, mostWaiting: numb
   function start(name: string, line: Line): void {
     running += 1;
     line.running += 1;
-    // Behind all others, who come first next time.
+    // The line moves behind all others, which come first next time.
     lines.delete(name);
     lines.set(name, line);
   }
@@ -85,3 +88,37 @@ export function createFairPlaces(atOnce: number, each: number, mostWaiting: numb
 
 const tooBusy = () =>
   new TRPCError({ code: "TOO_MANY_REQUESTS", message: "The server is busy. Try again in a moment." });
+
+const groups = processWide("fair turns", () => new Map<string, { places: FairPlaces; users: number }>());
+type FairPlaces = ReturnType<typeof createFairPlaces>;
+
+/**
+ * Runs work for the sender of a request in turn: each network has a number of places, and each session in it has fewer.
+ * Senders whose network is unknown share one. A flood of cheap calls from one sender does not delay the calls of others.
+ *
+ * @param what the kind of work; kinds do not delay each other
+ */
+export function inFairTurn(what: string, headers: Headers): InTurn {
+  const network = `${what} ${clientNetwork(headers) ?? ""}`;
+  const session = sessionOf(headers.get("cookie"), headers.get("authorization"));
+  return async (work) => {
+    const group = groups.get(network) ?? {
+      places: createFairPlaces(limits.networkConcurrency, limits.sessionConcurrency, limits.networkWaiting),
+      users: 0,
+    };
+    groups.set(network, group);
+    group.users += 1;
+    try {
+      return await group.places(session, work);
+    } finally {
+      group.users -= 1;
+      if (group.users === 0) groups.delete(network);
+    }
+  };
+}
+
+/** The session that a request claims to belong to. It is only used for counting, so it is not verified. */
+export function sessionOf(cookies: string | null | undefined, authorization: string | null | undefined): string {
+  const [cookie = ""] = /better-auth\.session_token=[^;]*/.exec(cookies ?? "") ?? [];
+  return (authorization ?? cookie).slice(-200);
+}

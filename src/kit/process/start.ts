@@ -12,13 +12,12 @@ import { runDueJobs, startRunner } from "../jobs/runner";
 import { afterResponses } from "../jobs/scheduler";
 import { runInRoute } from "../jobs/serve-cron";
 import { watchModels } from "../live/watched";
-import { flushAtOnce, observeConsole } from "../log/call-log";
+import { flushAtOnce, observeConsole } from "../log/function-log";
 import { readDriverEnv } from "../storage/drivers/driver-env";
 import { findLooseReferences } from "../storage/references";
 import { ForeignStore, refuseForeignStore } from "../storage/store-id";
 import { env } from "./env";
-import { processWide } from "./process-wide";
-import { endInOrder, finishBeforeExit, stopping } from "./stopping";
+import { endInOrder, finishBeforeExit, processWide, stopping } from "./process-wide";
 
 /** Milliseconds that the start waits for what the database has to say. `/api/health` is to answer within five seconds. */
 const patience = 1_000;

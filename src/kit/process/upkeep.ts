@@ -3,7 +3,7 @@ import { maintenance, prisma } from "../database/database";
 import { internalAction } from "../functions/builders";
 import { register } from "../functions/registry";
 import { forgetOld } from "../jobs/jobs";
-import { pruneCalls } from "../log/call-log";
+import { pruneCalls } from "../log/function-log";
 import { collect, forgetSpentUploads, sweepBlobs } from "../storage/sweep";
 import { previewSweep } from "../storage/sweep-preview";
 import { foldTotals } from "../storage/totals";

@@ -1,4 +1,4 @@
-import { traced } from "../log/traced";
+import { traced } from "../log/tracing";
 import { env } from "../process/env";
 import { processWide } from "../process/process-wide";
 import { diskDriver } from "./drivers/disk";

@@ -1,7 +1,7 @@
 import { TRPCError } from "@trpc/server";
 import { v7 } from "uuid";
 import { z } from "zod";
-import { quote } from "../process/quote";
+import { quote } from "../log/text";
 
 const schema = z.uuid({ error: ({ input }) => `Invalid storage id ${named(input)}; it is a UUID` }).toLowerCase();
 

@@ -3,7 +3,7 @@ import { prisma } from "../database/database";
 import type { ReadDb } from "../database/db";
 import type { Statements } from "../database/transaction";
 import type { Caller } from "../functions/caller";
-import { quote } from "../process/quote";
+import { quote } from "../log/text";
 import { canonicalType } from "./content-type";
 import { blobs } from "./driver";
 import type { Chunk } from "./drivers/driver";

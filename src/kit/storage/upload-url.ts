@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { parseArgs } from "../functions/args";
-import { quote } from "../process/quote";
+import { quote } from "../log/text";
 import { essenceOf } from "./content-type";
 import { isSignedBy, sign } from "./signature";
 import { newStorageId } from "./storage-id";

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import type { Run } from "~/kit/dashboard/run";
 import { pool } from "~/kit/database/database";
-import { flush, observeConsole } from "~/kit/log/call-log";
+import { flush, observeConsole } from "~/kit/log/function-log";
 import { post } from "../caller";
 import { account } from "./administrator";
 

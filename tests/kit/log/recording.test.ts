@@ -11,8 +11,8 @@ import { httpAction } from "~/kit/http/http-action";
 import { httpRouter, type Route } from "~/kit/http/http-router";
 import { serveHttp } from "~/kit/http/serve-http";
 import { runDueJobs } from "~/kit/jobs/runner";
-import { flush, observeConsole } from "~/kit/log/call-log";
-import { linesOfRequest, listCalls } from "~/kit/log/read-calls";
+import { flush, observeConsole } from "~/kit/log/function-log";
+import { linesOfRequest, listCalls } from "~/kit/log/read-function-log";
 import { post, uploadFile } from "../caller";
 
 const text = { author: "a", body: "b", format: "text" as const };

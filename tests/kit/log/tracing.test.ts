@@ -8,7 +8,7 @@ import { action, mutation } from "~/kit/functions/builders";
 import { createSystemCaller } from "~/kit/functions/caller";
 import { runAction } from "~/kit/functions/context";
 import { createRouter } from "~/kit/functions/router";
-import { startTracing } from "~/kit/log/start-tracing";
+import { startTracing } from "~/kit/log/tracing";
 
 interface Span {
   name: string;
@@ -35,7 +35,7 @@ beforeAll(async () => {
   const { port } = collector.address() as AddressInfo;
   vi.stubEnv("OTEL_EXPORTER_OTLP_ENDPOINT", `http://127.0.0.1:${port}`);
   vi.stubEnv("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json");
-  startTracing();
+  await startTracing();
 });
 afterAll(() => {
   vi.unstubAllEnvs();

@@ -1,4 +1,4 @@
-import { quote } from "../../process/quote";
+import { quote } from "../../log/text";
 import { canonicalType } from "../content-type";
 import { sha256OfBase64 } from "../sha256";
 import { UploadError } from "./upload-error";

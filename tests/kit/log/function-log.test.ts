@@ -5,10 +5,8 @@ import { query } from "~/kit/functions/builders";
 import { createSystemCaller } from "~/kit/functions/caller";
 import { runQuery } from "~/kit/functions/context";
 import { createRouter } from "~/kit/functions/router";
-import { flush, pruneCalls } from "~/kit/log/call-log";
-import { callStats } from "~/kit/log/call-stats";
-import { idAt } from "~/kit/log/id-at";
-import { type CallFilter, linesOfRequest, listCalls } from "~/kit/log/read-calls";
+import { flush, idAt, pruneCalls } from "~/kit/log/function-log";
+import { type CallFilter, callStats, linesOfRequest, listCalls } from "~/kit/log/read-function-log";
 import { env } from "~/kit/process/env";
 import { limits } from "~/kit/process/limits";
 import { eventually } from "../eventually";
@@ -129,7 +127,7 @@ describe("when the log cannot be written", () => {
     const kept = await count();
     expect(kept).toBeGreaterThan(1_000);
     expect(kept).toBeLessThan(1_700);
-    expect(warning).toHaveBeenCalledWith(`The log of calls lacks ${2_001 - kept} calls that could not be written`);
+    expect(warning).toHaveBeenCalledWith(`The function log lacks ${2_001 - kept} calls that could not be written`);
     expect((await listCalls({ limit: 1 })).calls[0]?.outcome).toBe("ok");
   });
 

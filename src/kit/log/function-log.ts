@@ -1,15 +1,18 @@
 import { format } from "node:util";
 import { after } from "next/server";
 import pg from "pg";
+import { v7 } from "uuid";
 import { pool, pools } from "../database/database";
 import { env } from "../process/env";
 import { limits } from "../process/limits";
 import { processWide } from "../process/process-wide";
-import { shorten } from "../process/quote";
-import { describeError } from "./describe-error";
-import { idAt } from "./id-at";
-import { redact } from "./redact";
 import { type Level, type Line, scope } from "./scope";
+import { describeError, redact, shorten } from "./text";
+
+const nothing = new Uint8Array(16);
+
+/** The smallest id that a call at this time, in milliseconds since the epoch, can have (RFC 9562 §5.7). */
+export const idAt = (time: number): string => v7({ msecs: time, seq: 0, random: nothing });
 
 /** A row of `_calls`. */
 interface CallRow {
@@ -27,26 +30,26 @@ interface CallRow {
 
 /** Milliseconds after a failure until writing is tried again. */
 const pauseAfterFailure = 5_000;
-/** Characters of JSON that wait, and that one statement writes. */
+/** Characters of JSON that may wait, and that one statement writes. */
 const maxWaiting = 16_000_000;
 const maxBatch = 1_000_000;
 
-const log = processWide("call log", () => ({
-  /** As JSON, the oldest first. */
+const log = processWide("function log", () => ({
+  /** Calls as JSON, the oldest first. */
   waiting: [] as string[],
   size: 0,
-  /** Since the epoch, and the characters of calls with texts in it. */
+  /** The current minute since the epoch, and the characters in it of calls with texts. */
   minute: 0,
   texts: 0,
   dropped: 0,
   failing: false,
-  /** Milliseconds that calls wait to be written together. */
+  /** Milliseconds that calls wait so that they are written together. */
   pause: 250,
   timer: undefined as NodeJS.Timeout | undefined,
   writing: undefined as Promise<void> | undefined,
 }));
 
-/** Keeps a call for the log. It is written a moment later, or lost when it cannot be: a call never waits for its log. */
+/** Adds a call to the log. It is written a moment later, or lost when that fails: a call never waits for its log. */
 export function record(call: CallRow): void {
   if (env.CALL_LOG_ROWS === 0) return;
   const row = bounded(call);
@@ -57,7 +60,7 @@ export function record(call: CallRow): void {
   else schedule(log.failing ? pauseAfterFailure : log.pause);
 }
 
-/** As JSON; without its texts when this minute had too many of them, because whoever calls decides how often. */
+/** The call as JSON. Its texts are left out when this minute had too many, because clients decide how often they call. */
 function bounded(call: CallRow): string {
   const minute = Math.floor(Date.now() / 60_000);
   if (log.minute !== minute) Object.assign(log, { minute, texts: 0 });
@@ -67,7 +70,7 @@ function bounded(call: CallRow): string {
   return log.texts <= limits.logBytesPerMinute ? row : JSON.stringify({ ...call, lines: null, error: null });
 }
 
-/** Writes what waits. Resolves when it is written, or cannot be now. */
+/** Writes the waiting calls. Resolves when they are written, or cannot be written now. */
 export function flush(): Promise<void> {
   clearTimeout(log.timer);
   log.timer = undefined;
@@ -77,23 +80,23 @@ export function flush(): Promise<void> {
   return log.writing;
 }
 
-/** Has calls written at once from now on: the process is about to end. */
+/** Writes calls at once from now on, because the process is about to end. */
 export function flushAtOnce(): void {
   log.pause = 0;
   void flush();
 }
 
 function schedule(delay: number): void {
-  // Outside of the call, which has no part in what is printed then.
+  // The timer runs outside of the call, so that lines it prints are not the call's.
   log.timer ??= scope.exit(() => setTimeout(flush, delay).unref());
 }
 
-/** On a host that stops the process with the answer. */
+/** For a host that stops the process after the response. */
 function flushAfterRequest(): void {
   try {
     after(flush);
   } catch {
-    // No request asked for this call.
+    // This call does not belong to a request.
     schedule(log.pause);
   }
 }
@@ -104,16 +107,16 @@ async function write(): Promise<void> {
     try {
       await pool.query(insert, [`[${batch.join()}]`]);
     } catch (error) {
-      if (!log.failing) console.error("Could not write the log of calls:", error);
+      if (!log.failing) console.error("Could not write the function log:", error);
       log.failing = true;
-      // A batch that PostgreSQL refuses for its data (classes 22 and 23) it will always refuse.
+      // PostgreSQL will always refuse a batch that it refuses because of its data (classes 22 and 23).
       if (error instanceof pg.DatabaseError && /^2[23]/.test(error.code ?? "")) log.dropped += batch.length;
       else putBack(batch);
       return schedule(pauseAfterFailure);
     }
     log.failing = false;
   }
-  if (log.dropped > 0) console.warn(`The log of calls lacks ${log.dropped} calls that could not be written`);
+  if (log.dropped > 0) console.warn(`The function log lacks ${log.dropped} calls that could not be written`);
   log.dropped = 0;
 }
 
@@ -141,7 +144,7 @@ function dropOldest(): void {
 
 const sizeOf = (rows: string[]) => rows.reduce((sum, row) => sum + row.length, 0);
 
-/** The counts are of what is inserted, in one statement: written twice, after a lost answer, a call still counts once. */
+/** Inserts and counts in one statement, so that a batch that is written again after a lost answer counts once. */
 const insert = `
   WITH written AS (
     INSERT INTO "_calls" SELECT * FROM json_populate_recordset(NULL::"_calls", $1)
@@ -153,7 +156,7 @@ const insert = `
     count(*), count(*) FILTER (WHERE "outcome" <> 'ok')
   FROM written CROSS JOIN LATERAL (VALUES ("function"), ('')) AS counted(name)
   GROUP BY 1, 2, 3
-  -- In one order in every process, so that they wait for each other in no circle.
+  -- One order in every process prevents deadlocks.
   ORDER BY 1, 2, 3
   ON CONFLICT ("function", "minute", "duration")
   DO UPDATE SET "calls" = count."calls" + excluded."calls", "errors" = count."errors" + excluded."errors"`;
@@ -161,8 +164,8 @@ const insert = `
 const levels = { debug: "debug", log: "info", info: "info", warn: "warn", error: "error" } as const;
 
 /**
- * Makes what functions print known to the log of calls. In production the process then prints one JSON object a line,
- * which says for which request; in development what is printed stays as it is.
+ * Adds what functions print to the function log. In production the process then prints one JSON object a line, which names
+ * the request. In development the output stays as it is.
  */
 export function observeConsole(): void {
   processWide("console", () => {
@@ -179,7 +182,7 @@ export function observeConsole(): void {
   });
 }
 
-/** Characters of a message in the log; of an error with its stack twice as many. */
+/** Characters of a message in the log. An error with its stack may have twice as many. */
 const maxLine = 8_000;
 
 /** A line of the log: what was printed, by which function and for which request. */
@@ -199,15 +202,15 @@ function toJson(level: Level, args: unknown[]): string {
 
 const batch = 10_000;
 
-/** Forgets calls that are too old or too many for the log, some at a time, and thins out the counts. Returns how many. */
+/** Deletes calls that are too old or too many for the log, in batches, and thins out the counts. Returns how many. */
 export async function pruneCalls(): Promise<number> {
   const oldest = Date.now() - env.CALL_LOG_DAYS * 86_400_000;
-  // The newest of those that are too many, if there are so many.
+  // The newest call beyond CALL_LOG_ROWS, if there are so many.
   const { rows } = await pools.upkeep.query<{ _id: string }>(
     'SELECT "_id" FROM "_calls" ORDER BY "_id" DESC OFFSET $1 LIMIT 1',
     [env.CALL_LOG_ROWS],
   );
-  // And of those that take too many bytes, of which the texts are nearly all.
+  // The newest call beyond CALL_LOG_BYTES. Nearly all bytes are those of the texts.
   const { rows: bytes } = await pools.upkeep.query<{ _id: string }>(
     `SELECT "_id" FROM (
        SELECT "_id", sum(200 + coalesce(pg_column_size("lines"), 0) + coalesce(pg_column_size("error"), 0))
@@ -215,7 +218,7 @@ export async function pruneCalls(): Promise<number> {
      WHERE bytes > $1 ORDER BY "_id" DESC LIMIT 1`,
     [env.CALL_LOG_BYTES],
   );
-  // An array of places is made once and gone through. With IN, PostgreSQL may look again for each row, for minutes.
+  // PostgreSQL computes the array of ctids once. With IN it may run the subquery for each row, which takes minutes.
   const pruned = await deleteBatches(
     `DELETE FROM "_calls" WHERE ctid = ANY(ARRAY(
        SELECT ctid FROM "_calls" WHERE "_id" < $1 OR "_id" <= $2 OR "_id" <= $3 ORDER BY "_id" LIMIT ${batch}))`,
@@ -230,7 +233,7 @@ export async function pruneCalls(): Promise<number> {
   return pruned;
 }
 
-/** Counts by the hour what is older than a day: the hour's first minute takes the others in. */
+/** Adds the counts that are older than a day together by the hour, in the hour's first minute. */
 const foldHours = `
   WITH folded AS (
     DELETE FROM "_call_counts"

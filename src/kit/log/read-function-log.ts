@@ -1,26 +1,26 @@
 import { pool } from "../database/database";
-import { idAt } from "./id-at";
+import { idAt } from "./function-log";
 import type { Observed } from "./observe";
 import type { Line } from "./scope";
 
 /** A call of a function that ended. */
-export interface Call {
+interface Call {
   _id: string;
   /** When it ended, in milliseconds since the epoch. */
   time: number;
   requestId: string;
-  /** As `messages.list`, or `POST /sendImage`. */
+  /** For example `messages.list` or `POST /sendImage`. */
   function: string;
   kind: Observed["kind"];
-  /** 0 when it was called from outside, 1 by a function that was, and so on. */
+  /** 0 for a call from outside, 1 for a call by such a call, and so on. */
   depth: number;
-  /** `ok`, the error's code, or `HTTP 404` of an HTTP action that answered so. */
+  /** `ok`, the code of the error, or the status of an HTTP action that failed, such as `HTTP 404`. */
   outcome: string;
   /** Milliseconds, with fractions. */
   duration: number;
   /** What it printed. */
   lines: Line[];
-  /** What was thrown: a message, and a stack where nobody expected it. */
+  /** What was thrown: the message of an expected error, the stack of any other. */
   error: string | null;
 }
 
@@ -28,7 +28,7 @@ export interface CallFilter {
   function?: string;
   /** An outcome, or `error` for all but `ok`. */
   outcome?: string;
-  /** A part of what was printed or thrown, in any case. */
+  /** A part of what was printed or thrown, in upper or lower case. */
   text?: string;
   requestId?: string;
   /** Only calls that ended before this one; or before this time, in milliseconds since the epoch. */
@@ -37,12 +37,12 @@ export interface CallFilter {
   after?: string | number;
 }
 
-/** Calls that one page looks at for those that match, so that a page costs the same however rare they are. */
+/** Calls that one page examines for matches, so that a page costs the same however rare they are. */
 const maxExamined = 5_000;
 
 /**
- * A page of calls, the newest first, and what the next page is `before`: `null` after the last. A page with few calls, or
- * none, can have a next one: it has looked at as many as a page looks at.
+ * Reads a page of calls, the newest first. `nextCursor` is the `before` of the next page, and `null` on the last. A page with
+ * few calls, or none, can have a next page, because it examined as many calls as a page may.
  */
 export async function listCalls({ limit, ...filter }: CallFilter & { limit: number }) {
   const values: unknown[] = [];
@@ -60,7 +60,7 @@ export async function listCalls({ limit, ...filter }: CallFilter & { limit: numb
   return { calls, nextCursor: rows.length > limit ? (calls.at(-1)?._id ?? null) : end };
 }
 
-/** Everything that was printed for a request, the oldest first, and by which call. */
+/** Reads every line that was printed for a request, the oldest first, with the call that printed it. */
 export async function linesOfRequest(requestId: string): Promise<(Line & { function: string; callId: string })[]> {
   const { calls } = await listCalls({ requestId, limit: 1_000 });
   return calls
@@ -68,10 +68,10 @@ export async function linesOfRequest(requestId: string): Promise<(Line & { funct
     .sort((one, other) => one.time - other.time);
 }
 
-/** Puts a value in the list, and returns what stands for it in SQL. */
+/** Appends a parameter, and returns its placeholder in SQL. */
 const put = (value: unknown, values: unknown[]): string => `$${values.push(value)}`;
 
-/** Conditions that an index has the calls of, in their order. */
+/** Conditions whose calls an index finds in order. */
 function candidatesOf(filter: CallFilter, values: unknown[]): string[] {
   const { before, after } = filter;
   const conditions = ["true"];
@@ -87,7 +87,7 @@ function candidatesOf(filter: CallFilter, values: unknown[]): string[] {
   return conditions;
 }
 
-/** Conditions that are checked of each of these. */
+/** Conditions that are checked for each of these calls. */
 function matchesOf(filter: CallFilter, values: unknown[]): string[] {
   const conditions: string[] = [];
   if (filter.function !== undefined) conditions.push(`"function" = ${put(filter.function, values)}`);
@@ -104,17 +104,69 @@ function matchesOf(filter: CallFilter, values: unknown[]): string[] {
 
 const wantsFailures = ({ outcome }: CallFilter) => outcome !== undefined && outcome !== "ok";
 
-/** Whether not all candidates match. */
+/** Whether some candidates may not match. */
 const isSelective = (filter: CallFilter) =>
   Boolean(filter.text) ||
   (filter.outcome !== undefined && filter.outcome !== "error") ||
   (wantsFailures(filter) && filter.function !== undefined);
 
-/** The last candidate that a page looks at; `null` when it can look at all. */
+/** The last candidate that a page examines; `null` when it can examine all. */
 async function lastExamined(candidates: string, values: unknown[]): Promise<string | null> {
   const { rows } = await pool.query<{ _id: string }>(
     `SELECT "_id" FROM "_calls" WHERE ${candidates} ORDER BY "_id" DESC OFFSET ${maxExamined - 1} LIMIT 1`,
     values,
   );
   return rows[0]?._id ?? null;
+}
+
+/** Figures of the calls that ended in a span of time. */
+interface CallStats {
+  /** Its start, in milliseconds since the epoch. */
+  time: number;
+  calls: number;
+  /** Those of them that failed. */
+  errors: number;
+  /** Milliseconds within which half of them, 95 % and 99 % ended, ± 9 %; `null` without calls. */
+  p50: number | null;
+  p95: number | null;
+  p99: number | null;
+}
+
+interface Options {
+  /** For example `messages.list`. Default: all functions together. */
+  function?: string;
+  /** Milliseconds since the epoch. */
+  from: number;
+  to: number;
+  /** The number of spans. Counts are kept by the minute, and by the hour after a day, so no span is shorter. */
+  buckets: number;
+}
+
+/** Reads how many calls ended and how long they took, for each span, oldest first. */
+export async function callStats({ function: name = "", from, to, buckets }: Options): Promise<CallStats[]> {
+  const width = (to - from) / buckets;
+  const { rows } = await pool.query<Omit<CallStats, "time"> & { span: number }>(
+    `WITH counts AS (
+       SELECT floor((date_part('epoch', "minute") * 1000 - $2::float8) / $3::float8)::int AS "span", "duration",
+         sum("calls") AS "calls", sum("errors") AS "errors"
+       FROM "_call_counts"
+       WHERE "function" = $1 AND "minute" >= to_timestamp($2::float8 / 1000) AND "minute" < to_timestamp($4::float8 / 1000)
+       GROUP BY 1, 2
+     ), running AS (
+       SELECT *, sum("calls") OVER (PARTITION BY "span" ORDER BY "duration") / sum("calls") OVER (PARTITION BY "span") AS "share"
+       FROM counts
+     )
+     SELECT "span", sum("calls")::float8 AS "calls", sum("errors")::float8 AS "errors",
+       2 ^ (min("duration") FILTER (WHERE "share" >= 0.5) / 4.0::float8) AS "p50",
+       2 ^ (min("duration") FILTER (WHERE "share" >= 0.95) / 4.0::float8) AS "p95",
+       2 ^ (min("duration") FILTER (WHERE "share" >= 0.99) / 4.0::float8) AS "p99"
+     FROM running GROUP BY "span"`,
+    [name, from, width, to],
+  );
+  const found = new Map(rows.map(({ span, ...stats }) => [span, stats]));
+  const none = { calls: 0, errors: 0, p50: null, p95: null, p99: null };
+  return Array.from({ length: buckets }, (_, span) => ({
+    time: from + span * width,
+    ...(found.get(span) ?? none),
+  }));
 }

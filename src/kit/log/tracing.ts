@@ -1,0 +1,46 @@
+import { type Attributes, SpanStatusCode, trace } from "@opentelemetry/api";
+import { redact } from "./text";
+
+/** Runs `work` as a span of OpenTelemetry. Only runs it when nothing collects spans. */
+export function traced<R>(name: string, attributes: Attributes, work: () => Promise<R>): Promise<R> {
+  // A tracer that a module got before the start of tracing would do nothing, so each call gets its own.
+  return trace.getTracer("next-trpc-storage").startActiveSpan(name, { attributes }, async (span) => {
+    try {
+      return await work();
+    } catch (error) {
+      span.setStatus({ code: SpanStatusCode.ERROR, message: redact(String(error)) });
+      throw error;
+    } finally {
+      span.end();
+    }
+  });
+}
+
+/**
+ * Sends spans to the collector that `OTEL_EXPORTER_OTLP_ENDPOINT` and OpenTelemetry's other variables name: the spans of
+ * Next.js for requests, and the kit's within them.
+ */
+export async function startTracing(): Promise<void> {
+  const { registerOTel } = await import("@vercel/otel");
+  registerOTel({
+    serviceName: "next-trpc-storage",
+    spanProcessors: [
+      {
+        onStart: () => undefined,
+        // Next.js records the URL of each request, and signed URLs grant access.
+        onEnd(span) {
+          for (const { attributes = {} } of [span, ...span.events]) {
+            for (const [name, value] of Object.entries(attributes)) {
+              if (typeof value === "string") attributes[name] = redact(value);
+            }
+          }
+        },
+        forceFlush: async () => undefined,
+        shutdown: async () => undefined,
+      },
+      "auto",
+    ],
+    // Spans of `fetch` would hold signed URLs of the blob store. The drivers make spans of their own.
+    instrumentations: [],
+  });
+}
