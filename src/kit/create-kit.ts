@@ -1,8 +1,8 @@
 import { acceptIssuers, type Issuer } from "./auth/issuers";
 import type { Owners } from "./auth/owners";
 import { action, internalAction, internalMutation, internalQuery, mutation, query } from "./functions/builders";
-import type { Module } from "./functions/registry";
 import { createRouter } from "./functions/router";
+import type { Module } from "./functions/server-function";
 import { httpAction } from "./http/http-action";
 import type { HttpRouter } from "./http/http-router";
 import type { CronJobs } from "./jobs/crons";

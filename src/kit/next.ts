@@ -3,9 +3,9 @@
 import type { AnyTRPCRouter } from "@trpc/server";
 import { serveAuth } from "./auth/serve-auth";
 import type { App } from "./create-kit";
-import { serveRouter } from "./functions/serve-router";
+import { serveRouter } from "./functions/router";
 import { serveHttp } from "./http/serve-http";
-import { serveCron } from "./jobs/serve-cron";
+import { serveCron } from "./jobs/runner";
 
 export { serveHealth as healthRoute } from "./process/health";
 

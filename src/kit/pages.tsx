@@ -10,11 +10,11 @@ import { cache, type ReactNode } from "react";
 import { CatchUp } from "./client/live";
 import { makeQueryClient } from "./client/query-client";
 import { type Viewer, viewerQuery } from "./client/viewer";
-import { createCaller } from "./functions/caller";
+import { createRequestContext } from "./functions/request-context";
 import { currentPosition } from "./live/change-log";
 
 export { isAdmin } from "./dashboard/admin-procedure";
-export { liveTransport } from "./live/live-transport";
+export { liveTransport } from "./live/serve-changes";
 export { env } from "./process/env";
 
 /** The cache of the request that is being rendered. */
@@ -26,12 +26,12 @@ export const queryClient = cache(() => {
 
 const position = cache(currentPosition);
 
-/** Who asks for the page. */
-const caller = cache(async () => createCaller({ method: "GET", headers: await headers() }));
+/** What is known about the request for the page. */
+const requestContext = cache(async () => createRequestContext({ method: "GET", headers: await headers() }));
 
 /** Who they are; `null` also when that cannot be found out, since a page has nobody to tell. */
 export const viewer = cache(async () => {
-  const { identity } = await caller();
+  const { identity } = await requestContext();
   return identity().catch(() => null);
 });
 
@@ -61,7 +61,7 @@ export const first = (value: string | string[] | undefined): string | undefined 
  *     await queryClient().prefetchQuery(api.files.list.queryOptions());
  */
 export const createServerApi = <Router extends AnyTRPCRouter>({ router }: { router: Router }) =>
-  createTRPCOptionsProxy<Router>({ router, queryClient, ctx: caller });
+  createTRPCOptionsProxy<Router>({ router, queryClient, ctx: requestContext });
 
 async function readViewer(): Promise<Viewer | null> {
   const identity = await viewer();

@@ -5,7 +5,7 @@ import type { UserIdentity } from "./auth/identity";
 import { ownIssuer } from "./auth/issuers";
 import type { App } from "./create-kit";
 import { prisma } from "./database/database";
-import { type Caller, createSystemCaller } from "./functions/caller";
+import { createSystemContext, type RequestContext } from "./functions/request-context";
 import { serveHttp } from "./http/serve-http";
 import { runDueJobs } from "./jobs/runner";
 import { upload } from "./storage/upload/upload";
@@ -17,7 +17,7 @@ export { prisma as database } from "./database/database";
 const budget = 10_000;
 
 interface Tested<Functions> {
-  router: { createCaller(caller: Caller): Functions };
+  router: { createCaller(context: RequestContext): Functions };
   http: App["http"];
 }
 
@@ -32,7 +32,7 @@ interface Tested<Functions> {
  */
 export function testApp<Functions>({ router, http }: Tested<Functions>) {
   const by = (identity: UserIdentity | null): Functions =>
-    router.createCaller({ ...createSystemCaller(), identity: async () => identity });
+    router.createCaller({ ...createSystemContext(), identity: async () => identity });
   const identityOf = (subject: string): UserIdentity => ({
     tokenIdentifier: `${ownIssuer}|${subject}`,
     subject,

@@ -1,10 +1,8 @@
 import { describe, expect, test, vi } from "vitest";
 import { z } from "zod";
-import { action, mutation, query } from "~/kit/functions/builders";
-import { createSystemCaller } from "~/kit/functions/caller";
-import { createRouter } from "~/kit/functions/router";
-import { serveRouter } from "~/kit/functions/serve-router";
-import { t } from "~/kit/functions/trpc";
+import { action, mutation, query, t } from "~/kit/functions/builders";
+import { createSystemContext } from "~/kit/functions/request-context";
+import { createRouter, serveRouter } from "~/kit/functions/router";
 import { api } from "./caller";
 
 const echo = query({
@@ -48,7 +46,7 @@ const router = createRouter({
     plain: () => 1,
   },
 });
-const call = t.createCallerFactory(router)(createSystemCaller()).test;
+const call = t.createCallerFactory(router)(createSystemContext()).test;
 
 describe("builder", () => {
   test("args, checked and passed on", async () => {
@@ -159,7 +157,7 @@ describe("messages", () => {
 describe("what a function returns", () => {
   const answer = async (handler: () => unknown, kind: "query" | "mutation" = "query") => {
     const { createRouter } = await import("~/kit/functions/router");
-    const { serveRouter } = await import("~/kit/functions/serve-router");
+    const { serveRouter } = await import("~/kit/functions/router");
     const { transformer } = await import("~/kit/functions/transformer");
     const made = kind === "query" ? query({ handler }) : mutation({ handler });
     const init = kind === "query" ? {} : { method: "POST" };

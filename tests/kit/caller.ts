@@ -1,6 +1,6 @@
 import { app } from "~/functions";
-import { createSystemCaller } from "~/kit/functions/caller";
-import { t } from "~/kit/functions/trpc";
+import { t } from "~/kit/functions/builders";
+import { createSystemContext } from "~/kit/functions/request-context";
 import { upload } from "~/kit/storage/upload/upload";
 
 const { router } = app;
@@ -8,12 +8,12 @@ const { router } = app;
 const call = t.createCallerFactory(router);
 
 /** The functions of the app, called as tRPC calls them, by nobody in particular. */
-export const api = call(createSystemCaller());
+export const api = call(createSystemContext());
 
 /** The same, called by somebody. */
 export const apiOf = (subject: string) =>
   call({
-    ...createSystemCaller(),
+    ...createSystemContext(),
     identity: async () => ({ tokenIdentifier: `test|${subject}`, subject, issuer: "test" }),
   });
 

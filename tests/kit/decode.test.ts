@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { decodeArguments } from "~/kit/functions/decode";
+import { decodeArguments } from "~/kit/functions/args";
 import { transformer } from "~/kit/functions/transformer";
 import { limits } from "~/kit/process/limits";
 

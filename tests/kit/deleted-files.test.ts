@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { pool, prisma } from "~/kit/database/database";
 import { mutation } from "~/kit/functions/builders";
-import { createSystemCaller } from "~/kit/functions/caller";
-import { runAction, runMutation } from "~/kit/functions/context";
+import { actionCtx } from "~/kit/functions/context";
+import { createSystemContext } from "~/kit/functions/request-context";
+import { readUpkeep, upkeep } from "~/kit/jobs/housekeeping";
 import { env } from "~/kit/process/env";
 import { serveHealth } from "~/kit/process/health";
 import { processWide } from "~/kit/process/process-wide";
-import { readUpkeep, upkeep } from "~/kit/process/upkeep";
 import { collectFiles, readLooseReferences } from "~/kit/storage/collect";
 import { blobs } from "~/kit/storage/driver";
 import { condemnFile, listDeletedFiles, restoreFile } from "~/kit/storage/ledger";
@@ -18,8 +18,8 @@ import { apiOf, uploadFile } from "./caller";
 import { eventually } from "./eventually";
 import { storage } from "./storage/kit";
 
-const mutate = runMutation(createSystemCaller());
-const act = runAction(createSystemCaller());
+const mutate = actionCtx(createSystemContext()).runMutation;
+const act = actionCtx(createSystemContext()).runAction;
 const remove = mutation({
   args: { storageId: storageId() },
   handler: (ctx, { storageId }) => ctx.storage.delete(storageId),

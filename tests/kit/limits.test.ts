@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { app } from "~/functions";
 import { pool } from "~/kit/database/database";
 import { limitRate } from "~/kit/functions/rate-limit";
-import { serveRouter } from "~/kit/functions/serve-router";
+import { serveRouter } from "~/kit/functions/router";
 import { clientNetwork, networkOf, socketAddress } from "~/kit/http/client-address";
 import { serveHttp } from "~/kit/http/serve-http";
 import { env } from "~/kit/process/env";

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { app } from "~/functions";
-import { createSystemCaller } from "~/kit/functions/caller";
-import { t } from "~/kit/functions/trpc";
+import { t } from "~/kit/functions/builders";
+import { createSystemContext } from "~/kit/functions/request-context";
 import { serveHttp } from "~/kit/http/serve-http";
 import { apiOf, uploadFile } from "./caller";
 
@@ -49,7 +49,7 @@ describe("without an identity", () => {
   test.each(functions)("%s, UNAUTHORIZED", async (name) => {
     const [file = "", fn = ""] = name.split(".");
     const api: Record<string, Record<string, (args: unknown) => Promise<unknown>>> = t.createCallerFactory(router)(
-      createSystemCaller(),
+      createSystemContext(),
     ) as never;
     await expect(api[file]?.[fn]?.(args)).rejects.toMatchObject({ code: "UNAUTHORIZED" });
   });

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
-import { DatabaseUnavailable } from "~/kit/database/database-unavailable";
+import { DatabaseUnavailable } from "~/kit/database/errors";
 import { startQuietProxy, withoutParameter } from "./stand-ins/quiet-proxy";
 
 // One connection for all functions: whoever waits for a second one waits for ever.
@@ -8,8 +8,8 @@ const { http, router } = (await import("~/functions")).app;
 const { mutation } = await import("~/kit/functions/builders");
 const { Pool, WrongTimeZone } = await import("~/kit/database/connections");
 const { pools, prisma } = await import("~/kit/database/database");
-const { createCaller } = await import("~/kit/functions/caller");
-const { runMutation } = await import("~/kit/functions/context");
+const { createRequestContext } = await import("~/kit/functions/request-context");
+const { actionCtx } = await import("~/kit/functions/context");
 const { serveAuth: serveAuthOf } = await import("~/kit/auth/serve-auth");
 const serveAuth = serveAuthOf({});
 const { serveHealth } = await import("~/kit/process/health");
@@ -18,7 +18,7 @@ const { createFileUrl } = await import("~/kit/storage/file-url");
 const { createUploadUrl } = await import("~/kit/storage/upload-url");
 const { upload } = await import("~/kit/storage/upload/upload");
 const { serveHttp } = await import("~/kit/http/serve-http");
-const { serveRouter } = await import("~/kit/functions/serve-router");
+const { serveRouter } = await import("~/kit/functions/router");
 
 const databaseUrl = process.env.DATABASE_URL ?? "";
 const origin = process.env.APP_ORIGIN ?? "";
@@ -55,7 +55,7 @@ describe("with a pool of one connection", () => {
     const credentials: Record<string, string>[] = [{ cookie, origin }, { authorization: `Bearer ${token}` }];
     const calls = Array.from({ length: 10 }, (_, n) => {
       const headers = new Headers(credentials[n % 2]);
-      return runMutation(createCaller({ method: "POST", headers }))(lookUpCheckMint);
+      return actionCtx(createRequestContext({ method: "POST", headers })).runMutation(lookUpCheckMint);
     });
     expect((await Promise.all(calls)).every((url) => url?.startsWith(`${origin}/api/storage/upload`))).toBe(true);
   });

@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { app } from "~/functions";
 import { serveAuth } from "~/kit/auth/serve-auth";
-import { serveRouter } from "~/kit/functions/serve-router";
+import { serveRouter } from "~/kit/functions/router";
 import { serveHttp } from "~/kit/http/serve-http";
-import { serveCron } from "~/kit/jobs/serve-cron";
+import { serveCron } from "~/kit/jobs/runner";
 import { currentRequestId, withRequestId } from "~/kit/log/scope";
 import { env } from "~/kit/process/env";
 import { serveHealth } from "~/kit/process/health";

@@ -1,8 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { mutation, query } from "~/kit/functions/builders";
-import { createRouter } from "~/kit/functions/router";
-import { serveRouter } from "~/kit/functions/serve-router";
+import { createRouter, serveRouter } from "~/kit/functions/router";
 import { limits } from "~/kit/process/limits";
 
 let running = 0;

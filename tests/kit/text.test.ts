@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { app } from "~/functions";
 import { serveAuth } from "~/kit/auth/serve-auth";
-import { serveRouter } from "~/kit/functions/serve-router";
+import { serveRouter } from "~/kit/functions/router";
 import { serveHttp } from "~/kit/http/serve-http";
 import { canonicalType } from "~/kit/storage/content-type";
 import { api, post, uploadFile } from "./caller";

@@ -1,11 +1,11 @@
 import { TRPCError } from "@trpc/server";
 import pg from "pg";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { isConflict } from "~/kit/database/conflict";
 import { pool, prisma } from "~/kit/database/database";
+import { isConflict } from "~/kit/database/errors";
 import { mutation, query } from "~/kit/functions/builders";
-import { createSystemCaller } from "~/kit/functions/caller";
-import { type MutationCtx, runMutation, runQuery } from "~/kit/functions/context";
+import { actionCtx, type MutationCtx } from "~/kit/functions/context";
+import { createSystemContext } from "~/kit/functions/request-context";
 import { env } from "~/kit/process/env";
 import { blobs } from "~/kit/storage/driver";
 import { storageId } from "~/kit/storage/storage-id";
@@ -17,9 +17,9 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-const caller = createSystemCaller();
-const run = runMutation(caller);
-const read = runQuery(caller);
+const caller = createSystemContext();
+const run = actionCtx(caller).runMutation;
+const read = actionCtx(caller).runQuery;
 
 const text = (author: string, body = "hello") => ({ author, body, format: "text" as const });
 const count = (author: string) => prisma.message.count({ where: { author } });

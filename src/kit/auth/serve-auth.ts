@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { TRPCError } from "@trpc/server";
 import { getHTTPStatusCodeFromError } from "@trpc/server/http";
 import { prisma } from "../database/database";
-import { DatabaseUnavailable, retryAfter } from "../database/database-unavailable";
+import { DatabaseUnavailable, retryAfter } from "../database/errors";
 import { refuseUnstorable } from "../functions/args";
 import { limitRate, limitSignInFailures, RateLimited } from "../functions/rate-limit";
 import { clientNetwork } from "../http/client-address";

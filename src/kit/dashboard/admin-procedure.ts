@@ -2,7 +2,7 @@ import { TRPCError } from "@trpc/server";
 import type { UserIdentity } from "../auth/identity";
 import { ownIssuer } from "../auth/issuers";
 import { prisma } from "../database/database";
-import { procedure } from "../functions/trpc";
+import { procedure } from "../functions/builders";
 import { noting } from "../live/reads";
 
 /** Whether this is an administrator's account; asked of the database each time, so that it can be revoked at once. */

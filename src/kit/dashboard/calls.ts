@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { t } from "../functions/trpc";
+import { t } from "../functions/builders";
 import { callStats, linesOfRequest, listCalls } from "../log/read-function-log";
 import { liveProcedure } from "./admin-procedure";
 

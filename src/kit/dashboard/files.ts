@@ -2,13 +2,14 @@ import { TRPCError } from "@trpc/server";
 import { z } from "zod";
 import { Prisma } from "~/generated/prisma/client";
 import { prisma } from "../database/database";
-import { sqlState } from "../database/sql-state";
+import { sqlState } from "../database/errors";
+import { formatCursor, sortedPage, sortedPageArgs, toPage } from "../database/pagination";
 import { alone } from "../database/transaction";
-import { t } from "../functions/trpc";
+import { t } from "../functions/builders";
+import { preview, readUpkeep } from "../jobs/housekeeping";
 import { scheduler } from "../jobs/scheduler";
 import { noting } from "../live/reads";
 import { env } from "../process/env";
-import { preview, readUpkeep } from "../process/upkeep";
 import { readLooseReferences } from "../storage/collect";
 import { type FileMetadata, toMetadata } from "../storage/file-metadata";
 import { createFileUrl, type FileUrlOptions } from "../storage/file-url";
@@ -20,7 +21,6 @@ import { readSweepPreview } from "../storage/sweep-preview";
 import { readTotals } from "../storage/totals";
 import { createUploadUrl } from "../storage/upload-url";
 import { adminProcedure, liveProcedure } from "./admin-procedure";
-import { keyset, pageArgs, toPage } from "./keyset";
 
 const hour = 60 * 60 * 1000;
 
@@ -34,10 +34,10 @@ const fileProcedure = adminProcedure.use(async ({ ctx, path, next }) => {
 });
 
 /** The first half of a content type; `none` is of files without. */
-export const kinds = ["image", "video", "audio", "text", "application", "none"] as const;
+const kinds = ["image", "video", "audio", "text", "application", "none"] as const;
 
 const listArgs = {
-  ...pageArgs,
+  ...sortedPageArgs,
   kind: z.enum(kinds).optional(),
   /** Only files uploaded at `from` or later, and before `before`; milliseconds since the epoch. */
   from: z.int().min(0).max(1e14).optional(),
@@ -169,7 +169,7 @@ async function referringTables(): Promise<string[]> {
 
 const unquoted = (name: string) => name.replaceAll('"', "");
 
-export interface StoredFile extends FileMetadata {
+interface StoredFile extends FileMetadata {
   /** Who uploaded it, as `tokenIdentifier`; `null` when nobody was known. */
   owner: string | null;
 }
@@ -186,15 +186,17 @@ async function listFiles({
 }: z.output<z.ZodObject<typeof listArgs>>) {
   const isTime = sort === "uploaded";
   const column = isTime ? Prisma.sql`"_creationTime"` : Prisma.sql`"size"`;
-  const { after, orderBy } = keyset({ column, id: Prisma.sql`"_id"`, isTime, direction, cursor });
+  const { after, orderBy } = sortedPage({ column, isTime, direction, cursor });
   const conditions = [after, ofKind(kind)];
   if (from !== undefined) conditions.push(Prisma.sql`"_creationTime" >= ${new Date(from)}`);
   if (before !== undefined) conditions.push(Prisma.sql`"_creationTime" < ${new Date(before)}`);
   const files = await select(Prisma.sql`WHERE ${Prisma.join(conditions, " AND ")} ${orderBy} LIMIT ${limit + 1}`);
-  return toPage(files, limit, ({ _id, _creationTime, size }) => ({ id: _id, value: isTime ? _creationTime : size }));
+  return toPage(files, limit, ({ _id, _creationTime, size }) =>
+    formatCursor({ id: _id, value: isTime ? _creationTime : size }),
+  );
 }
 
-export async function findFile(storageId: string): Promise<StoredFile | null> {
+async function findFile(storageId: string): Promise<StoredFile | null> {
   const [file] = await select(Prisma.sql`WHERE "_id" = ${storageId}::uuid`);
   return file ?? null;
 }

@@ -1,15 +1,13 @@
 import { z } from "zod";
 import { Prisma, type ScheduledState } from "~/generated/prisma/client";
 import { prisma } from "../database/database";
+import { type Direction, formatCursor, sortedPage, sortedPageArgs, toPage } from "../database/pagination";
 import { alone } from "../database/transaction";
-import { nameOf } from "../functions/registry";
-import { t } from "../functions/trpc";
+import { t } from "../functions/builders";
+import { nameOf } from "../functions/server-function";
 import type { CronJobs } from "../jobs/crons";
-import { rerunJob } from "../jobs/rerun";
-import { readArgs } from "../jobs/scheduled-function";
-import { scheduler } from "../jobs/scheduler";
+import { readArgs, rerunJob, scheduler } from "../jobs/scheduler";
 import { adminProcedure, liveProcedure } from "./admin-procedure";
-import { type Direction, keyset, pageArgs, toPage } from "./keyset";
 
 const job = z.object({ jobId: z.uuid() });
 
@@ -41,7 +39,7 @@ export const schedule = ({ jobs }: CronJobs) =>
     runAgain: adminProcedure.input(job).mutation(({ input }) => rerunJob(input.jobId)),
   });
 
-const jobArgs = { ...pageArgs, list: z.enum(["pending", "running", "failed", "recent"]) };
+const jobArgs = { ...sortedPageArgs, list: z.enum(["pending", "running", "failed", "recent"]) };
 
 type List = z.output<typeof jobArgs.list>;
 
@@ -68,11 +66,13 @@ interface Row {
 async function listJobs({ list, limit, cursor }: z.output<z.ZodObject<typeof jobArgs>>) {
   const { where, by, direction } = lists[list];
   const column = Prisma.raw(`"${by}"`);
-  const { after, orderBy } = keyset({ column, id: Prisma.sql`"_id"`, isTime: true, direction, cursor });
+  const { after, orderBy } = sortedPage({ column, isTime: true, direction, cursor });
   const rows = await prisma.$queryRaw<Row[]>`
     SELECT "_id"::text AS "id", "name", "args", "scheduledTime", "completedTime", "state"::text AS "state", "error", "cron"
     FROM "_scheduled_functions" WHERE ${where} AND ${after} ${orderBy} LIMIT ${limit + 1}`;
-  const { page, nextCursor } = toPage(rows, limit, (row) => ({ id: row.id, value: row[by]?.getTime() ?? 0 }));
+  const { page, nextCursor } = toPage(rows, limit, (row) =>
+    formatCursor({ id: row.id, value: row[by]?.getTime() ?? 0 }),
+  );
   return { page: page.map(toJob), nextCursor };
 }
 

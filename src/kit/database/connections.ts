@@ -2,18 +2,18 @@ import { PrismaPg } from "@prisma/adapter-pg";
 import type { IsolationLevel, SqlDriverAdapter, Transaction } from "@prisma/driver-adapter-utils";
 import pg from "pg";
 import { processWide } from "../process/process-wide";
-import { DatabaseUnavailable } from "./database-unavailable";
+import { DatabaseUnavailable } from "./errors";
 
-/** Milliseconds to wait for a free connection, and for a new one to be made. */
-const connectTimeout = 10_000;
-/** Milliseconds without traffic after which TCP asks whether the other side is still there. */
-const keepAliveDelay = 10_000;
+/** How long to wait for a free connection, and for a new one to be made. */
+const connectTimeoutMs = 10_000;
+/** How long a connection is silent before TCP probes it. */
+const keepAliveDelayMs = 10_000;
 
 declare module "pg" {
   interface Client {
-    /** The parameters of the start-up message. node-postgres has no option for those that it does not know. */
+    /** The parameters of the startup message. node-postgres has no option for parameters that it does not know. */
     getStartupConf(): Record<string, string>;
-    /** The session's time zone, which PostgreSQL tells when the session begins, and whenever it changes. */
+    /** The session's time zone, which PostgreSQL reports when the session begins, and whenever it changes. */
     timeZone?: string;
     /** `I` when no transaction is open. */
     getTransactionStatus(): "I" | "T" | "E" | null;
@@ -31,16 +31,16 @@ interface PoolSettings {
 }
 
 /**
- * A pool of connections to PostgreSQL. All of them are in UTC, whatever the zone of the database: Prisma writes and reads
- * times without a zone. Whatever waits for the database, waits for a bounded time: for a connection, for an answer. What
- * fails because the database cannot be reached, fails with `DatabaseUnavailable`.
+ * A pool of connections to PostgreSQL. All sessions are in UTC, whatever the zone of the database, because Prisma writes and
+ * reads times without a zone. Waiting for a connection and for an answer has a time limit. When the database cannot be
+ * reached, calls throw `DatabaseUnavailable`.
  */
 export class Pool extends pg.Pool {
   /** Where the database is, for the log. */
   readonly place: string;
   readonly statementTimeout: number;
 
-  constructor({ url, size, waitTimeout = connectTimeout, statementTimeout }: PoolSettings) {
+  constructor({ url, size, waitTimeout = connectTimeoutMs, statementTimeout }: PoolSettings) {
     super({
       Client: Connection,
       connectionString: url,
@@ -48,16 +48,16 @@ export class Pool extends pg.Pool {
       connectionTimeoutMillis: waitTimeout,
       query_timeout: statementTimeout,
       keepAlive: true,
-      keepAliveInitialDelayMillis: keepAliveDelay,
-      // Statements that are sent together wait for the database once. And a statement that goes unanswered takes its
-      // connection with it, instead of leaving it to whoever comes next.
+      keepAliveInitialDelayMillis: keepAliveDelayMs,
+      // Statements that are sent together take one round trip. A statement without an answer closes its connection, so that
+      // the connection's next user does not receive the answer.
       pipeline: true,
       verify: (client, done) => done(zoneProblem(client, url)),
     });
     this.place = placeOf(url);
     this.statementTimeout = statementTimeout;
-    // A connection that dies is replaced by the pool. Unheard, its error would end the process, and the pool hears only
-    // the idle ones.
+    // The pool replaces a connection that dies. Without this listener an error on a checked-out client crashes the process;
+    // `pool.on("error")` covers idle clients only.
     this.on("connect", (client) => {
       client.on("error", (error) =>
         console.error(`Lost a connection to the database at ${this.place}:`, error.message),
@@ -97,7 +97,7 @@ export class Pool extends pg.Pool {
     return rows;
   }
 
-  /** `DatabaseUnavailable` for what the connection failed with; what the database answered stays as it is. */
+  /** `DatabaseUnavailable` for an error of the connection. An error that the database answered stays as it is. */
   translated(error: unknown): Error {
     if (error instanceof DatabaseUnavailable) return error;
     if (!isConnectionFailure(error)) return error instanceof Error ? error : new Error(String(error));
@@ -115,14 +115,14 @@ class Connection extends pg.Client {
   }
 
   override getStartupConf(): Record<string, string> {
-    // Poolers pass this parameter on, where they refuse `options`.
+    // Poolers pass this parameter on, but refuse `options`.
     return { ...super.getStartupConf(), TimeZone: "UTC" };
   }
 }
 
 const isUtc = ({ timeZone = "" }: pg.Client) => /^(Etc\/)?(UTC|Zulu|Universal|UCT)$/i.test(timeZone);
 
-/** The connections are not in UTC, and say how to make them so. */
+/** The sessions are not in UTC. The message says how to change that. */
 export const WrongTimeZone = processWide(
   "WrongTimeZone",
   () =>
@@ -131,7 +131,7 @@ export const WrongTimeZone = processWide(
     },
 );
 
-/** A pooler in between may ignore the zone that we ask for: then no time would be right. */
+/** A pooler may ignore the requested time zone. Then every time would be wrong. */
 function zoneProblem(client: pg.Client, url: string): Error | undefined {
   if (isUtc(client)) return undefined;
   const database = decodeURIComponent(new URL(url).pathname.slice(1));
@@ -144,14 +144,14 @@ function zoneProblem(client: pg.Client, url: string): Error | undefined {
 /** SQLSTATE classes and codes of a database that is going away, coming up, or full: https://www.postgresql.org/docs/current/errcodes-appendix.html */
 const unavailableStates = /^(08|57P0[1-5]|53300|25P03)/;
 
-/** Whether it was the connection that failed. Asked only of what the driver itself threw. */
+/** Whether an error that the driver threw is one of the connection. */
 function isConnectionFailure(error: unknown): boolean {
-  // What the server says has a severity and a code of five characters; everything else comes from the connection.
+  // The server's errors have a code of five characters. Everything else comes from the connection.
   if (error instanceof pg.DatabaseError) return unavailableStates.test(error.code ?? "");
   return error instanceof Error && !(error instanceof TypeError);
 }
 
-/** Codes of Node's for a certificate whose issuer is not known. */
+/** Node's codes for a certificate whose issuer is unknown. */
 const untrusted = new Set([
   "SELF_SIGNED_CERT_IN_CHAIN",
   "DEPTH_ZERO_SELF_SIGNED_CERT",
@@ -167,7 +167,7 @@ const waysToTrust =
 
 let lastLogged = { line: "", time: 0 };
 
-/** Says once every ten seconds what fails and where: a database that is away fails every request. */
+/** Logs a failure once every ten seconds, because during an outage every request fails. */
 function logFailure(place: string, error: unknown): void {
   const errors: unknown[] = error instanceof AggregateError ? error.errors : [error];
   const reasons = errors.map((reason) => (reason instanceof Error ? reason.message : String(reason)));
@@ -187,8 +187,8 @@ function placeOf(url: string): string {
 }
 
 /**
- * Prisma's way to the database, over a pool of ours. It begins a transaction in one message where Prisma sends two, each
- * by the isolation level that the kit asks for.
+ * Connects Prisma to the database through a pool of the kit. It begins a transaction, and sets its isolation level, in one
+ * message where Prisma sends two.
  */
 export class Adapter extends PrismaPg {
   constructor(private readonly pool: Pool) {
@@ -209,7 +209,7 @@ export class Adapter extends PrismaPg {
     const onlyReads = isolationLevel === "REPEATABLE READ";
     const begun = connection.query(beginning(isolationLevel, this.pool.statementTimeout));
     try {
-      // What only reads need not wait: its first statement goes out behind this one.
+      // A transaction that only reads does not wait: its first statement is sent right behind this one.
       if (onlyReads) begun.catch(() => undefined);
       else await begun;
     } catch (error) {
@@ -224,16 +224,16 @@ export class Adapter extends PrismaPg {
     const release = () => {
       if (released) return;
       released = true;
-      // A connection that is not idle again, or was taken to another zone, is of no use to anybody else.
+      // A connection that is not idle, or is in another time zone, must not be used again.
       connection.release(connection.getTransactionStatus() !== "I" || !isUtc(connection));
     };
     return Object.assign(over(adapter, on), {
-      // Prisma then leaves COMMIT and ROLLBACK to us.
+      // With this option Prisma leaves COMMIT and ROLLBACK to the adapter.
       options: { usePhantomQuery: true },
       async commit() {
         try {
           const { command } = await execute("COMMIT");
-          // PostgreSQL answers so to a transaction in which a statement failed, even when the error was caught.
+          // PostgreSQL answers ROLLBACK when a statement of the transaction failed, even when the error was caught.
           if (command === "ROLLBACK") throw new CommitRefused();
         } finally {
           release();
@@ -241,7 +241,7 @@ export class Adapter extends PrismaPg {
       },
       async rollback() {
         const done = execute("ROLLBACK").finally(release);
-        // Whoever only read has nothing to wait for.
+        // A transaction that only reads has nothing to wait for.
         if (onlyReads) done.catch(() => undefined);
         else await done;
       },
@@ -257,27 +257,27 @@ class CommitRefused extends Error {
   override name = "CommitRefused";
 }
 
-/** How a transaction begins, by its isolation level: queries run in repeatable read, mutations are serializable. */
+/** The SQL that begins a transaction. Queries run in repeatable read, mutations are serializable. */
 function beginning(isolationLevel: IsolationLevel | undefined, statementTimeout: number): string {
   const limit = `SET LOCAL statement_timeout = ${statementTimeout}`;
   switch (isolationLevel) {
     case "REPEATABLE READ":
       return `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; ${limit}`;
     case "SERIALIZABLE":
-      // A scan of a whole table counts as having read all of it, so that mutations of different rows would conflict
-      // while a table is small: PostgreSQL is to prefer an index. The guard is that of files, see storage/ledger.ts.
+      // A sequential scan counts as reading the whole table, so mutations of different rows would conflict while a table is
+      // small. Without such scans PostgreSQL uses an index. storage/ledger.ts explains the guard.
       return `BEGIN ISOLATION LEVEL SERIALIZABLE; ${limit}; SET LOCAL enable_seqscan = off; SET LOCAL storage.guard = 'on'`;
     default:
       return isolationLevel ? `BEGIN ISOLATION LEVEL ${isolationLevel}` : "BEGIN";
   }
 }
 
-/** What Prisma's adapter calls of a pool or a connection. */
+/** What Prisma's adapter uses of a pool or a connection. */
 interface Queryable {
   query(config: pg.QueryConfig): Promise<pg.QueryResult>;
 }
 
-/** With each statement by the extended protocol, which takes one command: SQL from elsewhere cannot append another. */
+/** Sends each statement by the extended protocol, which takes one command, so that injected SQL cannot append another. */
 const queryable = (pool: Pool, target: pg.Pool | pg.PoolClient): Queryable => ({
   query: (config) =>
     target.query({ ...config, queryMode: "extended" } as pg.QueryConfig).catch((error) => {
@@ -285,7 +285,7 @@ const queryable = (pool: Pool, target: pg.Pool | pg.PoolClient): Queryable => ({
     }),
 });
 
-/** The same adapter with its statements sent elsewhere. */
+/** The same adapter, with its statements sent to this client. */
 function over<A extends SqlDriverAdapter>(adapter: A, client: Queryable): A {
   return Object.create(adapter, { client: { value: client } });
 }

@@ -1,6 +1,9 @@
+import { type ScheduledFunctionDocument, toScheduledFunction } from "../jobs/scheduler";
 import { tablesRead } from "../live/reads";
+import { type FileMetadata, toMetadata } from "../storage/file-metadata";
+import { parseStorageId } from "../storage/storage-id";
 import type { Client } from "./database";
-import { type SystemTables, systemTables } from "./system-tables";
+import { type Direction, formatCursor, parseCursor, toPage } from "./pagination";
 import type { Transaction } from "./transaction";
 
 const readOperations = [
@@ -14,7 +17,7 @@ const readOperations = [
   "groupBy",
 ] as const;
 const rawReads = ["$queryRaw", "$queryRawUnsafe"] as const;
-/** The kit's own tables, of no use to functions. */
+/** The kit's own tables, which functions do not need. */
 const hidden = [
   "unownedBlob",
   "spentUpload",
@@ -49,16 +52,16 @@ export type WriteDb = Omit<Client, Hidden | (typeof readOnly)[number]> &
   Pick<ReadDb, (typeof readOnly)[number] | "system">;
 
 type Run = Transaction["run"];
-/** A call or property access that waits to be replayed on a client, as `.message.findMany(…)`. */
+/** A recorded property access or call, such as `.message` and `findMany(…)`, to replay on a client. */
 type Step = { get: string } | { call: unknown[] };
 
-/** Is told which tables are read. */
+/** Receives the names of tables that are read. */
 export type NoteReads = (tables: Iterable<string>) => void;
 
 /** A client that only reads: in a query's transaction, or in a mutation's. */
 export function readDb(within: Transaction, noteReads?: NoteReads): ReadDb {
   const { run } = within;
-  // SQL may write whatever its first word is, so PostgreSQL is told to refuse.
+  // SQL may write even when its first word is SELECT, so PostgreSQL has to refuse it.
   const runRaw: Run = within.onlyReads
     ? run
     : (statement) =>
@@ -89,8 +92,8 @@ export function writeDb({ run }: Transaction): WriteDb {
 }
 
 /**
- * Prisma's client by replay: property accesses and calls are recorded, and run on the real client when awaited. This is
- * what lets `ctx.db` be there before its transaction is.
+ * Prisma's client by replay: property accesses and calls are recorded, and run on the real client when awaited. So `ctx.db`
+ * can exist before its transaction does.
  */
 function replayed<Db extends object>(
   run: Run,
@@ -132,11 +135,11 @@ function replayed<Db extends object>(
   return record([]) as Db;
 }
 
-/** Commands that end the transaction, or change the connection for whoever has it next. `SET LOCAL` is no such. */
+/** Commands that end the transaction, or change the connection for its next user. `SET LOCAL` does neither. */
 const sessionCommand =
   /^(begin|start|commit|end|rollback|abort|savepoint|release|prepare|deallocate|listen|unlisten|discard|reset|set(?!\s+(local|constraints)\b))\b/i;
 
-/** One raw statement is one command, so that its first word says what it does: see connections.ts. */
+/** A raw statement is a single command (see connections.ts), so its first word says what it does. */
 function refuseSessionCommands(statement: unknown): void {
   const sql = textOf(statement);
   const [command] = sessionCommand.exec(withoutComments(sql)) ?? [];
@@ -147,7 +150,7 @@ function refuseSessionCommands(statement: unknown): void {
   }
 }
 
-/** The SQL in what Prisma's raw calls take first: a text, a template's strings, or what `Prisma.sql` returns. */
+/** The SQL in the first argument of Prisma's raw calls: a string, the strings of a template, or a result of `Prisma.sql`. */
 function textOf(statement: unknown): string {
   if (typeof statement === "string") return statement;
   if (Array.isArray(statement)) return statement.join("?");
@@ -155,7 +158,7 @@ function textOf(statement: unknown): string {
   return typeof sql === "string" ? sql : "";
 }
 
-/** Without the white space, empty statements and comments, which may be nested, before the first word. */
+/** The SQL from its first word on, without leading white space, empty statements and comments, which may be nested. */
 function withoutComments(sql: string): string {
   let start = 0;
   for (;;) {
@@ -177,7 +180,7 @@ function withoutComments(sql: string): string {
 
 const callsOf = (steps: Step[]) => steps.flatMap((step) => ("call" in step ? [step.call] : []));
 
-/** A proxy can be called when its target can. */
+/** A proxy is callable only when its target is. */
 const callable = () => undefined;
 
 function replay(client: object, steps: Step[]): PromiseLike<unknown> {
@@ -188,4 +191,110 @@ function replay(client: object, steps: Step[]): PromiseLike<unknown> {
     else value = Reflect.apply(value as () => unknown, owner, step.call);
   }
   return value as PromiseLike<unknown>;
+}
+
+/** `ctx.db.system`: reads the tables that only the kit writes. */
+interface SystemTables {
+  /** The metadata of a file, or `null` when no file has that id. */
+  get(storageId: string): Promise<FileMetadata | null>;
+  /** Reads many: `db.system.query("_storage").order("desc").take(10)`. */
+  query(table: "_storage"): SystemQuery<FileMetadata>;
+  query(table: "_scheduled_functions"): SystemQuery<ScheduledFunctionDocument>;
+}
+
+function systemTables(run: Transaction["run"], noteReads?: NoteReads): SystemTables {
+  const files = systemQuery((keyset) => {
+    noteReads?.(["_storage"]);
+    return run(async (client) => (await client.storage.findMany(keyset)).map(toMetadata));
+  });
+  const jobs = systemQuery((keyset) => {
+    noteReads?.(["_scheduled_functions"]);
+    return run(async (client) => (await client.scheduledFunction.findMany(keyset)).map(toScheduledFunction));
+  });
+  function query(table: "_storage"): SystemQuery<FileMetadata>;
+  function query(table: "_scheduled_functions"): SystemQuery<ScheduledFunctionDocument>;
+  function query(table: string): SystemQuery<FileMetadata> | SystemQuery<ScheduledFunctionDocument> {
+    return table === "_storage" ? files : jobs;
+  }
+  return {
+    async get(storageId) {
+      const id = parseStorageId(storageId);
+      noteReads?.(["_storage"]);
+      const row = await run((client) => client.storage.findUnique({ where: { id } }));
+      return row && toMetadata(row);
+    },
+    query,
+  };
+}
+
+/** Documents by creation time, oldest first unless `order("desc")`. Each method returns a new query. */
+interface SystemQuery<Document> {
+  order(direction: Direction): SystemQuery<Document>;
+  /** Only documents created at `from` or later, and before `before`; milliseconds since the epoch. */
+  created(range: { from?: number; before?: number }): SystemQuery<Document>;
+  /** The first `count` documents. */
+  take(count: number): Promise<Document[]>;
+  first(): Promise<Document | null>;
+  /** Reads a page, which costs the same however far back it is. `nextCursor` is `null` on the last page. */
+  paginate(page: { limit: number; cursor?: string | null }): Promise<{ page: Document[]; nextCursor: string | null }>;
+}
+
+/** The arguments of Prisma's `findMany`. */
+interface Keyset {
+  where: { AND: Condition[] };
+  orderBy: [{ creationTime: Direction }, { id: Direction }];
+  take: number;
+}
+
+interface Condition {
+  creationTime?: Date | Partial<Record<"gt" | "gte" | "lt" | "lte", Date>>;
+  id?: Partial<Record<"gt" | "lt", string>>;
+  OR?: Condition[];
+}
+
+interface Options {
+  direction: Direction;
+  range: { from?: number; before?: number };
+}
+
+/** A query of a table with `creationTime` and `id`, and an index on both. */
+function systemQuery<Document extends { _id: string; _creationTime: number }>(
+  findMany: (keyset: Keyset) => Promise<Document[]>,
+  { direction, range }: Options = { direction: "asc", range: {} },
+): SystemQuery<Document> {
+  const read = (take: number, after: Condition = {}) =>
+    findMany({
+      where: { AND: [inRange(range), after] },
+      orderBy: [{ creationTime: direction }, { id: direction }],
+      take,
+    });
+  return {
+    order: (next) => systemQuery(findMany, { direction: next, range }),
+    created: (next) => systemQuery(findMany, { direction, range: next }),
+    take: (count) => read(count),
+    first: async () => (await read(1))[0] ?? null,
+    async paginate({ limit, cursor }) {
+      const found = await read(limit + 1, cursor ? beyond(cursor, direction) : {});
+      return toPage(found, limit, ({ _creationTime, _id }) => formatCursor({ value: _creationTime, id: _id }));
+    },
+  };
+}
+
+const inRange = ({ from, before }: Options["range"]): Condition => ({
+  creationTime: {
+    ...(from !== undefined && { gte: new Date(from) }),
+    ...(before !== undefined && { lt: new Date(before) }),
+  },
+});
+
+/** The documents after that of the cursor. The id orders those of one millisecond. */
+function beyond(cursor: string, direction: Direction): Condition {
+  const { value, id } = parseCursor(cursor);
+  const creationTime = new Date(value);
+  const than = direction === "asc" ? "gt" : "lt";
+  return {
+    // OR implies this condition, but PostgreSQL can only start an index scan from this one.
+    creationTime: { [`${than}e`]: creationTime },
+    OR: [{ creationTime: { [than]: creationTime } }, { creationTime, id: { [than]: id } }],
+  };
 }

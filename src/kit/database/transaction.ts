@@ -1,17 +1,16 @@
-import { setImmediate as nextTurn } from "node:timers/promises";
+import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import { TRPCError } from "@trpc/server";
 import { traced } from "../log/tracing";
 import { env } from "../process/env";
-import { isConflict } from "./conflict";
+import { processWide } from "../process/process-wide";
 import { type Client, prisma } from "./database";
-import { DatabaseUnavailable } from "./database-unavailable";
-import { sqlState } from "./sql-state";
+import { DatabaseUnavailable, isConflict, sqlState } from "./errors";
 
 type Begin = (body: (client: Client) => Promise<void>) => Promise<void>;
 
 /** A transaction that opens when its first statement runs: a function that reads and writes nothing costs nothing. */
 export interface Transaction {
-  /** Whether it can only read, by its nature: a query's. */
+  /** Whether it can only read, because it is a query's. */
   readonly onlyReads: boolean;
   /** Runs statements. Those of one transaction may be started in parallel. */
   run<R>(statement: (client: Client) => PromiseLike<R>): Promise<R>;
@@ -21,10 +20,10 @@ export interface Transaction {
   afterCommit(task: () => void): void;
 }
 
-/** What can run statements, be it in a transaction or not. */
+/** What can run statements, in a transaction or without one. */
 export type Statements = Pick<Transaction, "run" | "afterCommit">;
 
-/** Each statement by itself: an action has no transaction around its calls. */
+/** Runs each statement by itself: an action has no transaction around its calls. */
 export const alone: Transaction = {
   onlyReads: false,
   run: (statement) => Promise.resolve(statement(prisma)),
@@ -55,16 +54,16 @@ export function snapshot<R>(body: (transaction: Transaction) => Promise<R>): Pro
   return scope(new Root(true, timeout), beginner("RepeatableRead", timeout), body);
 }
 
-/** Prisma's own limits are a little later than ours, whose errors say more. */
+/** Prisma's own limits come a little later than the kit's, whose errors say more. */
 function beginner(isolationLevel: "Serializable" | "RepeatableRead", timeout: number): Begin {
   const limits = { maxWait: timeout + 5_000, timeout: timeout + 5_000 };
   return (run) => prisma.$transaction((client) => run(client as Client), { ...limits, isolationLevel });
 }
 
-/** What the savepoints of a transaction have in common with it. */
+/** What a transaction shares with its savepoints. */
 class Root {
   readonly tasks = new Set<() => void>();
-  /** What decides the transaction, whatever its function makes of it: it can no longer commit all that it did. */
+  /** The error after which the transaction cannot commit everything it did, whatever its function does with the error. */
   verdict: { error: unknown } | undefined;
 
   constructor(
@@ -89,7 +88,7 @@ async function scope<R>(root: Root, begin: Begin, body: (transaction: Transactio
   let failure: { error: unknown } | undefined;
   let isOver = false;
   const running = new Set<Promise<unknown>>();
-  // Savepoints of one connection cannot overlap with each other or with their parent's statements: they queue here.
+  // Savepoints of one connection cannot overlap with each other or with their parent's statements, so they queue here.
   let lastNested: Promise<unknown> = Promise.resolve();
 
   const client = () => {
@@ -124,7 +123,7 @@ async function scope<R>(root: Root, begin: Begin, body: (transaction: Transactio
           .then(statement)
           .catch((error) => {
             root.judge(error);
-            // Those after a failed one fail because of it, and say nothing else.
+            // Statements after a failed one fail because of it, and their errors say nothing more.
             if (sqlState(error) === inFailedTransaction && failure) throw failure.error;
             failure ??= { error };
             throw error;
@@ -142,7 +141,7 @@ async function scope<R>(root: Root, begin: Begin, body: (transaction: Transactio
     afterCommit: (task) => root.tasks.add(task),
   };
 
-  /** What was started before the function returned belongs to the transaction. What that starts in turn is too late. */
+  /** Calls that started before the function returned belong to the transaction. Calls that those start are too late. */
   const finish = async () => {
     const wasRunning = running.size > 0;
     isOver = true;
@@ -164,7 +163,7 @@ async function scope<R>(root: Root, begin: Begin, body: (transaction: Transactio
     if (!root.onlyReads) await rolledBack;
     throw root.verdict ? root.verdict.error : error;
   }
-  // Nobody waits for a transaction that has nothing to commit.
+  // A transaction that has nothing to commit is not awaited.
   if (root.onlyReads) void opened?.end("roll back");
   else await commit();
   return result;
@@ -179,7 +178,7 @@ async function scope<R>(root: Root, begin: Begin, body: (transaction: Transactio
   }
 }
 
-/** SQLSTATE of a statement in a transaction of which another failed before. */
+/** SQLSTATE of a statement after a failed one in the same transaction. */
 const inFailedTransaction = "25P02";
 
 class TimedOut extends TRPCError {
@@ -221,7 +220,7 @@ function open(begin: Begin) {
     commit = resolve;
     rollBack = () => reject(rolledBack);
   });
-  // Nobody waits for it when the transaction could not begin.
+  // The outcome is not awaited when the transaction could not begin.
   outcome.catch(() => undefined);
   let ended: Promise<void> = outcome;
   let hasBegun = false;
@@ -243,10 +242,69 @@ function open(begin: Begin) {
       }
       rollBack();
       await ended.catch((error) => {
-        // What made us roll back is the error worth throwing; a roll-back that failed too is only worth a line.
+        // The error that caused the rollback is thrown. A failed rollback is only logged.
         if (hasBegun && error !== rolledBack && !(error instanceof DatabaseUnavailable))
           console.error("Could not roll back cleanly:", error);
       });
     },
   };
+}
+
+/** Attempts that run concurrently with all others. Mutations that lost as often run one after another. */
+const concurrentAttempts = 2;
+const maxPauseMs = 500;
+
+/** The last mutation in the queue of those that lost, by name. */
+const turns = processWide("turns of retries", () => new Map<string, Promise<void>>());
+
+/**
+ * Retries `attempt` while it loses serialization conflicts, with jittered pauses, until the time limit of a mutation is over.
+ * Then it throws `CONFLICT` with the last error as its cause. After two losses, mutations of one name run one after another,
+ * so that fewer of them can conflict.
+ *
+ * @param name of the function, for example `messages.sendMessage`
+ * @param attempt receives how many milliseconds are left
+ */
+export async function retryOnConflict<R>(name: string, attempt: (timeout: number) => Promise<R>): Promise<R> {
+  const deadline = Date.now() + env.TRANSACTION_TIMEOUT;
+  let endTurn: (() => void) | undefined;
+  let lost: unknown;
+  try {
+    for (let tried = 1; ; tried++) {
+      try {
+        return await attempt(Math.max(1, deadline - Date.now()));
+      } catch (error) {
+        if (isConflict(error)) lost = error;
+        else if (!lost || Date.now() < deadline) throw error;
+        const left = deadline - Date.now();
+        if (left <= 0) {
+          const message = `Lost conflicts with other mutations for ${env.TRANSACTION_TIMEOUT / 1000} s; try again`;
+          throw new TRPCError({ code: "CONFLICT", message, cause: lost });
+        }
+        await sleep(Math.min(left, maxPauseMs, 10 * 2 ** tried) * Math.random());
+        if (tried === concurrentAttempts) endTurn = await turn(name, deadline);
+      }
+    }
+  } finally {
+    endTurn?.();
+  }
+}
+
+/** Waits for all earlier turns to end, or for the deadline. Returns a function that ends this turn. */
+async function turn(name: string, deadline: number): Promise<() => void> {
+  let end: () => void = () => undefined;
+  const before = turns.get(name) ?? Promise.resolve();
+  const own = new Promise<void>((resolve) => {
+    end = resolve;
+  });
+  const last = before.then(() => own);
+  turns.set(name, last);
+  void last.then(() => turns.get(name) === last && turns.delete(name));
+  const timer = new AbortController();
+  await Promise.race([
+    before,
+    sleep(Math.max(0, deadline - Date.now()), undefined, { signal: timer.signal }).catch(() => undefined),
+  ]);
+  timer.abort();
+  return end;
 }

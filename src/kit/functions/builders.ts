@@ -1,9 +1,19 @@
-import type { TRPCMutationProcedure, TRPCQueryProcedure } from "@trpc/server";
+import {
+  type TRPCDefaultErrorShape as DefaultErrorShape,
+  initTRPC,
+  type TRPCError,
+  type TRPCMutationProcedure,
+  type TRPCQueryProcedure,
+} from "@trpc/server";
+import { TRPC_ERROR_CODES_BY_KEY } from "@trpc/server/rpc";
 import { z } from "zod";
+import { asAnswer, DatabaseUnavailable } from "../database/errors";
 import { noting } from "../live/reads";
-import { parseArgs, refuseUnstorable } from "./args";
-import { runAction, runMutation, runQuery } from "./context";
+import { shorten } from "../log/text";
+import { decodeArguments, parseArgs, refuseUnstorable } from "./args";
+import { run } from "./context";
 import { type Documents, toDocuments } from "./document";
+import type { RequestContext } from "./request-context";
 import {
   type AnyFunction,
   type ArgsOf,
@@ -12,19 +22,60 @@ import {
   type Kind,
   type ServerFunction,
 } from "./server-function";
-import { actionProcedure, procedure as ordinaryProcedure } from "./trpc";
+import { transformer } from "./transformer";
+
+const production = process.env.NODE_ENV === "production";
+
+/** tRPC, with the request context as its context. */
+export const t = initTRPC.context<RequestContext>().create({
+  transformer: {
+    input: { serialize: (args) => transformer.serialize(args), deserialize: decodeArguments },
+    output: transformer,
+  },
+  isDev: !production,
+  errorFormatter({ shape, error, ctx, path }) {
+    if (isHidden(error, path)) return hidden(shape, path);
+    // A message may quote its input.
+    if (!production || error.code !== "INTERNAL_SERVER_ERROR") return { ...shape, message: shorten(shape.message) };
+    // An unexpected error may quote a query or a path. The client gets only the id that finds it in the log.
+    return { ...shape, message: `The server failed; quote request ${ctx?.requestId ?? "id unknown"} to its operator` };
+  },
+});
+
+/** Whether an error would reveal a procedure of the dashboard: tRPC checks the method before it checks the identity. */
+export const isHidden = ({ code }: TRPCError, path: string | undefined): boolean =>
+  code === "METHOD_NOT_SUPPORTED" && path?.startsWith("dashboard.") === true;
+
+/** The error of a procedure that does not exist. */
+function hidden(shape: DefaultErrorShape, path: string | undefined): DefaultErrorShape {
+  const data = { ...shape.data, code: "NOT_FOUND", httpStatus: 404 } as const;
+  return { ...shape, code: TRPC_ERROR_CODES_BY_KEY.NOT_FOUND, message: `No procedure found on path "${path}"`, data };
+}
+
+/** Limits how many calls of one request run at once, and answers 503 when the database cannot be reached. */
+const anyProcedure = t.procedure.use(async ({ ctx, next }) => {
+  const result = await ctx.inTurn(() => next());
+  if (!result.ok && result.error.cause instanceof DatabaseUnavailable) throw asAnswer(result.error.cause);
+  return result;
+});
+
+/** The base of actions. They take no turns, because an action may wait for another server for minutes. */
+export const actionProcedure = anyProcedure;
+
+/** The base of all other procedures. They take turns, so that a flood of calls of one sender does not delay others. */
+export const procedure = anyProcedure.use(({ ctx, next }) => ctx.inFairTurn(() => next()));
 
 type Shape = z.ZodRawShape;
 type Input<S extends Shape> = z.input<z.ZodObject<S>>;
 type Output<S extends Shape> = z.output<z.ZodObject<S>>;
 
 interface Config<Ctx, S extends Shape, Result> {
-  /** The arguments as a zod shape, `{ body: z.string() }`; none by default. */
+  /** The arguments as a zod shape, for example `{ body: z.string() }`. Default: none. */
   args?: S;
   handler: (ctx: Ctx, args: Output<S>) => Result | Promise<Result>;
 }
 
-/** With a zod type that the result, as callers see it, is checked against. */
+/** A configuration with a zod type that checks the result, as clients see it. */
 type Checked<Result, Returns extends z.ZodType> = {
   returns: Returns & (Documents<Result> extends z.input<Returns> ? unknown : "the handler returns something else");
 };
@@ -42,7 +93,7 @@ interface Procedures<S extends Shape, Result> {
   action: TRPCMutationProcedure<Wire<S, Result>>;
 }
 
-/** Public functions are served by tRPC; internal ones are for `ctx.run…` and the scheduler. */
+/** tRPC serves public functions; internal ones are for `ctx.run…` and the scheduler. */
 type Visibility = "public" | "internal";
 
 type Built<V extends Visibility, K extends Kind, S extends Shape, Result> = ServerFunction<
@@ -58,7 +109,7 @@ interface Builder<V extends Visibility, K extends Kind, Ctx> {
   ): Built<V, K, S, z.output<Returns>>;
   <Result, S extends Shape = Record<never, never>>(config: Config<Ctx, S, Result>): Built<V, K, S, Result>;
   /**
-   * The same builder with more in its `ctx`, or one that refuses by throwing:
+   * Returns the same builder with more in its `ctx`. It can refuse a call by throwing:
    *
    *     const teamMutation = mutation.use(async (ctx) => ({ team: await teamOf(ctx) }));
    */
@@ -66,8 +117,8 @@ interface Builder<V extends Visibility, K extends Kind, Ctx> {
 }
 
 /**
- * A function that reads; in the browser a tRPC query. All that it reads, by however many calls, is of one moment: that of
- * its first call of `ctx.db`. See QueryCtx for what it can do.
+ * A function that reads; in the browser a tRPC query. Everything it reads is of one moment, that of its first call of
+ * `ctx.db`. See QueryCtx for what it can do.
  */
 export const query = builder("public", "query", async (ctx: Contexts["query"]) => ctx);
 
@@ -77,13 +128,13 @@ export const mutation = builder("public", "mutation", async (ctx: Contexts["muta
 /** A function that works on files and calls the outside; in the browser a tRPC mutation. See ActionCtx. */
 export const action = builder("public", "action", async (ctx: Contexts["action"]) => ctx);
 
-/** A query that only functions can run; for the outside it does not exist. */
+/** A query that only functions can run. Clients cannot call it. */
 export const internalQuery = builder("internal", "query", async (ctx: Contexts["query"]) => ctx);
 
-/** A mutation that only functions and the scheduler can run; for the outside it does not exist. */
+/** A mutation that only functions and the scheduler can run. Clients cannot call it. */
 export const internalMutation = builder("internal", "mutation", async (ctx: Contexts["mutation"]) => ctx);
 
-/** An action that only functions and the scheduler can run; for the outside it does not exist. */
+/** An action that only functions and the scheduler can run. Clients cannot call it. */
 export const internalAction = builder("internal", "action", async (ctx: Contexts["action"]) => ctx);
 
 function builder<V extends Visibility, K extends Kind, Ctx>(
@@ -102,10 +153,10 @@ function builder<V extends Visibility, K extends Kind, Ctx>(
       return returns ? returns.parse(result) : result;
     };
     const fn = { [definition]: { kind, args, handle } };
-    // What the kind and the shape are is known to whoever called the builder, no longer to what it is kept as.
-    const procedure = visibility === "public" ? toProcedure(fn as unknown as AnyFunction) : {};
+    // The builder's caller knows the kind and the shape. AnyFunction does not keep them.
+    const served = visibility === "public" ? toProcedure(fn as unknown as AnyFunction) : {};
     // TypeScript cannot see that the kind that picks the procedure is the kind that picks its type.
-    return Object.assign(procedure, fn) as unknown as Built<V, K, S, Result>;
+    return Object.assign(served, fn) as unknown as Built<V, K, S, Result>;
   }
   return Object.assign(build, {
     use: <More extends object>(narrow: (ctx: Ctx) => More | Promise<More>) =>
@@ -117,7 +168,7 @@ function builder<V extends Visibility, K extends Kind, Ctx>(
 }
 
 /**
- * Says what is wrong with a function where it is defined: types say it too, in more words.
+ * Refuses a wrong definition where it is written. Types refuse it too, with longer messages.
  * @throws TypeError when the file is imported
  */
 function refuseWrongConfig(
@@ -137,21 +188,10 @@ function refuseWrongConfig(
 }
 
 function toProcedure(fn: AnyFunction) {
-  // The handler checks the arguments, so that calls from other functions are checked too.
   const { kind } = fn[definition];
-  const procedure = (kind === "action" ? actionProcedure : ordinaryProcedure).input((args: unknown) => args);
-  switch (kind) {
-    case "query":
-      return procedure.query(({ ctx, input, path }) =>
-        runQuery(noting(ctx, path))(fn as ServerFunction<"query", unknown, unknown>, input),
-      );
-    case "mutation":
-      return procedure.mutation(({ ctx, input }) =>
-        runMutation(ctx)(fn as ServerFunction<"mutation", unknown, unknown>, input),
-      );
-    case "action":
-      return procedure.mutation(({ ctx, input }) =>
-        runAction(ctx)(fn as ServerFunction<"action", unknown, unknown>, input),
-      );
-  }
+  // The handler checks the arguments, so that calls from other functions are checked too.
+  const base = (kind === "action" ? actionProcedure : procedure).input((args: unknown) => args);
+  return kind === "query"
+    ? base.query(({ ctx, input, path }) => run(noting(ctx, path), fn, input))
+    : base.mutation(({ ctx, input }) => run(ctx, fn, input));
 }

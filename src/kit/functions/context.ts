@@ -1,8 +1,7 @@
 import { TRPCError } from "@trpc/server";
 import type { Auth } from "../auth/require-identity";
-import { retryOnConflict } from "../database/conflict";
 import { type ReadDb, readDb, type WriteDb, writeDb } from "../database/db";
-import { alone, snapshot, type Transaction, transaction } from "../database/transaction";
+import { alone, retryOnConflict, snapshot, type Transaction, transaction } from "../database/transaction";
 import { type Scheduler, scheduler } from "../jobs/scheduler";
 import { observe } from "../log/observe";
 import { env } from "../process/env";
@@ -14,11 +13,20 @@ import {
   storageReader,
   storageWriter,
 } from "../storage/storage";
-import { type Caller, deeper } from "./caller";
-import { nameOf } from "./registry";
-import { definition, type Kind, type RunAction, type RunMutation, type RunQuery } from "./server-function";
+import { deeper, type RequestContext } from "./request-context";
+import {
+  type Contexts,
+  type Definition,
+  definition,
+  type Kind,
+  nameOf,
+  type RunAction,
+  type RunMutation,
+  type RunQuery,
+  type ServerFunction,
+} from "./server-function";
 
-/** What a query can do: read. All that it reads is of one moment, that of its first statement. */
+/** What a query can do: read. Everything it reads is of one moment, that of its first statement. */
 export interface QueryCtx {
   db: ReadDb;
   storage: StorageReader;
@@ -34,91 +42,129 @@ export interface MutationCtx {
   auth: Auth;
   scheduler: Scheduler;
   /**
-   * Counts a call of this kind by the caller, once, also where the mutation runs again after a conflict. Throws
+   * Counts a call against this rate limit of the sender, once, even when the mutation runs again after a conflict. Throws
    * `TOO_MANY_REQUESTS` after too many in a minute.
    */
-  limitRate: Caller["limitRate"];
+  limitRate: RequestContext["limitRate"];
   /** Runs a query inside the transaction: it sees what the mutation wrote. */
   runQuery: RunQuery;
-  /** Runs another mutation inside the transaction. When it throws, only what it did itself is undone. */
+  /** Runs another mutation inside the transaction. When it throws, only its own writes are undone. */
   runMutation: RunMutation;
 }
 
-/** What an action can do: anything, except to touch the database but through queries and mutations. */
+/** What an action can do: anything, but it uses the database only through queries and mutations. */
 export interface ActionCtx {
   storage: StorageActionWriter;
   auth: Auth;
   scheduler: Scheduler;
   /**
-   * Aborted when the action has taken longer than `ACTION_TIMEOUT` (10 minutes unless set), when its caller went away, or
-   * when the server stops. Pass it on to what may take long: `fetch(url, { signal: ctx.signal })`.
+   * Aborted when the action has taken longer than `ACTION_TIMEOUT` (default: 10 minutes), when its client went away, or when
+   * the server stops. Pass it to whatever may take long: `fetch(url, { signal: ctx.signal })`.
    */
   signal: AbortSignal;
-  /** Counts a call of this kind by the caller. Throws `TOO_MANY_REQUESTS` after too many in a minute. */
-  limitRate: Caller["limitRate"];
+  /** Counts a call against this rate limit of the sender. Throws `TOO_MANY_REQUESTS` after too many in a minute. */
+  limitRate: RequestContext["limitRate"];
   runQuery: RunQuery;
   /** Runs a mutation in a transaction of its own. */
   runMutation: RunMutation;
   runAction: RunAction;
 }
 
-function queryCtx(caller: Caller, within: Transaction): QueryCtx {
-  const db = readDb(within, caller.noteReads);
-  return { db, storage: storageReader(caller, db), auth: authOf(caller), runQuery: runQuery(caller, within) };
-}
-
-export function mutationCtx(caller: Caller, transaction: Transaction): MutationCtx {
-  const db = writeDb(transaction);
+function queryCtx(context: RequestContext, within: Transaction): QueryCtx {
+  const db = readDb(within, context.noteReads);
   return {
     db,
-    storage: storageWriter(caller, db, transaction),
-    auth: authOf(caller),
-    scheduler: scheduler(caller, transaction),
-    limitRate: caller.limitRate,
-    runQuery: runQuery(caller, transaction),
-    runMutation: (fn, ...[args]) =>
-      observe(callOf(caller, fn), () =>
-        transaction.nest((savepoint) => fn[definition].handle(mutationCtx(deeper(caller), savepoint), args)),
-      ),
+    storage: storageReader(context, db),
+    auth: { getUserIdentity: context.identity },
+    runQuery: (fn, ...[args]) => run(context, fn, args, { within }),
   };
 }
 
-export function actionCtx(caller: Caller): ActionCtx {
+function mutationCtx(context: RequestContext, within: Transaction): MutationCtx {
+  const db = writeDb(within);
   return {
-    storage: storageActionWriter(caller, readDb(alone), alone),
-    auth: authOf(caller),
-    scheduler: scheduler(caller, alone),
-    signal: caller.signal ?? new AbortController().signal,
-    limitRate: caller.limitRate,
-    runQuery: runQuery(caller),
-    runMutation: runMutation(caller),
-    runAction: runAction(caller),
+    db,
+    storage: storageWriter(context, db, within),
+    auth: { getUserIdentity: context.identity },
+    scheduler: scheduler(context, within),
+    limitRate: context.limitRate,
+    runQuery: (fn, ...[args]) => run(context, fn, args, { within }),
+    runMutation: (fn, ...[args]) => run(context, fn, args, { within }),
   };
 }
 
-const authOf = (caller: Caller): Auth => ({ getUserIdentity: caller.identity });
-
-export function runQuery(caller: Caller, within?: Transaction): RunQuery {
-  return (fn, ...[args]) =>
-    observe(callOf(caller, fn), () => {
-      const handle = (current: Transaction) => fn[definition].handle(queryCtx(deeper(caller), current), args);
-      return within ? handle(within) : snapshot(handle);
-    });
+export function actionCtx(context: RequestContext): ActionCtx {
+  return {
+    storage: storageActionWriter(context, readDb(alone), alone),
+    auth: { getUserIdentity: context.identity },
+    scheduler: scheduler(context, alone),
+    signal: context.signal ?? new AbortController().signal,
+    limitRate: context.limitRate,
+    runQuery: (fn, ...[args]) => run(context, fn, args),
+    runMutation: (fn, ...[args]) => run(context, fn, args),
+    runAction: (fn, ...[args]) => run(context, fn, args),
+  };
 }
 
-/** A mutation runs again from its start when it loses a conflict. */
-export function runMutation(caller: Caller): RunMutation {
-  return (fn, ...[args]) =>
-    observe(callOf(caller, fn), () => {
-      const counted = { ...deeper(caller), limitRate: once(caller.limitRate) };
-      return retryOnConflict(nameOf(fn) ?? "", (timeout) =>
-        transaction((current) => fn[definition].handle(mutationCtx(counted, current), args), timeout),
-      );
-    });
+interface RunOptions<Result> {
+  /** The transaction of the function that calls. */
+  within?: Transaction;
+  name?: string;
+  outcomeOf?: (result: Result) => string | null;
 }
 
-/** Counts what is counted again and again as one: the attempts of a mutation. */
-function once(limitRate: Caller["limitRate"]): Caller["limitRate"] {
+/**
+ * Runs a function. Every call takes these steps, whether a client, another function, a job or the dashboard makes it:
+ *
+ * 1. `observe` records the call in the function log, and as a span of the trace.
+ * 2. `deeper` limits how deep functions are nested.
+ * 3. What its kind asks for, see `kinds`: time limit, retries, transaction.
+ * 4. The handler, after a check of its arguments.
+ */
+export function run<K extends Kind, Args, Result>(
+  context: RequestContext,
+  fn: ServerFunction<K, Args, Result>,
+  args: Args | undefined,
+  { within, name = nameOf(fn) ?? "(unnamed)", outcomeOf }: RunOptions<Result> = {},
+): Promise<Result> {
+  const { kind, handle }: Definition<K, Args, Result> = fn[definition];
+  return observe(
+    { requestId: context.requestId, name, kind },
+    () => kinds[kind]({ context: deeper(context), within, name }, (ctx) => handle(ctx, args)),
+    outcomeOf,
+  );
+}
+
+interface Call {
+  context: RequestContext;
+  within?: Transaction;
+  name: string;
+}
+
+type RunKind<K extends Kind> = <R>(call: Call, handle: (ctx: Contexts[K]) => Promise<R>) => Promise<R>;
+
+/** How functions of each kind run. */
+const kinds: { [K in Kind]: RunKind<K> } = {
+  /** A query reads one snapshot: that of the function that calls it, or its own. */
+  query: ({ context, within }, handle) => {
+    const inTransaction = (current: Transaction) => handle(queryCtx(context, current));
+    return within ? inTransaction(within) : snapshot(inTransaction);
+  },
+
+  /** A mutation runs in a savepoint of the mutation that calls it, or in its own transaction, again after each conflict. */
+  mutation: ({ context, within, name }, handle) => {
+    if (within) return within.nest((savepoint) => handle(mutationCtx(context, savepoint)));
+    const counted = { ...context, limitRate: once(context.limitRate) };
+    return retryOnConflict(name, (timeoutMs) =>
+      transaction((current) => handle(mutationCtx(counted, current)), timeoutMs),
+    );
+  },
+
+  action: ({ context }, handle) => inActionTime(context, (limited) => handle(actionCtx(limited))),
+};
+
+/** Counts the attempts of a mutation as one. */
+function once(limitRate: RequestContext["limitRate"]): RequestContext["limitRate"] {
   const counts = new Map<string, Promise<void>>();
   return (name) => {
     const count = counts.get(name) ?? limitRate(name);
@@ -127,20 +173,16 @@ function once(limitRate: Caller["limitRate"]): Caller["limitRate"] {
   };
 }
 
-export function runAction(caller: Caller): RunAction {
-  return (fn, ...[args]) =>
-    observe(callOf(caller, fn), () =>
-      inActionTime(caller, (limited) => fn[definition].handle(actionCtx(deeper(limited)), args)),
-    );
-}
-
 /**
- * Runs an action with a signal that is aborted when its time is over, or that of the action that called it. Then throws,
- * whether or not the action heeds the signal.
+ * Runs an action with a signal that is aborted when its time is over, or with the signal of the action that called it. Throws
+ * when the time is over, whether or not the action heeds the signal.
  */
-export async function inActionTime<R>(caller: Caller, run: (limited: Caller) => Promise<R>): Promise<R> {
+export async function inActionTime<R>(
+  context: RequestContext,
+  run: (limited: RequestContext) => Promise<R>,
+): Promise<R> {
   const over = new AbortController();
-  const signal = caller.signal ? AbortSignal.any([caller.signal, over.signal]) : over.signal;
+  const signal = context.signal ? AbortSignal.any([context.signal, over.signal]) : over.signal;
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
@@ -151,15 +193,8 @@ export async function inActionTime<R>(caller: Caller, run: (limited: Caller) => 
     }, env.ACTION_TIMEOUT);
   });
   try {
-    return await Promise.race([run({ ...caller, signal }), late]);
+    return await Promise.race([run({ ...context, signal }), late]);
   } finally {
     clearTimeout(timer);
   }
 }
-
-/** How the log of calls has it. */
-const callOf = ({ requestId }: Caller, fn: { [definition]: { kind: Kind } }) => ({
-  requestId,
-  name: nameOf(fn) ?? "(unnamed)",
-  kind: fn[definition].kind,
-});

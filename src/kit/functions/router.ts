@@ -1,22 +1,43 @@
-import type { AnyTRPCProcedure } from "@trpc/server";
-import { createDashboard, type Shown } from "../dashboard/router";
-import { httpRouter } from "../http/http-router";
-import { cronJobs } from "../jobs/crons";
-import { changes } from "../live/changes";
-import { type Module, register } from "./registry";
-import { t } from "./trpc";
+import {
+  type AnyTRPCProcedure,
+  type AnyTRPCRouter,
+  getTRPCErrorShape,
+  TRPCError,
+  type TrackedEnvelope,
+} from "@trpc/server";
+import { fetchRequestHandler } from "@trpc/server/adapters/fetch";
+import { getHTTPStatusCodeFromError } from "@trpc/server/http";
+import { z } from "zod";
+import { refuseForeign } from "../auth/identity";
+import { calls } from "../dashboard/calls";
+import { files } from "../dashboard/files";
+import { functions as runnable } from "../dashboard/functions";
+import { schedule } from "../dashboard/schedule";
+import { asAnswer, retryAfter } from "../database/errors";
+import { type HttpRouter, httpRouter } from "../http/http-router";
+import { readJsonText } from "../http/read-json";
+import { type CronJobs, cronJobs } from "../jobs/crons";
+import { formatReads, readsHeader } from "../live/reads";
+import { serveChanges } from "../live/serve-changes";
+import { reportFailure, withRequestId } from "../log/scope";
+import { limits } from "../process/limits";
+import { isHidden, t } from "./builders";
+import { RateLimited } from "./rate-limit";
+import { createRequestContext } from "./request-context";
+import { type Module, register } from "./server-function";
+import { transformer } from "./transformer";
 
 type Procedures<M extends Module> = { [Name in keyof M as M[Name] extends AnyTRPCProcedure ? Name : never]: M[Name] };
 
 /**
- * The tRPC router of the functions in these files: `{ messages, files }` is served as `messages.list` and so on. The
- * kit's own procedures are with them, as `_kit` and `dashboard`.
+ * The tRPC router of the functions in these files: `{ messages, files }` is served as `messages.list` and so on. It has the
+ * kit's own procedures too, as `_kit` and `dashboard`.
  *
- * @param app what else the dashboard shows
+ * @param app what the dashboard shows besides the functions
  */
 export function createRouter<Modules extends Record<string, Module>>(
   modules: Modules,
-  app: Shown = { http: httpRouter(), crons: cronJobs() },
+  { http, crons }: { http: HttpRouter; crons: CronJobs } = { http: httpRouter(), crons: cronJobs() },
 ) {
   const routers = Object.entries(modules).map(([file, module]) => {
     register(file, module);
@@ -24,10 +45,111 @@ export function createRouter<Modules extends Record<string, Module>>(
     return [file, Object.fromEntries(procedures)] as const;
   });
   const functions = Object.fromEntries(routers) as { [File in keyof Modules]: Procedures<Modules[File]> };
-  return t.router({ ...functions, _kit: { changes }, dashboard: createDashboard(app) });
+  // For administrators only.
+  const dashboard = t.router({ files, functions: runnable(http), schedule: schedule(crons), calls });
+  return t.router({ ...functions, _kit: { changes }, dashboard });
 }
 
 const isProcedure = (exported: unknown): boolean => typeof exported === "function" && "_def" in exported;
 
-/** What every app's router has. */
+/** What the router of every app has. */
 export type KitRouter = ReturnType<typeof createRouter<Record<never, never>>>;
+
+/**
+ * A subscription for browsers: the tables that changed after the last event they know, or `null` when any may have. Only its
+ * type is used: `serveChanges` serves it at one address, and limits the streams. Any other call ends here.
+ */
+const changes = t.procedure
+  .input(z.object({ lastEventId: z.string().nullish() }))
+  .subscription((): AsyncIterable<TrackedEnvelope<string[] | null>> => {
+    throw new TRPCError({ code: "NOT_FOUND", message: "Changes are streamed at /api/trpc/_kit.changes alone." });
+  });
+
+const changesPath = "/api/trpc/_kit.changes";
+
+/** Serves the functions of `router` at `/api/trpc`. */
+export function serveRouter(router: AnyTRPCRouter) {
+  return withRequestId(async (request) => {
+    const context = createRequestContext(request);
+    if (request.method === "GET" && new URL(request.url).pathname === changesPath) {
+      // The identity is only used for counting, because the stream has nothing but names of tables.
+      return serveChanges(request, await context.identity().catch(() => null));
+    }
+    let received: Request;
+    try {
+      received = await withBody(request);
+    } catch (error) {
+      return refuseBody(error);
+    }
+    const response = await fetchRequestHandler({
+      endpoint: "/api/trpc",
+      req: received,
+      router,
+      async createContext() {
+        refuseForeign(request);
+        // A refused token is reported even when no function reads the identity.
+        if (request.headers.has("authorization")) {
+          await context.identity().catch((error) => {
+            throw asAnswer(error);
+          });
+        }
+        return context;
+      },
+      maxBatchSize: limits.batchCalls,
+      responseMeta({ errors, paths }) {
+        const limited = errors.find((error) => error instanceof RateLimited);
+        const isHiddenHere = (error: TRPCError) => paths?.some((path) => isHidden(error, path)) === true;
+        // The status that tRPC would answer if this procedure did not exist.
+        const isAllMissing =
+          errors.length === paths?.length && errors.every((error) => error.code === "NOT_FOUND" || isHiddenHere(error));
+        const isUnavailable = errors.some(({ code }) => code === "SERVICE_UNAVAILABLE");
+        return {
+          ...(errors.some(isHiddenHere) && { status: isAllMissing ? 404 : 207 }),
+          headers: {
+            ...(context.reads.size > 0 && { [readsHeader]: formatReads(context.reads) }),
+            ...(isUnavailable && { "Retry-After": String(retryAfter) }),
+            ...(limited && { "Retry-After": String(limited.retryAfter) }),
+          },
+        };
+      },
+      onError({ error, path }) {
+        if (error.code === "INTERNAL_SERVER_ERROR") reportFailure(context.requestId, path, error);
+      },
+    });
+    // Responses depend on the identity and on the moment.
+    if (!response.headers.has("cache-control")) response.headers.set("Cache-Control", "private, no-store");
+    return response;
+  });
+}
+
+/** The response that refuses a body before it is parsed, in the form that clients expect. */
+function refuseBody(error: unknown): Response {
+  if (!(error instanceof TRPCError)) throw error;
+  const shape = getTRPCErrorShape({
+    error,
+    type: "unknown",
+    path: undefined,
+    input: undefined,
+    ctx: undefined,
+    config: t._config,
+  });
+  const headers = { "Cache-Control": "private, no-store" };
+  return Response.json({ error: transformer.serialize(shape) }, { status: getHTTPStatusCodeFromError(error), headers });
+}
+
+/**
+ * The request with its body, whose size and number of values are limited before it is parsed. `curl -X POST` of a mutation
+ * without arguments sends no body, but tRPC expects one, and its type.
+ */
+async function withBody(request: Request): Promise<Request> {
+  if (request.method === "GET" || request.method === "HEAD") return request;
+  const headers = new Headers(request.headers);
+  if (!headers.has("content-type")) headers.set("content-type", "application/json");
+  const calls = new URL(request.url).pathname.split(",").length;
+  const body = await readJsonText(request, limits.jsonBytes, Math.min(calls, limits.batchCalls) * valuesOfCall);
+  const { url, method, signal } = request;
+  return new Request(url, { method, headers, body: body || "{}", signal });
+}
+
+/** Values in the JSON of one call. An annotation has four: a path, a list, and two that hold them. */
+const valuesOfCall = limits.argumentValues + 4 * limits.argumentAnnotations;

@@ -11,20 +11,25 @@ export type Kind = keyof Contexts;
 
 export const definition = Symbol("definition");
 
-/** A function as its builder makes it; `ctx.runQuery` and its like take one. */
-export interface ServerFunction<K extends Kind, Args, Result> {
-  readonly [definition]: {
-    readonly kind: K;
+/** What a builder was given. Of several kinds, one of their definitions. */
+export type Definition<K extends Kind, Args, Result> = {
+  [Each in K]: {
+    readonly kind: Each;
     readonly args: z.ZodObject;
     /** Checks the arguments, runs the handler in this context and returns documents. */
-    readonly handle: (ctx: Contexts[K], args: Args | undefined) => Promise<Result>;
+    readonly handle: (ctx: Contexts[Each], args: Args | undefined) => Promise<Result>;
   };
+}[K];
+
+/** A function as its builder returns it, for `ctx.runQuery` and its siblings, and for the scheduler. */
+export interface ServerFunction<K extends Kind, Args, Result> {
+  readonly [definition]: Definition<K, Args, Result>;
 }
 
-/** A function of any kind, arguments and result unknown. */
-export type AnyFunction = { [K in Kind]: ServerFunction<K, unknown, unknown> }[Kind];
+/** A function of any kind, with unknown arguments and result. */
+export type AnyFunction = ServerFunction<Kind, unknown, unknown>;
 
-/** No arguments at all where every one of them is optional. */
+/** The arguments can be left out when all of them are optional. */
 export type ArgsOf<Args> = Record<never, never> extends Args ? [args?: Args] : [args: Args];
 
 export type RunQuery = <Args, Result>(
@@ -42,5 +47,35 @@ export type RunAction = <Args, Result>(
   ...args: ArgsOf<Args>
 ) => Promise<Result>;
 
-/** What can be scheduled. */
+/** A function that can be scheduled. */
 export type Schedulable<Args> = ServerFunction<"mutation", Args, unknown> | ServerFunction<"action", Args, unknown>;
+
+/** The exports of one file of functions. */
+export type Module = Record<string, unknown>;
+
+const byName = new Map<string, AnyFunction>();
+const names = new Map<unknown, string>();
+
+/** Registers the functions of a file as `<file>.<export>`, for the scheduler and the function log. */
+export function register(file: string, module: Module): void {
+  for (const [name, exported] of Object.entries(module)) {
+    if (!isFunction(exported)) continue;
+    byName.set(`${file}.${name}`, exported);
+    names.set(exported[definition], `${file}.${name}`);
+  }
+}
+
+/** The function of that name, or `null`. */
+export const functionNamed = (name: string): AnyFunction | null => byName.get(name) ?? null;
+
+/** The name of a function, or `null` when no file that functions/index.ts lists exports it. */
+export const nameOf = (fn: { [definition]: unknown }): string | null => names.get(fn[definition]) ?? null;
+
+/** All functions by name. */
+export const allFunctions = (): ReadonlyMap<string, AnyFunction> => byName;
+
+function isFunction(exported: unknown): exported is AnyFunction {
+  return (
+    (typeof exported === "function" || typeof exported === "object") && exported !== null && definition in exported
+  );
+}

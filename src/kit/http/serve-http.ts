@@ -1,9 +1,9 @@
 import { TRPCError } from "@trpc/server";
 import { getHTTPStatusCodeFromError } from "@trpc/server/http";
-import { asAnswer, retryAfter } from "../database/database-unavailable";
-import { type Caller, createCaller } from "../functions/caller";
+import { asAnswer, retryAfter } from "../database/errors";
 import { actionCtx, inActionTime } from "../functions/context";
 import { RateLimited } from "../functions/rate-limit";
+import { type RequestContext as Caller, createRequestContext as createCaller } from "../functions/request-context";
 import { observe } from "../log/observe";
 import { reportFailure, withRequestId } from "../log/scope";
 import { quote, shorten } from "../log/text";

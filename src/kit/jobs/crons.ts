@@ -1,10 +1,9 @@
 import { Cron } from "croner";
 import { v7 } from "uuid";
 import { prisma } from "../database/database";
-import { DatabaseUnavailable } from "../database/database-unavailable";
+import { DatabaseUnavailable } from "../database/errors";
 import { parseArgs } from "../functions/args";
-import { nameOf } from "../functions/registry";
-import { type ArgsOf, definition, type Schedulable } from "../functions/server-function";
+import { type ArgsOf, definition, nameOf, type Schedulable } from "../functions/server-function";
 import { transformer } from "../functions/transformer";
 
 /** A recurring function. */

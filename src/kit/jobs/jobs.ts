@@ -1,17 +1,19 @@
 import { randomUUID } from "node:crypto";
 import type { SuperJSONResult } from "superjson";
 import { Prisma } from "~/generated/prisma/client";
-import { isConflict, retryOnConflict } from "../database/conflict";
 import { maintenance, prisma } from "../database/database";
-import { DatabaseUnavailable } from "../database/database-unavailable";
-import { sqlState, uniqueViolation } from "../database/sql-state";
-import { transaction } from "../database/transaction";
-import { type Caller, createSystemCaller } from "../functions/caller";
-import { actionCtx, inActionTime, mutationCtx } from "../functions/context";
-import { allFunctions, functionNamed } from "../functions/registry";
-import { type AnyFunction, definition, type Kind } from "../functions/server-function";
+import { DatabaseUnavailable, isConflict, sqlState, uniqueViolation } from "../database/errors";
+import { type ActionCtx, type MutationCtx, run } from "../functions/context";
+import { createSystemContext, type RequestContext } from "../functions/request-context";
+import {
+  type AnyFunction,
+  allFunctions,
+  definition,
+  functionNamed,
+  type Kind,
+  type ServerFunction,
+} from "../functions/server-function";
 import { transformer } from "../functions/transformer";
-import { observe } from "../log/observe";
 import { reportFailure } from "../log/scope";
 import { storable } from "../log/text";
 import { processWide, stopping } from "../process/process-wide";
@@ -78,35 +80,34 @@ export async function nextLook(now: Date): Promise<{ next: Date | null; isWaitin
 const running = processWide("running jobs", () => new Map<string, { name: string; kind: Kind; stop: () => void }>());
 
 /**
- * Runs a job: a mutation exactly once, an action at most once. `false` when it did not run: another process has
- * it, or it could not run now and is tried again later.
+ * Runs a job: a mutation exactly once, an action at most once. `false` when it did not run: another process has it, or it could
+ * not run now and is retried later.
  */
 export async function runJob(job: Job): Promise<boolean> {
   const fn = functionNamed(job.name);
   if (!fn) return false;
   const { kind } = fn[definition];
   const controller = new AbortController();
-  const caller: Caller = {
-    ...createSystemCaller(),
+  const context: RequestContext = {
+    ...createSystemContext(),
     requestId: job.id,
     jobId: job.id,
     signal: controller.signal,
-    // Nobody calls it who could call too often.
+    // A job has no sender who could call too often.
     limitRate: async () => undefined,
   };
   running.set(job.id, { name: job.name, kind, stop: () => controller.abort(new Error("The server stops")) });
   try {
-    return await observe(
-      { requestId: job.id, name: job.name, kind },
-      () => {
-        const args = transformer.deserialize(job.args as SuperJSONResult);
-        return isMutation(fn) ? runMutationJob(job, fn, caller, args) : runActionJob(job, fn, caller, args);
-      },
-      (ran) => (ran ? "ok" : null),
-    );
+    const ran = await run(context, claimed(job, fn), undefined, {
+      name: job.name,
+      outcomeOf: (ran) => (ran ? "ok" : null),
+    });
+    if (ran) await succeed(job);
+    return ran;
   } catch (error) {
     // The database went away, or others were always faster: a mutation did not take effect, an action did not begin.
-    if (error instanceof NotBegun || (isMutation(fn) && (error instanceof DatabaseUnavailable || isConflict(error)))) {
+    const isMutation = kind === "mutation";
+    if (error instanceof NotBegun || (isMutation && (error instanceof DatabaseUnavailable || isConflict(error)))) {
       await postpone(job, error);
       return false;
     }
@@ -117,48 +118,42 @@ export async function runJob(job: Job): Promise<boolean> {
   }
 }
 
-type Mutation = Extract<AnyFunction, { [definition]: { kind: "mutation" } }>;
-
-const isMutation = (fn: AnyFunction): fn is Mutation => fn[definition].kind === "mutation";
-
-/** That the job ended and what the mutation writes commit together, so that no crash can part them. */
-async function runMutationJob(job: Job, fn: Mutation, caller: Caller, args: unknown): Promise<boolean> {
-  const ran = await retryOnConflict(job.name, (timeout) =>
-    transaction(async (current) => {
-      // The locks are those of this job, and of all runs of a recurring function.
-      const ours = await current.run(
-        (client) => client.$executeRaw`
-          INSERT INTO "_ended_jobs" ("_id") SELECT ${job.id}::uuid
-          WHERE pg_try_advisory_xact_lock(hashtextextended(${job.id}, 0))
-            AND (${job.cron}::text IS NULL OR pg_try_advisory_xact_lock(hashtextextended(${`cron ${job.cron}`}, 0)))
-          ON CONFLICT DO NOTHING`,
-      );
-      if (ours === 0) return false;
-      await fn[definition].handle(mutationCtx(caller, current), args);
-      return true;
-    }, timeout),
-  );
-  if (ran) await succeed(job);
-  return ran;
+/** The function with the claim of its job before it. Its result is whether the job was free to run. */
+function claimed(job: Job, fn: AnyFunction): ServerFunction<Kind, unknown, boolean> {
+  const own = fn[definition];
+  const args = () => transformer.deserialize(job.args as SuperJSONResult);
+  switch (own.kind) {
+    case "mutation":
+      return {
+        [definition]: { ...own, handle: (ctx: MutationCtx) => runMutationJob(job, ctx, () => own.handle(ctx, args())) },
+      };
+    case "action":
+      return { [definition]: { ...own, handle: (ctx: ActionCtx) => runActionJob(job, () => own.handle(ctx, args())) } };
+    case "query":
+      throw new Error(`Cannot run ${job.name} as a job: it is a query`);
+  }
 }
 
-/** A crash before this is made up for by `settle`, and so is a database that is away. */
-async function succeed(job: Job): Promise<void> {
-  await prisma.$executeRaw`
-    UPDATE "_scheduled_functions" SET "state" = 'success', "completedTime" = now()
-    WHERE "_id" = ${job.id}::uuid AND "state" IN ('pending', 'inProgress')`.catch(leaveToSettle(job));
+/** The end of the job and the mutation's writes commit together, so that no crash can separate them. */
+async function runMutationJob(job: Job, { db }: MutationCtx, handle: () => Promise<unknown>): Promise<boolean> {
+  // The locks are those of this job, and of all runs of a recurring function.
+  const ended = await db.$executeRaw`
+    INSERT INTO "_ended_jobs" ("_id") SELECT ${job.id}::uuid
+    WHERE pg_try_advisory_xact_lock(hashtextextended(${job.id}, 0))
+      AND (${job.cron}::text IS NULL OR pg_try_advisory_xact_lock(hashtextextended(${`cron ${job.cron}`}, 0)))
+    ON CONFLICT DO NOTHING`;
+  if (ended === 0) return false;
+  await handle();
+  return true;
 }
 
-/** An action that was not taken, or not begun: it is tried again. */
+/** An action that could not be claimed, or did not begin. It is retried. */
 class NotBegun extends Error {
   override name = "NotBegun";
 }
 
-/** Taken before it runs: what a crash interrupts is not run again. */
-async function runActionJob(job: Job, fn: AnyFunction, caller: Caller, args: unknown): Promise<boolean> {
-  if (fn[definition].kind !== "action")
-    throw new Error(`Cannot run ${job.name} as a job: it is a ${fn[definition].kind}`);
-  const { handle } = fn[definition] as Extract<AnyFunction, { [definition]: { kind: "action" } }>[typeof definition];
+/** The job is taken before it runs. After a crash it does not run again. */
+async function runActionJob(job: Job, handle: () => Promise<unknown>): Promise<boolean> {
   const taking = { id: job.id, takenBy: randomUUID() };
   if (!(await take(job, taking))) return false;
   if (stopping.aborted) {
@@ -167,12 +162,18 @@ async function runActionJob(job: Job, fn: AnyFunction, caller: Caller, args: unk
   }
   const extending = setInterval(() => extendLease(job), (leaseSeconds * 1000) / 4);
   try {
-    await inActionTime(caller, (limited) => handle(actionCtx(limited), args));
+    await handle();
   } finally {
     clearInterval(extending);
   }
-  await succeed(job);
   return true;
+}
+
+/** Records the success. `settle` repeats this after a crash or an outage of the database. */
+async function succeed(job: Job): Promise<void> {
+  await prisma.$executeRaw`
+    UPDATE "_scheduled_functions" SET "state" = 'success', "completedTime" = now()
+    WHERE "_id" = ${job.id}::uuid AND "state" IN ('pending', 'inProgress')`.catch(leaveToSettle(job));
 }
 
 interface Taking {

@@ -1,12 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { TRPCError } from "@trpc/server";
 import { after } from "next/server";
+import type { SuperJSONResult } from "superjson";
 import { v7 } from "uuid";
+import type { ScheduledFunction, ScheduledState } from "~/generated/prisma/client";
+import { prisma } from "../database/database";
 import type { Statements } from "../database/transaction";
 import { parseArgs } from "../functions/args";
-import type { Caller } from "../functions/caller";
-import { nameOf } from "../functions/registry";
-import { type ArgsOf, definition, type Schedulable } from "../functions/server-function";
+import type { RequestContext } from "../functions/request-context";
+import { type ArgsOf, definition, nameOf, type Schedulable } from "../functions/server-function";
 import { transformer } from "../functions/transformer";
 import { quote } from "../log/text";
 import { processWide } from "../process/process-wide";
@@ -24,7 +26,7 @@ export interface Scheduler {
 const fiveYears = 5 * 366 * 24 * 60 * 60 * 1000;
 const maxPerTransaction = 1000;
 
-export function scheduler(caller: Caller, { run, afterCommit }: Statements): Scheduler {
+export function scheduler(context: RequestContext, { run, afterCommit }: Statements): Scheduler {
   let scheduled = 0;
 
   const schedule = async <Args>(time: number, fn: Schedulable<Args>, args: unknown): Promise<string> => {
@@ -35,7 +37,7 @@ export function scheduler(caller: Caller, { run, afterCommit }: Statements): Sch
     if (scheduled > maxPerTransaction)
       throw new Error(`Cannot schedule more than ${maxPerTransaction} functions at once`);
     const id = v7();
-    const parentId = caller.jobId ?? null;
+    const parentId = context.jobId ?? null;
     await run(
       (client) => client.$executeRaw`
         INSERT INTO "_scheduled_functions" ("_id", "name", "args", "scheduledTime", "parentId", "state", "completedTime")
@@ -109,4 +111,50 @@ function runAfterResponse(time: number): void {
   } catch {
     // Outside of a request, as in a job: whoever runs jobs looks for more of them.
   }
+}
+
+/** A document of the `_scheduled_functions` system table. Times are in milliseconds since the epoch. */
+export interface ScheduledFunctionDocument {
+  _id: string;
+  _creationTime: number;
+  /** As `messages.sendMessage`. */
+  name: string;
+  args: unknown;
+  scheduledTime: number;
+  /** When it ended, if it did. */
+  completedTime?: number;
+  state: ScheduledState;
+}
+
+/** A job's arguments as the scheduler serialized them; `null` when they are not what it writes. */
+export function readArgs(args: unknown): unknown {
+  try {
+    return transformer.deserialize(args as SuperJSONResult);
+  } catch {
+    return null;
+  }
+}
+
+/** A `_scheduled_functions` row as functions see it. */
+export function toScheduledFunction(row: ScheduledFunction): ScheduledFunctionDocument {
+  return {
+    _id: row.id,
+    _creationTime: row.creationTime.getTime(),
+    name: row.name,
+    args: readArgs(row.args),
+    scheduledTime: row.scheduledTime.getTime(),
+    ...(row.completedTime && { completedTime: row.completedTime.getTime() }),
+    state: row.state,
+  };
+}
+
+/** Schedules what a job that ended did once more, now. Returns the new job's id. Throws `NOT_FOUND` when none ended. */
+export async function rerunJob(jobId: string): Promise<string> {
+  const id = v7();
+  const scheduled = await prisma.$executeRaw`
+    INSERT INTO "_scheduled_functions" ("_id", "name", "args", "scheduledTime")
+    SELECT ${id}::uuid, "name", "args", now() FROM "_scheduled_functions"
+    WHERE "_id" = ${jobId}::uuid AND "state" IN ('success', 'failed', 'canceled')`;
+  if (scheduled === 0) throw new TRPCError({ code: "NOT_FOUND", message: `There is no job ${jobId} that ended` });
+  return id;
 }

@@ -1,6 +1,9 @@
 import { prisma } from "../database/database";
-import type { Caller } from "../functions/caller";
-import { viewTables } from "./views";
+import type { RequestContext } from "../functions/request-context";
+import { processWide } from "../process/process-wide";
+
+/** The tables that each view reads, by the view's name. Filled at the start, when the database answers. */
+export const viewTables = processWide("tables of views", () => new Map<string, string[]>());
 
 /** Stands for every table, where what was read cannot be known. */
 export const anyTable = "*";
@@ -15,26 +18,26 @@ interface Field {
 
 export type Models = Record<string, { dbName: string | null; schema?: string | null; fields: Field[] }>;
 
-// Prisma has it for its own use and does not type it. Should a later Prisma lack it, every query reads any table.
+// Prisma does not type this internal property. In a version without it, every query counts as reading any table.
 export const { models = {} } = (prisma as { _runtimeDataModel?: { models: Models } })._runtimeDataModel ?? {};
 
-/** A caller whose queries note the tables they read under this path, for the answer to tell. */
-export function noting(caller: Caller, path: string): Caller {
-  const tables = caller.reads.get(path) ?? new Set();
-  caller.reads.set(path, tables);
+/** A context that records the tables which queries read, under the path of a query, for the response's header. */
+export function noting(context: RequestContext, path: string): RequestContext {
+  const tables = context.reads.get(path) ?? new Set();
+  context.reads.set(path, tables);
   return {
-    ...caller,
+    ...context,
     noteReads: (read) => {
       for (const table of read) tables.add(table);
     },
   };
 }
 
-/** What queries have read, as `messages.list=messages&messages.list=_storage`; in the answer's header of this name. */
+/** The response's header with the tables that queries read, for example `messages.list=messages&messages.list=_storage`. */
 export const readsHeader = "Live-Reads";
 
-export function formatReads(reads: Caller["reads"]): string {
-  // A query that read nothing is told too: it is not one of which nothing is known.
+export function formatReads(reads: RequestContext["reads"]): string {
+  // A query that read nothing is listed too. A query that is not listed is unknown.
   const pairs = [...reads].flatMap(([path, tables]) =>
     [...(tables.size > 0 ? tables : [""])].map((name) => [path, name]),
   );
@@ -42,10 +45,10 @@ export function formatReads(reads: Caller["reads"]): string {
 }
 
 /**
- * The tables that a call of Prisma's client reads: the model's, and those of every relation its arguments name. Any
- * table for SQL, and for calls that are chained.
+ * The tables that a call of Prisma's client reads: the model's, and those of every relation that its arguments name. Raw
+ * SQL and chained calls count as reading any table.
  *
- * @param target as `message` in `ctx.db.message.findMany(args)`
+ * @param target for example `message` in `ctx.db.message.findMany(args)`
  * @param calls the arguments of each call
  */
 export function tablesRead(target: string | undefined, calls: unknown[][], within: Models = models): Set<string> {
@@ -63,14 +66,14 @@ function addModel(name: string, args: unknown, within: Models, tables: Set<strin
   walk(name, args, within, tables);
 }
 
-/** A relation counts wherever its name stands: in `include`, `select`, `where`, `orderBy`, `_count`, below `AND`. */
+/** A relation counts wherever it is named: in `include`, `select`, `where`, `orderBy`, `_count`, and below `AND`. */
 function walk(model: string, args: unknown, within: Models, tables: Set<string>): void {
   if (typeof args !== "object" || args === null || ArrayBuffer.isView(args)) return;
   const relations = within[model]?.fields.filter(({ relationName }) => relationName) ?? [];
   for (const [key, value] of Object.entries(args)) {
     const named = key === "_count" && value === true ? relations : relations.filter(({ name }) => name === key);
     for (const { type, relationName } of named) {
-      // Where a relation is many-to-many it is a table, of this name.
+      // A many-to-many relation has a table of this name.
       tables.add(`_${relationName}`);
       addModel(type, value, within, tables);
     }

@@ -1,6 +1,7 @@
 import type { UserIdentity } from "../auth/identity";
 import { transformer } from "../functions/transformer";
 import { clientNetwork } from "../http/client-address";
+import { env } from "../process/env";
 import { limits } from "../process/limits";
 import { processWide, stopping } from "../process/process-wide";
 import { changesSince } from "./change-log";
@@ -121,4 +122,10 @@ const event = (fields: Record<string, string>) =>
 function lastEventId({ headers, url }: Request): string | null {
   const input = new URL(url).searchParams.get("input");
   return headers.get("last-event-id") ?? (input && /"lastEventId":"([^"]*)"/.exec(input)?.[1]) ?? null;
+}
+
+/** How pages hear of changes: on Vercel each stream would keep a function, and with it the database, awake. */
+export function liveTransport(): "stream" | "poll" {
+  if (env.LIVE_TRANSPORT !== "auto") return env.LIVE_TRANSPORT;
+  return process.env.VERCEL === "1" ? "poll" : "stream";
 }

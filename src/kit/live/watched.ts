@@ -1,7 +1,6 @@
 import { maintenance } from "../database/database";
-import { sqlState } from "../database/sql-state";
-import { anyTable, models } from "./reads";
-import { viewTables } from "./views";
+import { sqlState } from "../database/errors";
+import { anyTable, models, viewTables } from "./reads";
 
 interface Relation {
   name: string;

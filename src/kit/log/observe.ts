@@ -1,7 +1,7 @@
 import { format } from "node:util";
 import { TRPCError } from "@trpc/server";
 import { v7 } from "uuid";
-import { DatabaseUnavailable } from "../database/database-unavailable";
+import { DatabaseUnavailable } from "../database/errors";
 import type { Kind } from "../functions/server-function";
 import { UploadError } from "../storage/upload/upload-error";
 import { record } from "./function-log";

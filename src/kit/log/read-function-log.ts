@@ -1,4 +1,5 @@
 import { pool } from "../database/database";
+import { toPage } from "../database/pagination";
 import { idAt } from "./function-log";
 import type { Observed } from "./observe";
 import type { Line } from "./scope";
@@ -56,8 +57,8 @@ export async function listCalls({ limit, ...filter }: CallFilter & { limit: numb
      FROM "_calls" WHERE ${[candidates, ...matches].join(" AND ")} ORDER BY "_id" DESC LIMIT ${put(limit + 1, values)}`,
     values,
   );
-  const calls = rows.slice(0, limit);
-  return { calls, nextCursor: rows.length > limit ? (calls.at(-1)?._id ?? null) : end };
+  const { page: calls, nextCursor } = toPage(rows, limit, ({ _id }) => _id);
+  return { calls, nextCursor: nextCursor ?? end };
 }
 
 /** Reads every line that was printed for a request, the oldest first, with the call that printed it. */

@@ -1,6 +1,6 @@
 import { Prisma, type Storage } from "~/generated/prisma/client";
 import { type Client, prisma } from "../database/database";
-import { sqlState, uniqueViolation } from "../database/sql-state";
+import { sqlState, uniqueViolation } from "../database/errors";
 import { env } from "../process/env";
 
 /**

@@ -2,7 +2,7 @@ import { TRPCError } from "@trpc/server";
 import { prisma } from "../database/database";
 import type { ReadDb } from "../database/db";
 import type { Statements } from "../database/transaction";
-import type { Caller } from "../functions/caller";
+import type { RequestContext as Caller } from "../functions/request-context";
 import { quote } from "../log/text";
 import { canonicalType } from "./content-type";
 import { blobs } from "./driver";

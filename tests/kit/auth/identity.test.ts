@@ -54,7 +54,7 @@ afterAll(() => provider.close());
 async function ask(authorization: string) {
   const { query } = await import("~/kit/functions/builders");
   const { createRouter } = await import("~/kit/functions/router");
-  const { serveRouter } = await import("~/kit/functions/serve-router");
+  const { serveRouter } = await import("~/kit/functions/router");
   const { serveHttp } = await import("~/kit/http/serve-http");
   const who = query({ handler: (ctx) => ctx.auth.getUserIdentity() });
   const http = httpRouter();
@@ -164,13 +164,13 @@ describe("the app's own sessions and tokens", () => {
   }
 
   async function identityOf(headers: HeadersInit, method = "GET") {
-    const { createCaller } = await import("~/kit/functions/caller");
-    return createCaller({ method, headers: new Headers(headers) }).identity();
+    const { createRequestContext } = await import("~/kit/functions/request-context");
+    return createRequestContext({ method, headers: new Headers(headers) }).identity();
   }
 
   /** Calls functions with a session's cookie. */
   async function as(cookie: string) {
-    const { serveRouter } = await import("~/kit/functions/serve-router");
+    const { serveRouter } = await import("~/kit/functions/router");
     const { router } = (await import("~/functions")).app;
     const call = async (name: string, args?: object) => {
       const init = args && { method: "POST", body: JSON.stringify({ json: args }) };
@@ -213,12 +213,12 @@ describe("the app's own sessions and tokens", () => {
 
   test("a visitor who becomes an account keeps files, images, messages and uploads", async () => {
     const { post, cookieOf, visitor } = await signInAsVisitor();
-    const { createCaller } = await import("~/kit/functions/caller");
+    const { createRequestContext } = await import("~/kit/functions/request-context");
     const { router } = (await import("~/functions")).app;
-    const { t } = await import("~/kit/functions/trpc");
+    const { t } = await import("~/kit/functions/builders");
     const { post: upload } = await import("../caller");
     const as = (cookie: string) =>
-      t.createCallerFactory(router)(createCaller({ method: "GET", headers: new Headers({ cookie }) }));
+      t.createCallerFactory(router)(createRequestContext({ method: "GET", headers: new Headers({ cookie }) }));
 
     const { storageId } = await (await upload(await as(visitor).files.generateUploadUrl(), "abc")).json();
     await as(visitor).files.saveFile({ storageId, name: "mine" });
@@ -236,13 +236,13 @@ describe("the app's own sessions and tokens", () => {
     "an upload that a visitor began, and that ends %s they sign up, is the account's to claim",
     async (when) => {
       const { post, cookieOf, visitor } = await signInAsVisitor();
-      const { createCaller } = await import("~/kit/functions/caller");
+      const { createRequestContext } = await import("~/kit/functions/request-context");
       const { router } = (await import("~/functions")).app;
-      const { t } = await import("~/kit/functions/trpc");
+      const { t } = await import("~/kit/functions/builders");
       const { post: upload } = await import("../caller");
       const { prisma } = await import("~/kit/database/database");
       const as = (cookie: string) =>
-        t.createCallerFactory(router)(createCaller({ method: "GET", headers: new Headers({ cookie }) }));
+        t.createCallerFactory(router)(createRequestContext({ method: "GET", headers: new Headers({ cookie }) }));
       const url = await as(visitor).files.generateUploadUrl();
       const before = (await identityOf({ cookie: visitor }))?.tokenIdentifier;
       const account = { email: `${when}@example.com`, password: "correct horse", name: when };
@@ -314,7 +314,7 @@ describe("the app's own sessions and tokens", () => {
       code: "FORBIDDEN",
     });
     expect(await identityOf({ cookie, origin: "http://app.test" }, "POST")).not.toBeNull();
-    const { serveRouter } = await import("~/kit/functions/serve-router");
+    const { serveRouter } = await import("~/kit/functions/router");
     const { router } = (await import("~/functions")).app;
     const response = await serveRouter(router)(
       new Request("http://app.test/api/trpc/messages.sendMessage", {

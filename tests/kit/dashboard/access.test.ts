@@ -4,9 +4,9 @@ import { describe, expect, test } from "vitest";
 import { app } from "~/functions";
 import { auth } from "~/kit/auth/better-auth";
 import { prisma } from "~/kit/database/database";
-import { createSystemCaller } from "~/kit/functions/caller";
-import { serveRouter } from "~/kit/functions/serve-router";
-import { t } from "~/kit/functions/trpc";
+import { t } from "~/kit/functions/builders";
+import { createSystemContext } from "~/kit/functions/request-context";
+import { serveRouter } from "~/kit/functions/router";
 import { hasAdministrator, setAdministrator } from "../../../scripts/administrators.mjs";
 import { account } from "./administrator";
 
@@ -26,7 +26,7 @@ describe("dashboard calls", () => {
   test("there are some", () => expect(calls.length).toBeGreaterThan(10));
 
   test.each(calls)("%s, NOT_FOUND for a visitor, an account and another issuer's subject", async (name) => {
-    const nobody = createSystemCaller();
+    const nobody = createSystemContext();
     const { caller: ordinary } = await account({ isAdmin: false });
     const { user } = await account({ isAdmin: true });
     const other = { tokenIdentifier: `https://other|${user.id}`, subject: user.id, issuer: "https://other" };

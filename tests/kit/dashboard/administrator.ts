@@ -2,8 +2,8 @@ import { randomUUID } from "node:crypto";
 import { app } from "~/functions";
 import { identityOf } from "~/kit/auth/identity";
 import { prisma } from "~/kit/database/database";
-import { createSystemCaller } from "~/kit/functions/caller";
-import { t } from "~/kit/functions/trpc";
+import { t } from "~/kit/functions/builders";
+import { createSystemContext } from "~/kit/functions/request-context";
 
 const { router } = app;
 
@@ -14,6 +14,6 @@ export async function account({ isAdmin }: { isAdmin: boolean }) {
     data: { id, name: "Ada", email: `${id}@example.com`, updatedAt: new Date(), isAdmin },
   });
   const identity = identityOf(user);
-  const caller = { ...createSystemCaller(), identity: async () => identity };
+  const caller = { ...createSystemContext(), identity: async () => identity };
   return { user, identity, caller, api: t.createCallerFactory(router)(caller) };
 }

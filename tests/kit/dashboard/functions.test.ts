@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import type { Run } from "~/kit/dashboard/run";
+import type { Run } from "~/kit/dashboard/functions";
 import { pool } from "~/kit/database/database";
 import { flush, observeConsole } from "~/kit/log/function-log";
 import { post } from "../caller";

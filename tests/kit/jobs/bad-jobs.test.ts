@@ -2,21 +2,20 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { z } from "zod";
 import { pools, prisma } from "~/kit/database/database";
-import { DatabaseUnavailable } from "~/kit/database/database-unavailable";
-import { action, internalAction, internalMutation, mutation, query } from "~/kit/functions/builders";
-import { createSystemCaller } from "~/kit/functions/caller";
-import { runAction, runMutation } from "~/kit/functions/context";
+import { DatabaseUnavailable } from "~/kit/database/errors";
+import { action, internalAction, internalMutation, mutation, query, t } from "~/kit/functions/builders";
+import { actionCtx } from "~/kit/functions/context";
+import { createSystemContext } from "~/kit/functions/request-context";
 import { createRouter } from "~/kit/functions/router";
-import { t } from "~/kit/functions/trpc";
 import { checkCrons, cronJobs, ensureCronJobs, setCrons } from "~/kit/jobs/crons";
 import { settle } from "~/kit/jobs/jobs";
 import { runDueJobs, startRunner } from "~/kit/jobs/runner";
 import { env } from "~/kit/process/env";
 import { eventually } from "../eventually";
 
-const caller = createSystemCaller();
-const mutate = runMutation(caller);
-const act = runAction(caller);
+const caller = createSystemContext();
+const mutate = actionCtx(caller).runMutation;
+const act = actionCtx(caller).runAction;
 
 /** What `fetch` throws when a service is down. */
 const serviceDown = () =>
@@ -191,7 +190,7 @@ describe("an action", () => {
     await expect(act(hangingAction)).rejects.toMatchObject({ code: "TIMEOUT" });
     const gone = new AbortController();
     const outer = action({ handler: (ctx) => Promise.race([ctx.runAction(hangingAction), sleep(20)]) });
-    await runAction({ ...caller, signal: gone.signal })(outer);
+    await actionCtx({ ...caller, signal: gone.signal }).runAction(outer);
     gone.abort();
     expect(signal?.aborted).toBe(true);
   });

@@ -1,11 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { z } from "zod";
 import { prisma } from "~/kit/database/database";
-import { action, internalAction, internalMutation, mutation, query } from "~/kit/functions/builders";
-import { createSystemCaller } from "~/kit/functions/caller";
-import { runAction, runMutation } from "~/kit/functions/context";
+import { action, internalAction, internalMutation, mutation, query, t } from "~/kit/functions/builders";
+import { actionCtx } from "~/kit/functions/context";
+import { createSystemContext } from "~/kit/functions/request-context";
 import { createRouter } from "~/kit/functions/router";
-import { t } from "~/kit/functions/trpc";
 import { cronJobs, ensureCronJobs, setCrons } from "~/kit/jobs/crons";
 import { forgetOld, settle } from "~/kit/jobs/jobs";
 import { runDueJobs, startRunner } from "~/kit/jobs/runner";
@@ -13,9 +12,9 @@ import { collectFiles } from "~/kit/storage/collect";
 import { uploadFile } from "../caller";
 import { eventually } from "../eventually";
 
-const caller = createSystemCaller();
-const mutate = runMutation(caller);
-const act = runAction(caller);
+const caller = createSystemContext();
+const mutate = actionCtx(caller).runMutation;
+const act = actionCtx(caller).runAction;
 
 const args = { author: z.string() };
 const write = internalMutation({

@@ -4,7 +4,7 @@ const ask = async (secret: string | undefined, authorization?: string) => {
   vi.resetModules();
   vi.stubEnv("CRON_SECRET", secret);
   const { crons } = (await import("~/functions")).app;
-  const { serveCron } = await import("~/kit/jobs/serve-cron");
+  const { serveCron } = await import("~/kit/jobs/runner");
   const headers = authorization ? { authorization } : undefined;
   const response = await serveCron(crons)(new Request("http://app.test/api/cron", { headers }));
   vi.unstubAllEnvs();

@@ -3,8 +3,8 @@ import { app } from "~/functions";
 import * as messages from "~/functions/messages";
 import { pool, prisma } from "~/kit/database/database";
 import { mutation } from "~/kit/functions/builders";
-import { createSystemCaller } from "~/kit/functions/caller";
-import { runMutation } from "~/kit/functions/context";
+import { actionCtx } from "~/kit/functions/context";
+import { createSystemContext } from "~/kit/functions/request-context";
 import { serveHttp } from "~/kit/http/serve-http";
 import { runDueJobs } from "~/kit/jobs/runner";
 import { onChange } from "~/kit/live/listener";
@@ -12,7 +12,7 @@ import { uploadFile } from "../caller";
 
 const { http } = app;
 
-const run = runMutation(createSystemCaller());
+const run = actionCtx(createSystemContext()).runMutation;
 const text = { author: "a", body: "b", format: "text" as const };
 
 let heard: (string | null)[] = [];

@@ -1,18 +1,16 @@
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { internalQuery, query } from "~/kit/functions/builders";
-import { createSystemCaller } from "~/kit/functions/caller";
+import { internalQuery, query, t } from "~/kit/functions/builders";
 import type { QueryCtx } from "~/kit/functions/context";
-import { createRouter } from "~/kit/functions/router";
-import { serveRouter } from "~/kit/functions/serve-router";
-import { t } from "~/kit/functions/trpc";
+import { createSystemContext } from "~/kit/functions/request-context";
+import { createRouter, serveRouter } from "~/kit/functions/router";
 import { formatReads, type Models, tablesRead } from "~/kit/live/reads";
 
 const id = "01990000-0000-7000-8000-000000000000";
 
 /** The tables that a query notes when this is its handler. */
 async function readsOf(handler: (ctx: QueryCtx) => unknown): Promise<string[]> {
-  const caller = createSystemCaller();
+  const caller = createSystemContext();
   const module = { run: query({ handler: async (ctx) => void (await handler(ctx)) }) };
   await t.createCallerFactory(createRouter({ module }))(caller).module.run();
   return [...(caller.reads.get("module.run") ?? [])]

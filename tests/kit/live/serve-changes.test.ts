@@ -1,7 +1,6 @@
 import { afterEach, describe, expect, test } from "vitest";
 import { pool } from "~/kit/database/database";
-import { createRouter } from "~/kit/functions/router";
-import { serveRouter } from "~/kit/functions/serve-router";
+import { createRouter, serveRouter } from "~/kit/functions/router";
 import { currentPosition } from "~/kit/live/change-log";
 
 const serve = serveRouter(createRouter({}));

@@ -1,7 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { pool, prisma } from "~/kit/database/database";
-import { tablesRead } from "~/kit/live/reads";
-import { viewTables } from "~/kit/live/views";
+import { tablesRead, viewTables } from "~/kit/live/reads";
 import { watchModels } from "~/kit/live/watched";
 
 const isWatched = async (table: string) => {

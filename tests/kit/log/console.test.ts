@@ -1,7 +1,6 @@
 import { afterAll, beforeEach, expect, test, vi } from "vitest";
 import { query } from "~/kit/functions/builders";
-import { createRouter } from "~/kit/functions/router";
-import { serveRouter } from "~/kit/functions/serve-router";
+import { createRouter, serveRouter } from "~/kit/functions/router";
 import { observeConsole } from "~/kit/log/function-log";
 
 const methods = ["debug", "log", "info", "warn", "error"] as const;

@@ -2,8 +2,8 @@ import { setTimeout } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { pool } from "~/kit/database/database";
 import { query } from "~/kit/functions/builders";
-import { createSystemCaller } from "~/kit/functions/caller";
-import { runQuery } from "~/kit/functions/context";
+import { actionCtx } from "~/kit/functions/context";
+import { createSystemContext } from "~/kit/functions/request-context";
 import { createRouter } from "~/kit/functions/router";
 import { flush, idAt, pruneCalls } from "~/kit/log/function-log";
 import { type CallFilter, callStats, linesOfRequest, listCalls } from "~/kit/log/read-function-log";
@@ -12,7 +12,7 @@ import { limits } from "~/kit/process/limits";
 import { eventually } from "../eventually";
 
 const answer = query({ handler: () => 42 });
-const call = () => runQuery(createSystemCaller())(answer);
+const call = () => actionCtx(createSystemContext()).runQuery(answer);
 const count = async () => (await pool.query('SELECT count(*)::int FROM "_calls"')).rows[0].count;
 
 beforeEach(async () => {
@@ -120,7 +120,10 @@ describe("when the log cannot be written", () => {
     await breakLog();
     limits.logBytesPerMinute = Number.POSITIVE_INFINITY;
     const huge = query({ handler: () => Promise.reject(new Error("x".repeat(20_000))) });
-    for (let round = 0; round < 2_000; round++) await runQuery(createSystemCaller())(huge).catch(() => undefined);
+    for (let round = 0; round < 2_000; round++)
+      await actionCtx(createSystemContext())
+        .runQuery(huge)
+        .catch(() => undefined);
     await call();
     await mendLog();
     await flush();
@@ -152,7 +155,7 @@ test("of a minute with too much text, further calls are counted without theirs",
       throw new Error("thrown");
     },
   });
-  await expect(runQuery(createSystemCaller())(loud)).rejects.toThrow("thrown");
+  await expect(actionCtx(createSystemContext()).runQuery(loud)).rejects.toThrow("thrown");
   await flush();
   const { rows } = await pool.query('SELECT "outcome", "lines", "error" FROM "_calls"');
   expect(rows).toEqual([{ outcome: "INTERNAL_SERVER_ERROR", lines: null, error: null }]);
@@ -305,7 +308,7 @@ describe("callStats", () => {
   test("counts what is called", async () => {
     const from = Date.now() - minute;
     const slow = query({ handler: () => setTimeout(20) });
-    await Promise.all([call(), call(), runQuery(createSystemCaller())(slow)]);
+    await Promise.all([call(), call(), actionCtx(createSystemContext()).runQuery(slow)]);
     await flush();
     const [stats] = await callStats({ from, to: from + 3 * minute, buckets: 1 });
     expect(stats).toMatchObject({ calls: 3, errors: 0 });

@@ -3,10 +3,9 @@ import { beforeEach, describe, expect, test, vi } from "vitest";
 import { z } from "zod";
 import { pool, prisma } from "~/kit/database/database";
 import { action, internalMutation, mutation, query } from "~/kit/functions/builders";
-import { createSystemCaller } from "~/kit/functions/caller";
-import { actionCtx, runMutation } from "~/kit/functions/context";
-import { createRouter } from "~/kit/functions/router";
-import { serveRouter } from "~/kit/functions/serve-router";
+import { actionCtx } from "~/kit/functions/context";
+import { createSystemContext } from "~/kit/functions/request-context";
+import { createRouter, serveRouter } from "~/kit/functions/router";
 import { httpAction } from "~/kit/http/http-action";
 import { httpRouter, type Route } from "~/kit/http/http-router";
 import { serveHttp } from "~/kit/http/serve-http";
@@ -144,7 +143,7 @@ describe("recorded is", () => {
   });
 
   test("a scheduled function, under its job's id", async () => {
-    const jobId = await runMutation(createSystemCaller())(schedule);
+    const jobId = await actionCtx(createSystemContext()).runMutation(schedule);
     await runDueJobs(1_000);
     const calls = (await recorded()).filter((call) => call.requestId === jobId);
     expect(calls).toMatchObject([{ function: "test.write", kind: "mutation", outcome: "ok", depth: 0 }]);
@@ -188,14 +187,14 @@ describe("of a size to keep are", () => {
 
   test("an error: ten thousand characters", async () => {
     const huge = query({ handler: () => Promise.reject(new Error("z".repeat(20_000))) });
-    await expect(actionCtx(createSystemCaller()).runQuery(huge)).rejects.toThrow();
+    await expect(actionCtx(createSystemContext()).runQuery(huge)).rejects.toThrow();
     const [{ error = "" } = {}] = await recorded();
     expect(error?.length).toBeLessThan(10_100);
   });
 
   test("characters that PostgreSQL refuses, replaced", async () => {
     const odd = query({ handler: () => console.log("a\0b\uD800c") });
-    await actionCtx(createSystemCaller()).runQuery(odd);
+    await actionCtx(createSystemContext()).runQuery(odd);
     expect((await recorded())[0]?.lines[0]?.text).toBe("a\uFFFDb\uFFFDc");
   });
 });
@@ -216,7 +215,7 @@ test("secrets that functions print or throw are not recorded", async () => {
     },
   });
   const storageId = await uploadFile("bytes");
-  await expect(actionCtx(createSystemCaller()).runAction(leak)).rejects.toThrow();
+  await expect(actionCtx(createSystemContext()).runAction(leak)).rejects.toThrow();
   await flush();
   const { rows } = await pool.query<{ row: string }>(
     `SELECT "_calls"::text AS row FROM "_calls" WHERE "lines" IS NOT NULL`,
@@ -244,8 +243,8 @@ test("a mutation that runs again after a conflict is recorded once", async () =>
       await ctx.db.message.update({ where: { id }, data: { body: "mine" } });
     },
   });
-  await runMutation(createSystemCaller())(write);
-  await runMutation(createSystemCaller())(contended);
+  await actionCtx(createSystemContext()).runMutation(write);
+  await actionCtx(createSystemContext()).runMutation(contended);
   expect(runs).toBe(2);
   expect((await recorded()).map(({ outcome }) => outcome)).toEqual(["ok", "ok"]);
 });

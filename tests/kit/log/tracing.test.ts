@@ -5,8 +5,8 @@ import { json } from "node:stream/consumers";
 import { trace } from "@opentelemetry/api";
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { action, mutation } from "~/kit/functions/builders";
-import { createSystemCaller } from "~/kit/functions/caller";
-import { runAction } from "~/kit/functions/context";
+import { actionCtx } from "~/kit/functions/context";
+import { createSystemContext } from "~/kit/functions/request-context";
 import { createRouter } from "~/kit/functions/router";
 import { startTracing } from "~/kit/log/tracing";
 
@@ -80,7 +80,7 @@ function tree(spans: Span[], parent?: string): unknown[] {
 }
 
 test("a function, its transaction, and calls of the blob store, each a span in that which it ran in", async () => {
-  await runAction(createSystemCaller())(store);
+  await actionCtx(createSystemContext()).runAction(store);
   expect(tree(await exported())).toEqual([
     {
       "action test.store": [
@@ -93,8 +93,8 @@ test("a function, its transaction, and calls of the blob store, each a span in t
 });
 
 test("a function that fails, its span with an error and the request's id, without secrets", async () => {
-  const caller = createSystemCaller();
-  await expect(runAction(caller)(fail)).rejects.toThrow();
+  const caller = createSystemContext();
+  await expect(actionCtx(caller).runAction(fail)).rejects.toThrow();
   expect(await exported()).toMatchObject([
     {
       name: "action test.fail",

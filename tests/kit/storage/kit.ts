@@ -1,11 +1,11 @@
 import { readdir, readlink } from "node:fs/promises";
 import { prisma } from "~/kit/database/database";
-import { createSystemCaller } from "~/kit/functions/caller";
 import { actionCtx } from "~/kit/functions/context";
+import { createSystemContext } from "~/kit/functions/request-context";
 import { upload } from "~/kit/storage/upload/upload";
 
 /** `ctx.storage` of an action. */
-export const { storage } = actionCtx(createSystemCaller());
+export const { storage } = actionCtx(createSystemContext());
 
 /** POSTs `body` to an upload URL, without a server. */
 export function post(url: string, body: BodyInit | null, headers: HeadersInit = {}): Promise<Response> {

@@ -2,10 +2,10 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { app } from "~/functions";
 import { tokenIdentifier } from "~/kit/auth/issuers";
 import { pool } from "~/kit/database/database";
-import { createSystemCaller } from "~/kit/functions/caller";
+import { t } from "~/kit/functions/builders";
 import { actionCtx } from "~/kit/functions/context";
 import { limitRate } from "~/kit/functions/rate-limit";
-import { t } from "~/kit/functions/trpc";
+import { createSystemContext } from "~/kit/functions/request-context";
 import { env } from "~/kit/process/env";
 import { limits } from "~/kit/process/limits";
 import { processWide } from "~/kit/process/process-wide";
@@ -34,7 +34,7 @@ async function userOf(id: string, isAnonymous: boolean): Promise<string> {
 async function apiOfUser(id: string, isAnonymous: boolean) {
   const name = await userOf(id, isAnonymous);
   const identity = async () => ({ tokenIdentifier: name, subject: id, issuer: env.AUTH_OWN_ISSUER });
-  return t.createCallerFactory(router)({ ...createSystemCaller(), identity });
+  return t.createCallerFactory(router)({ ...createSystemContext(), identity });
 }
 
 beforeEach(() => {
@@ -85,7 +85,7 @@ describe("of one network", () => {
 
   test("what an action stores for a visitor counts, and what a job stores does not", async () => {
     limits.networkBytesPerDay = 0;
-    const caller = { ...createSystemCaller(), network: "192.0.2.1" };
+    const caller = { ...createSystemContext(), network: "192.0.2.1" };
     const store = (by: typeof caller & { jobId?: string }) => actionCtx(by).storage.store(new Blob(["x"]));
     await expect(store(caller)).rejects.toThrow();
     expect(await store({ ...caller, jobId: "a job" })).toMatch(/-/);
@@ -133,7 +133,7 @@ describe("messages", () => {
   test("are limited for each caller, and a mutation that runs again counts once", async () => {
     vi.spyOn(env, "RATE_LIMIT_MESSAGES", "get").mockReturnValue(2);
     const ann = apiOf("ann of messages");
-    const bare = createSystemCaller();
+    const bare = createSystemContext();
     const by = t.createCallerFactory(router)({
       ...bare,
       limitRate: (name) => limitRate(name, { identity: "ann", headers: new Headers() }),

@@ -1,5 +1,5 @@
 import { pool } from "../../database/database";
-import { DatabaseUnavailable } from "../../database/database-unavailable";
+import { DatabaseUnavailable } from "../../database/errors";
 import { env } from "../../process/env";
 import { blobs } from "../driver";
 import type { ByteRange } from "../drivers/driver";

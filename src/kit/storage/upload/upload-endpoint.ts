@@ -1,4 +1,4 @@
-import { DatabaseUnavailable } from "../../database/database-unavailable";
+import { DatabaseUnavailable } from "../../database/errors";
 import { RateLimited } from "../../functions/rate-limit";
 import { UploadError } from "./upload-error";
 

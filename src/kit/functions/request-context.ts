@@ -7,44 +7,44 @@ import { limits } from "../process/limits";
 import { createPlaces, type InTurn, inFairTurn } from "../process/places";
 import { limitRate, type RateLimitName } from "./rate-limit";
 
-/** Who calls a function, and through what: made once per request. */
-export interface Caller {
+/** What is known about a request: made once for it, and passed to every function that it calls. */
+export interface RequestContext {
   /** Names the request in logs and error answers. */
   requestId: string;
-  /** What storage URLs start with, as `https://files.example.com`. */
+  /** The public origin, which storage URLs start with, for example `https://files.example.com`. */
   origin: string;
-  /** Where it came from, for counting: see `clientNetwork`. */
+  /** The network that the request came from, for counting: see `clientNetwork`. */
   network: string | null;
-  /** Who it is, found out when first asked. Throws for an invalid token. */
+  /** The identity of the sender, read at the first call. Throws for an invalid token. */
   identity: () => Promise<UserIdentity | null>;
-  /** Counts a call of a kind. Throws `TOO_MANY_REQUESTS`. */
+  /** Counts a call against a rate limit. Throws `TOO_MANY_REQUESTS`. */
   limitRate: (name: RateLimitName) => Promise<void>;
-  /** The tables that its queries read, by the path of the query. */
+  /** The tables that queries of the request read, by the path of the query. */
   reads: Map<string, Set<string>>;
-  /** Of the query that is running, where what it reads is wanted. */
+  /** Records which tables the running query reads. Set only for live queries. */
   noteReads?: NoteReads;
   /** Runs a call of the request once fewer than `limits.batchConcurrency` others of it run. */
   inTurn: InTurn;
-  /** Runs a call when it is its sender's turn: see fair-turns.ts. */
+  /** Runs a call when it is its sender's turn: see `inFairTurn` in places.ts. */
   inFairTurn: InTurn;
-  /** Aborted when nobody waits for the answer any more. */
+  /** Aborted when the response is not wanted any more. */
   signal?: AbortSignal;
-  /** The scheduled function that calls. */
+  /** Set when a scheduled function runs. */
   jobId?: string;
-  /** How many functions called one another to come here. */
+  /** How many functions the current one is nested in. */
   depth: number;
 }
 
 const maxDepth = 32;
 
-/** The caller as seen by a function that its function runs. Throws when functions call one another without end. */
-export function deeper(caller: Caller): Caller {
-  if (caller.depth >= maxDepth)
-    throw new Error(`Functions called one another ${maxDepth} deep; do they call themselves?`);
-  return { ...caller, depth: caller.depth + 1 };
+/** The context for a function that the current one calls. Throws when functions are nested too deeply. */
+export function deeper(context: RequestContext): RequestContext {
+  if (context.depth >= maxDepth)
+    throw new Error(`Functions are nested more than ${maxDepth} deep. Is there an endless loop?`);
+  return { ...context, depth: context.depth + 1 };
 }
 
-export function createCaller(request: Credentials): Caller {
+export function createRequestContext(request: Credentials): RequestContext {
   let identity: Promise<UserIdentity | null> | undefined;
   const who = () => {
     identity ??= identify(request);
@@ -66,5 +66,6 @@ export function createCaller(request: Credentials): Caller {
   };
 }
 
-/** The caller of a function that no request asked for. */
-export const createSystemCaller = (): Caller => createCaller({ method: "GET", headers: new Headers() });
+/** The context of a function that no request calls, such as a job. */
+export const createSystemContext = (): RequestContext =>
+  createRequestContext({ method: "GET", headers: new Headers() });

@@ -1,12 +1,12 @@
 import { z } from "zod";
 import { maintenance, prisma } from "../database/database";
 import { internalAction } from "../functions/builders";
-import { register } from "../functions/registry";
-import { forgetOld } from "../jobs/jobs";
+import { register } from "../functions/server-function";
 import { pruneCalls } from "../log/function-log";
 import { collect, forgetSpentUploads, sweepBlobs } from "../storage/sweep";
 import { previewSweep } from "../storage/sweep-preview";
 import { foldTotals } from "../storage/totals";
+import { forgetOld } from "./jobs";
 
 /** Days after which a visitor who never came back, and owns nothing, is forgotten. */
 const visitorDays = 30;

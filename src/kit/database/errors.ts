@@ -1,0 +1,60 @@
+import { TRPCError } from "@trpc/server";
+import pg from "pg";
+import { processWide } from "../process/process-wide";
+
+/**
+ * The database could not be reached, or the connection was lost during a statement. Trying again later may work. Only the
+ * kit throws this, where it talks to the database: an error that a function throws is never one, whatever its text or cause.
+ */
+export const DatabaseUnavailable = processWide(
+  "DatabaseUnavailable",
+  () =>
+    class DatabaseUnavailable extends Error {
+      override name = "DatabaseUnavailable";
+      /** The driver's error. It is not the `cause`, because the pool has logged it once, with the name of the host. */
+      readonly reason: unknown;
+
+      constructor(reason: unknown) {
+        super("The database does not answer now; try again in a moment");
+        Object.defineProperty(this, "reason", { value: reason, enumerable: false });
+        // The stack helps with nothing, and during an outage every request logs one.
+        this.stack = `${this.name}: ${this.message}`;
+      }
+    },
+);
+export type DatabaseUnavailable = InstanceType<typeof DatabaseUnavailable>;
+
+/** Seconds after which a client may try again. */
+export const retryAfter = 1;
+
+/** The error for the client: 503 when the database could not be reached. Any other error stays as it is. */
+export const asAnswer = (error: unknown): unknown =>
+  error instanceof DatabaseUnavailable
+    ? new TRPCError({ code: "SERVICE_UNAVAILABLE", message: error.message, cause: error })
+    : error;
+
+export const uniqueViolation = "23505";
+const serializationFailure = "40001";
+const deadlock = "40P01";
+
+/**
+ * PostgreSQL's five-character error code, or `null` when the error is not PostgreSQL's. A failed COMMIT throws the driver's
+ * own error. Prisma keeps it in the error's cause, in the driver adapter's error, or in the `meta` of a failed raw statement.
+ */
+export function sqlState(error: unknown): string | null {
+  if (typeof error !== "object" || error === null) return null;
+  if (error instanceof pg.DatabaseError) return error.code ?? null;
+  const { originalCode, kind, meta, cause, driverAdapterError } = error as Record<string, unknown>;
+  if (typeof originalCode === "string") return originalCode;
+  // At commit Prisma drops the code and keeps only this.
+  if (kind === "TransactionWriteConflict") return serializationFailure;
+  return sqlState(driverAdapterError) ?? sqlState(meta) ?? sqlState(cause);
+}
+
+/** Whether a mutation lost against another one, so that running it again may succeed. */
+export function isConflict(error: unknown): boolean {
+  if (error instanceof TRPCError && error.code === "CONFLICT") return isConflict(error.cause);
+  const state = sqlState(error);
+  const isPrismaConflict = error instanceof Error && "code" in error && error.code === "P2034";
+  return isPrismaConflict || state === serializationFailure || state === deadlock;
+}
