@@ -1,9 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
-import { DatabaseUnavailable } from "~/kit/database/errors";
 import { startQuietProxy, withoutParameter } from "./stand-ins/quiet-proxy";
 
 // One connection for all functions: whoever waits for a second one waits for ever.
 process.env.DATABASE_POOL_SIZE = "1";
+const { DatabaseUnavailable } = await import("~/kit/database/errors");
 const { http, router } = (await import("~/functions")).app;
 const { mutation } = await import("~/kit/functions/builders");
 const { Pool, WrongTimeZone } = await import("~/kit/database/connections");
