@@ -1,7 +1,10 @@
 import { availableParallelism } from "node:os";
 import { defineConfig } from "@playwright/test";
+import { findBrowsers } from "./scripts/browser.mjs";
 import type { WorkerOptions } from "./tests/e2e/demos/test";
 
+// Workers inherit the environment, so only the first process looks for a browser.
+if (!process.env.CHROMIUM_PATH) Object.assign(process.env, await findBrowsers());
 const { CHROMIUM_PATH, HEADLESS_SHELL_PATH = CHROMIUM_PATH } = process.env;
 const args = [
   "--disable-background-networking",
