@@ -3,8 +3,7 @@ import type { Owners } from "./auth/owners";
 import { action, internalAction, internalMutation, internalQuery, mutation, query } from "./functions/builders";
 import { createRouter } from "./functions/router";
 import type { Module } from "./functions/server-function";
-import { httpAction } from "./http/http-action";
-import type { HttpRouter } from "./http/http-router";
+import { type HttpRouter, httpAction } from "./http/http-router";
 import type { CronJobs } from "./jobs/crons";
 
 export interface KitOptions {

@@ -7,7 +7,7 @@ import { createTRPCOptionsProxy } from "@trpc/tanstack-react-query";
 import { headers } from "next/headers";
 import { notFound } from "next/navigation";
 import { cache, type ReactNode } from "react";
-import { CatchUp } from "./client/live";
+import { CatchUp } from "./client/live-queries";
 import { makeQueryClient } from "./client/query-client";
 import { type Viewer, viewerQuery } from "./client/viewer";
 import { createRequestContext } from "./functions/request-context";

@@ -1,6 +1,5 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { isForeign } from "~/kit/auth/same-origin";
-import { publicOrigin } from "~/kit/http/origin";
+import { isForeign, publicOrigin } from "~/kit/http/origin";
 import { env } from "~/kit/process/env";
 
 afterEach(() => {

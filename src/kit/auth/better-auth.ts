@@ -4,15 +4,13 @@ import { prismaAdapter } from "better-auth/adapters/prisma";
 import { hashPassword, verifyPassword } from "better-auth/crypto";
 import { anonymous, jwt } from "better-auth/plugins";
 import { lookups, prisma } from "../database/database";
-import { publicOrigin } from "../http/origin";
+import { isForeign, publicOrigin } from "../http/origin";
 import { env } from "../process/env";
 import { limits } from "../process/limits";
 import { createPlaces } from "../process/places";
 import { processWide } from "../process/process-wide";
-import { adoptRows } from "./adopt";
 import { ownIssuer, tokenIdentifier } from "./issuers";
-import type { Owners } from "./owners";
-import { isForeign } from "./same-origin";
+import { adoptRows, type Owners } from "./owners";
 
 type BetterAuth = ReturnType<typeof createAuth>;
 

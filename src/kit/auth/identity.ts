@@ -1,9 +1,8 @@
 import { TRPCError } from "@trpc/server";
 import type { JWTPayload } from "jose";
 import { lookups } from "../database/database";
-import { ownIssuer, tokenIdentifier } from "./issuers";
-import { isForeign } from "./same-origin";
-import { verifyToken } from "./token";
+import { isForeign } from "../http/origin";
+import { ownIssuer, tokenIdentifier, verifyToken } from "./issuers";
 
 /** Who calls, by session cookie or Bearer token. Claims of a token that have no field here are there as they were sent. */
 export interface UserIdentity {
@@ -114,4 +113,18 @@ function fromClaims({ iss = "", sub = "", ...claims }: JWTPayload): UserIdentity
     subject: sub,
     issuer: iss,
   };
+}
+
+/** `ctx.auth`. */
+export interface Auth {
+  /** Who calls: by session cookie or Bearer token, `null` when the request says neither. Throws for an invalid token. */
+  getUserIdentity(): Promise<UserIdentity | null>;
+}
+
+/** Narrows a builder to callers with an identity: `const userMutation = mutation.use(requireIdentity)`. */
+export async function requireIdentity(ctx: { auth: Auth }): Promise<{ identity: UserIdentity }> {
+  const identity = await ctx.auth.getUserIdentity();
+  if (!identity)
+    throw new TRPCError({ code: "UNAUTHORIZED", message: "Sign in first; a visitor can do so without an account" });
+  return { identity };
 }

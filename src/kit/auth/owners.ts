@@ -1,4 +1,6 @@
-import type { Client } from "../database/database";
+import { Prisma } from "~/generated/prisma/client";
+import { type Client, maintenance, prisma } from "../database/database";
+import { models } from "../live/reads";
 
 type Model = Exclude<keyof Client, `$${string}` | symbol>;
 type Row<M extends Model> = NonNullable<Awaited<ReturnType<Client[M]["findFirst"]>>>;
@@ -6,3 +8,46 @@ type TextColumn<R> = { [K in keyof R]-?: R[K] extends string | null ? K : never 
 
 /** By model, the column that holds whoever a row belongs to, as `tokenIdentifier`. */
 export type Owners = { readonly [M in Model]?: TextColumn<Row<M>> };
+
+/**
+ * Gives everything that `from` owns to `to`: when a visitor becomes an account. That is their files, and the rows of the
+ * models in `owners`. Uploads under way come to the account when they are done. Running it again does nothing.
+ */
+export async function adoptRows({ from, to }: { from: string; to: string }, owners: Owners): Promise<void> {
+  await prisma.$transaction(async (client) => {
+    await client.$executeRaw`
+      INSERT INTO "_adoptions" ("from", "to") VALUES (${from}, ${to}) ON CONFLICT ("from") DO NOTHING`;
+    await client.$executeRaw`SELECT set_config('storage.row', '*', true)`;
+    await client.$executeRaw`UPDATE "_storage" SET "owner" = ${to} WHERE "owner" = ${from}`;
+    for (const { table, column } of columnsOf(owners)) {
+      // Names of the app's own schema.
+      const [target, owner] = [Prisma.raw(table), Prisma.raw(`"${column}"`)];
+      await client.$executeRaw`UPDATE ${target} SET ${owner} = ${to} WHERE ${owner} = ${from}`;
+    }
+  });
+}
+
+/** Of these models, the tables and columns as the database has them. */
+function columnsOf(owners: Owners): { table: string; column: string }[] {
+  return Object.entries(owners).flatMap(([key, field]) => {
+    const [name, model] = Object.entries(models).find(([name]) => name[0]?.toLowerCase() + name.slice(1) === key) ?? [];
+    if (!name || !model) return [];
+    const column = model.fields.find((each) => each.name === field)?.dbName ?? String(field);
+    const table = `"${model.dbName ?? name}"`;
+    return [{ table: model.schema ? `"${model.schema}".${table}` : table, column }];
+  });
+}
+
+/** Columns that look as if they said whose a row is, and are not among `owners`; as `table.column`. */
+export async function findUnlistedOwners(owners: Owners): Promise<string[]> {
+  const listed = columnsOf(owners).map(
+    ({ table, column }) => `${table.split(".").at(-1)?.replaceAll('"', "")}.${column}`,
+  );
+  const rows = await maintenance.$queryRaw<{ name: string }[]>`
+    SELECT relname || '.' || attname AS name FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
+    WHERE relkind IN ('r', 'p') AND relnamespace = current_schema()::regnamespace AND relname !~ '^_' AND attnum > 0
+      AND NOT attisdropped AND format_type(atttypid, NULL) IN ('text', 'character varying')
+      AND attname ~* '^(owner|user|account|creator|uploader|createdby|created_by|uploadedby|uploaded_by|addedby|ownedby|owned_by)_?(id|by|name|token|identifier|tokenidentifier)?$'
+    ORDER BY 1`;
+  return rows.flatMap(({ name }) => (listed.includes(name) ? [] : [name]));
+}

@@ -1,18 +1,16 @@
 "use client";
 
-import { QueryClientProvider } from "@tanstack/react-query";
+import { type QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { createTRPCClient, httpBatchLink, httpSubscriptionLink, splitLink } from "@trpc/client";
 import type { AnyTRPCRouter } from "@trpc/server";
 import { createTRPCContext } from "@trpc/tanstack-react-query";
 import { type ReactNode, useEffect, useRef, useState } from "react";
 import type { KitRouter } from "../functions/router";
 import { transformer } from "../functions/transformer";
-import { anySignal } from "./any-signal";
-import { ensureVisitor } from "./ensure-visitor";
-import { LiveQueries } from "./live";
-import { createLiveQueries, type LiveTransport } from "./live-queries";
+import { createLiveQueries, LiveQueries, type LiveTransport, noteReads, refresh } from "./live-queries";
 import { makeQueryClient } from "./query-client";
-import { noteReads } from "./reads";
+import { anySignal } from "./upload";
+import { AuthError, authClient, type Viewer, viewerQuery } from "./viewer";
 
 const url = "/api/trpc";
 /** Milliseconds for the answer to a query; over a connection that is dead it never comes. */
@@ -79,4 +77,29 @@ function ApiProvider({ transport, children }: { transport?: LiveTransport; child
       </TRPCProvider>
     </QueryClientProvider>
   );
+}
+
+let joining: Promise<void> | null = null;
+
+/**
+ * Gives whoever has no session that of a visitor, so that what they are about to make is theirs. Done before the first
+ * mutation rather than on arrival: those who only read leave no trace in the database.
+ */
+function ensureVisitor(queryClient: QueryClient): Promise<void> {
+  joining ??= join(queryClient).finally(() => {
+    joining = null;
+  });
+  return joining;
+}
+
+async function join(queryClient: QueryClient): Promise<void> {
+  if (queryClient.getQueryData(viewerQuery.queryKey)) return;
+  // Another tab may have done it meanwhile.
+  if (await queryClient.fetchQuery({ ...viewerQuery, retry: false })) return;
+  const { data, error } = await authClient.signIn.anonymous();
+  if (error) throw new AuthError(error);
+  const visitor: Viewer = { id: data.user.id, name: data.user.name, email: null };
+  queryClient.setQueryData(viewerQuery.queryKey, visitor);
+  // What was refused without an identity may be answered with one.
+  refresh(queryClient, (_path, { state }) => state.status === "error");
 }

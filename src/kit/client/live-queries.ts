@@ -1,9 +1,11 @@
+"use client";
+
 import type { Query, QueryClient } from "@tanstack/react-query";
-import type { TRPCClient } from "@trpc/client";
+import type { TRPCClient, TRPCLink } from "@trpc/client";
+import type { AnyTRPCRouter } from "@trpc/server";
+import { observable } from "@trpc/server/observable";
+import { createContext, useContext, useEffect, useSyncExternalStore } from "react";
 import type { KitRouter } from "../functions/router";
-import { hasRead } from "./reads";
-import { refresh } from "./refresh";
-import { type Leave, takePlace } from "./stream-place";
 
 /** Milliseconds before a stream that is down is worth a word. */
 const patience = 1_000;
@@ -209,3 +211,109 @@ export function createLiveQueries(
     },
   };
 }
+
+const Context = createContext<ReturnType<typeof createLiveQueries> | null>(null);
+
+export const LiveQueries = Context.Provider;
+
+function useLiveQueries() {
+  const liveQueries = useContext(Context);
+  if (!liveQueries) throw new Error("Live queries are used outside of ApiProvider; put the component below it");
+  return liveQueries;
+}
+
+/** Whether changes do not reach this tab at the moment, for more than an instant. */
+export function useIsReconnecting(): boolean {
+  const { subscribe, getSnapshot } = useLiveQueries();
+  return useSyncExternalStore(subscribe, getSnapshot, () => false);
+}
+
+/** Brings up to date what the server rendered when the history of changes was at `position`. */
+export function CatchUp({ position }: { position: string | null }) {
+  const { catchUp } = useLiveQueries();
+  useEffect(() => catchUp(position), [catchUp, position]);
+  return null;
+}
+
+/** The tables that queries have read, by path, as the server tells with each answer. */
+const reads = new Map<string, Set<string>>();
+
+/** Whether a query may read one of these tables. One of which nothing is known yet may: the server rendered it. */
+function hasRead(path: string, tables: readonly string[]): boolean {
+  const read = reads.get(path);
+  return !read || read.has("*") || tables.some((table) => read.has(table));
+}
+
+/** Remembers what the answers say was read. */
+export const noteReads: TRPCLink<AnyTRPCRouter> = () => {
+  return ({ op, next }) =>
+    observable((observer) =>
+      next(op).subscribe({
+        ...observer,
+        next(answer) {
+          note(answer.context?.response);
+          observer.next(answer);
+        },
+      }),
+    );
+};
+
+function note(response: unknown) {
+  const header = response instanceof Response ? response.headers.get("Live-Reads") : null;
+  for (const [path, table] of new URLSearchParams(header ?? "")) {
+    reads.set(path, (reads.get(path) ?? new Set()).add(table));
+  }
+}
+
+/** Marks what it applies to as out of date, and asks again for what of it is on screen. */
+export function refresh(
+  queryClient: QueryClient,
+  applies: (path: string, query: Query) => boolean,
+  isLost: (query: Query) => boolean = () => false,
+) {
+  for (const query of queryClient.getQueryCache().getAll()) {
+    const path = pathOf(query);
+    if (path !== null && applies(path, query)) void refetch(queryClient, query, isLost(query));
+  }
+}
+
+async function refetch(queryClient: QueryClient, query: Query, isLost: boolean) {
+  // An answer under way may be from before the change. It is awaited rather than given up, or a steady stream of changes
+  // would let none come through; those that come meanwhile lead to one request together. One that is lost, or that failed
+  // and is going to be asked for again some time, is given up.
+  const cancelRefetch = isLost || query.state.fetchFailureCount > 0;
+  if (!cancelRefetch) await query.promise?.catch(() => undefined);
+  await queryClient.invalidateQueries({ queryKey: query.queryKey, exact: true }, { cancelRefetch });
+}
+
+/** `messages.list` of a server function; `null` of what is not live. What reads elsewhere is when its `meta` says so. */
+function pathOf({ queryKey: [path], queryHash, meta }: Query): string | null {
+  if (Array.isArray(path)) return path.join(".");
+  return meta?.isLive ? queryHash : null;
+}
+
+/** One for each stream that a browser keeps open: over HTTP/1.1 it has six connections to a host, and pages need some. */
+const places = ["stream 1", "stream 2", "stream 3", "stream 4"];
+
+/** Gives back a place. */
+type Leave = () => void;
+
+/**
+ * Takes one of the places that all tabs of the browser share; `null` when there is none. Where it has no locks to share
+ * them by, as on pages without HTTPS, there is always one.
+ */
+async function takePlace(): Promise<Leave | null> {
+  if (!("locks" in navigator)) return () => undefined;
+  for (const name of places) {
+    const leave = await takeLock(name);
+    if (leave) return leave;
+  }
+  return null;
+}
+
+/** A lock is held until what its callback returns is settled. */
+const takeLock = (name: string): Promise<Leave | null> =>
+  new Promise((resolve, reject) => {
+    const hold = (lock: Lock | null) => (lock ? new Promise<void>(resolve) : resolve(null));
+    navigator.locks.request(name, { ifAvailable: true }, hold).catch(reject);
+  });

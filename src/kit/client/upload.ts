@@ -1,8 +1,4 @@
-import { uploadDirectly } from "./direct-upload";
-import { send } from "./send";
-import { readStorageId } from "./upload-answer";
-
-export interface UploadRequest {
+interface UploadRequest {
   /** What `generateUploadUrl` answered. Good for one stored file; a failed attempt may be repeated with it. */
   url: string;
   file: File;
@@ -25,4 +21,227 @@ export async function uploadFile(request: UploadRequest): Promise<{ storageId: s
   const direct = file.size > smallFile ? await uploadDirectly(request) : null;
   // The browser sends `file.type` as the Content-Type, and none for a file of unknown type.
   return direct ?? readStorageId(await send({ method: "POST", url, body: file, onProgress, signal }));
+}
+
+/** What `POST /api/storage/upload/direct` answers. */
+interface Direct {
+  parts: { method: string; url: string; headers: Record<string, string>; size: number }[];
+  complete: { method: string; url: string; receipt: string };
+}
+
+/** An upload on its way, with the store's answers to the parts that it has. */
+interface Begun extends Direct {
+  answers: (string | undefined)[];
+}
+
+/** Parts of one file that are sent at the same time. */
+const parallel = 3;
+
+/** By upload URL: an attempt after a failed one sends only the parts that are missing. */
+const begun = new Map<string, Begun>();
+
+/**
+ * Sends a file straight to the blob store, in parts that go side by side, each again when its connection is lost.
+ * `null` when the store takes files only through the app.
+ */
+async function uploadDirectly(request: UploadRequest): Promise<{ storageId: string } | null> {
+  const { url, signal } = request;
+  const started = begun.get(url) ?? (await start(request));
+  if (!started || "storageId" in started) return started;
+  begun.set(url, started);
+  try {
+    await sendParts(started, request);
+    const { method, url: path, receipt } = started.complete;
+    const body = JSON.stringify({ receipt, answers: started.answers });
+    const completeUrl = new URL(path, url).href;
+    const answer = await retryWhenLost(() => send({ method, url: completeUrl, body, signal }), signal);
+    const uploaded = readStorageId(answer);
+    begun.delete(url);
+    return uploaded;
+  } catch (error) {
+    // Refused, or canceled: what was sent is of no use. Otherwise it is, to the next attempt.
+    const passing = error instanceof UploadError && ["ConnectionLost", "StorageUnavailable"].includes(error.code);
+    if (!passing) begun.delete(url);
+    throw error;
+  }
+}
+
+async function start({ url, file, signal }: UploadRequest): Promise<Begun | { storageId: string } | null> {
+  const body = JSON.stringify({ size: file.size, contentType: file.type });
+  const answer = await send({ method: "POST", url: url.replace("?", "/direct?"), body, signal });
+  if (answer.status !== 200) return readStorageId(answer);
+  const { direct } = parseAnswer(answer.text) as { direct: Direct | null };
+  return direct && { ...direct, answers: direct.parts.map(() => undefined) };
+}
+
+async function sendParts({ parts, answers }: Begun, { file, onProgress, signal: canceled }: UploadRequest) {
+  const failed = new AbortController();
+  const signal = anySignal(canceled, failed.signal);
+  const starts = parts.map((_, index) => parts.slice(0, index).reduce((sum, { size }) => sum + size, 0));
+  const sent = parts.map(({ size }, index) => (answers[index] === undefined ? 0 : size));
+  const progress = (index: number, bytes: number) => {
+    sent[index] = bytes;
+    onProgress?.(sent.reduce((sum, bytes) => sum + bytes, 0));
+  };
+  const missing = parts.map((part, index) => ({ ...part, index })).filter(({ index }) => answers[index] === undefined);
+  const sendNext = async (): Promise<void> => {
+    const part = missing.shift();
+    if (!part) return;
+    const { index, size } = part;
+    const body = file.slice(starts[index], (starts[index] ?? 0) + size);
+    const onPartProgress = (bytes: number) => progress(index, bytes);
+    // A part that the store refuses counts as sent: whether the upload is whole is found out when it is completed.
+    const { text } = await retryWhenLost(() => send({ ...part, body, onProgress: onPartProgress, signal }), signal);
+    answers[index] = text;
+    progress(index, size);
+    await sendNext();
+  };
+  try {
+    await Promise.all(Array.from({ length: parallel }, sendNext));
+  } catch (error) {
+    failed.abort(error);
+    throw error;
+  }
+}
+
+interface SendRequest {
+  method: string;
+  url: string;
+  headers?: Record<string, string>;
+  body: Blob | string;
+  /** Called with the bytes of the body sent so far. */
+  onProgress?: (sent: number) => void;
+  signal?: AbortSignal;
+}
+
+/**
+ * Sends a request. By XMLHttpRequest, because `fetch` reports no upload progress.
+ *
+ * Rejects with an `UploadError` when no answer comes, or with the signal's reason when aborted.
+ */
+export function send({ method, url, headers = {}, body, onProgress, signal }: SendRequest) {
+  return new Promise<{ status: number; text: string }>((resolve, reject) => {
+    signal?.throwIfAborted();
+    const request = new XMLHttpRequest();
+    request.open(method, url);
+    for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
+    request.upload.addEventListener("progress", ({ loaded }) => onProgress?.(loaded));
+    const abort = () => request.abort();
+    request.addEventListener("load", () => resolve({ status: request.status, text: request.responseText }));
+    request.addEventListener("error", () => reject(connectionLost()));
+    request.addEventListener("abort", () => reject(signal?.reason));
+    request.addEventListener("loadend", () => signal?.removeEventListener("abort", abort));
+    signal?.addEventListener("abort", abort);
+    request.send(body);
+  });
+}
+
+/** Milliseconds before each further attempt; less when the browser comes online again. */
+const waits = [500, 1_000, 2_000, 5_000, 10_000, 20_000];
+
+/** Sends again what was not answered, or answered by a server in trouble. The last answer, or failure, is the outcome. */
+async function retryWhenLost<T extends { status: number }>(
+  attempt: () => Promise<T>,
+  signal?: AbortSignal,
+): Promise<T> {
+  for (const wait of waits) {
+    const answer = await attempt().catch((error) => {
+      if (error instanceof UploadError && error.code === "ConnectionLost") return null;
+      throw error;
+    });
+    if (answer && answer.status < 500 && answer.status !== 429) return answer;
+    await pause(wait, signal);
+  }
+  return attempt();
+}
+
+/** Ends early when the browser is online again; rejects with the signal's reason when aborted. */
+function pause(milliseconds: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const done = () => {
+      clearTimeout(timer);
+      window.removeEventListener("online", done);
+      signal?.removeEventListener("abort", done);
+      if (signal?.aborted) reject(signal.reason);
+      else resolve();
+    };
+    const timer = setTimeout(done, milliseconds);
+    window.addEventListener("online", done);
+    signal?.addEventListener("abort", done);
+    if (signal?.aborted) done();
+  });
+}
+
+/**
+ * A signal that is aborted when the first of these is. `AbortSignal.any` does this too, in browsers that are newer than
+ * those that Next.js supports.
+ */
+export function anySignal(...signals: (AbortSignal | null | undefined)[]): AbortSignal {
+  const any = new AbortController();
+  for (const signal of signals) {
+    if (!signal) continue;
+    if (signal.aborted) any.abort(signal.reason);
+    // Forgotten with the first that is aborted.
+    else signal.addEventListener("abort", () => any.abort(signal.reason), { once: true, signal: any.signal });
+  }
+  return any.signal;
+}
+
+/** The storage id in an answer of the upload endpoints; throws an `UploadError` for any other. */
+function readStorageId({ status, text }: { status: number; text: string }): { storageId: string } {
+  const { storageId, code } = parseAnswer(text);
+  if (typeof storageId === "string" && (status === 200 || code === "StorageTokenUsed")) return { storageId };
+  throw explainAnswer(status, typeof code === "string" ? code : undefined);
+}
+
+/** The fields of the endpoint's JSON; none for the HTML page of some proxy. */
+function parseAnswer(text: string): Record<string, unknown> {
+  if (!text.startsWith("{")) return {};
+  return JSON.parse(text);
+}
+
+/** Why a file was not uploaded. `message` is written for the person who chose the file. */
+export class UploadError extends Error {
+  /** A code of the upload endpoint, or one of the client's own: `ConnectionLost`, `Refused`, `NotSaved`. */
+  readonly code: string;
+  /** Whether the same file can succeed when it is tried again. */
+  readonly retryable: boolean;
+
+  constructor(code: string, message: string, { retryable, cause }: { retryable: boolean; cause?: unknown }) {
+    super(message, { cause });
+    this.name = "UploadError";
+    this.code = code;
+    this.retryable = retryable;
+  }
+}
+
+const final = { retryable: false };
+const passing = { retryable: true };
+
+const explanations = new Map([
+  ["FileTooLarge", { ...final, message: "This file is too large. Choose a smaller one." }],
+  ["ContentTypeNotAllowed", { ...final, message: "Files of this type are not accepted here." }],
+  ["BadQueryArgs", { ...passing, message: "The upload link was incomplete. Try again." }],
+  ["StorageTokenInvalid", { ...passing, message: "The upload link was not accepted. Try again." }],
+  ["StorageTokenExpired", { ...passing, message: "The upload link has expired. Try again." }],
+  ["Sha256Mismatch", { ...passing, message: "The file was damaged on its way. Try again." }],
+  ["IncompleteBody", { ...passing, message: "The connection broke off. Try again." }],
+  ["RequestTimeout", { ...passing, message: "The connection was too slow. Try again." }],
+  ["ConnectionLost", { ...passing, message: "The connection was lost. Check your network, then try again." }],
+  ["StorageFull", { ...passing, message: "The server has no space left. Try again later." }],
+  ["StorageUnavailable", { ...passing, message: "The storage cannot be reached right now. Try again in a moment." }],
+]);
+
+/** The codes with which an upload URL will never work again. */
+export const deadUrlCodes = ["BadQueryArgs", "StorageTokenInvalid", "StorageTokenExpired"];
+
+/** The error for an answer of the upload endpoint, or of a proxy in front of it that answers without a `code`. */
+export function explainAnswer(status: number, code = status === 413 ? "FileTooLarge" : `Http${status}`): UploadError {
+  const explanation = explanations.get(code);
+  if (explanation) return new UploadError(code, explanation.message, explanation);
+  return new UploadError(code, "The server could not take the file. Try again.", passing);
+}
+
+function connectionLost(): UploadError {
+  return explainAnswer(0, "ConnectionLost");
 }

@@ -1,8 +1,8 @@
 "use client";
 
 import { useEffect, useRef, useState, useSyncExternalStore } from "react";
-import { createUploadQueue, type UploadQueueOptions } from "./upload-queue";
-import { useOutgoing } from "./use-outgoing";
+import { deadUrlCodes, UploadError, uploadFile } from "./upload";
+import { explainError } from "./viewer";
 
 export interface UploadOptions extends UploadQueueOptions {
   /** The list in which saved files appear, as far as it is loaded. Until a file is in it, `pending` has its upload. */
@@ -62,4 +62,188 @@ export function useUploads(options: UploadOptions) {
 
   const pending = useOutgoing(uploads, options.shownIn);
   return { uploads, pending, add: queue.add, retry: queue.retry, remove: queue.remove };
+}
+
+/** Remembers which ids a list has had: what was there once has arrived, also when it is deleted again. */
+export function useArrivals(ids: readonly (string | null)[]): ReadonlySet<string> {
+  const arrivals = useRef(new Set<string>());
+  for (const id of ids) if (id !== null) arrivals.current.add(id);
+  return arrivals.current;
+}
+
+/** The uploads that are not done, or that are on their way to `list`: a saved one is, for the moment until it has it. */
+function useOutgoing(uploads: readonly Upload[], list?: readonly { storageId: string | null }[]): Upload[] {
+  const arrived = useArrivals(list?.map(({ storageId }) => storageId) ?? []);
+  if (!list) return uploads.filter(({ state }) => state !== "done");
+  return uploads
+    .filter(({ storageId }) => !(storageId && arrived.has(storageId)))
+    .map((upload) => (upload.state === "done" ? { ...upload, state: "saving" } : upload));
+}
+
+export interface Upload {
+  id: number;
+  file: File;
+  /** A `blob:` URL that shows the file before it is uploaded; `null` for what is not an image. */
+  previewUrl: string | null;
+  /** Milliseconds since the epoch. */
+  addedAt: number;
+  /** `uploaded` waits for the files chosen before it, `saving` for `onUploaded`. */
+  state: "queued" | "uploading" | "uploaded" | "saving" | "done" | "failed";
+  /** Bytes. */
+  sent: number;
+  storageId: string | null;
+  /** Set when `failed`. */
+  error: UploadError | null;
+}
+
+interface UploadQueueOptions {
+  generateUploadUrl: () => Promise<string>;
+  /** Saves the storage id. Called in the order in which files were added together, passing over those that fail. */
+  onUploaded: (upload: { storageId: string; file: File }) => Promise<unknown>;
+  /** Why this file is not wanted, for the person who chose it; `null` when it is. */
+  refuse?: (file: File) => string | null;
+  /** How many files are sent at the same time. */
+  concurrency?: number;
+}
+
+/** What belongs to an upload and is nobody else's business. */
+interface Job {
+  /** Files that were added together have the same. */
+  batch: number;
+  abort: AbortController;
+  /** Kept for the next attempt, which it answers if this one's answer was lost. */
+  url?: string;
+}
+
+/**
+ * Files on their way to the server. The list of uploads is immutable: every change makes a new one and tells the
+ * subscribers.
+ */
+export function createUploadQueue({ generateUploadUrl, onUploaded, refuse, concurrency = 3 }: UploadQueueOptions) {
+  let uploads: readonly Upload[] = [];
+  let lastId = 0;
+  const jobs = new Map<number, Job>();
+  const subscribers = new Set<() => void>();
+
+  let isTelling = false;
+
+  /** Many files make many changes; the page can show one state in a frame. */
+  function publish(next: readonly Upload[]) {
+    uploads = next;
+    if (!isTelling) {
+      isTelling = true;
+      inNextFrame(() => {
+        isTelling = false;
+        for (const subscriber of subscribers) subscriber();
+      });
+    }
+    startNext();
+  }
+
+  function update(id: number, change: Partial<Upload>) {
+    publish(uploads.map((upload) => (upload.id === id ? { ...upload, ...change } : upload)));
+  }
+
+  /** Starts one step that can be taken; as that is a change itself, the others follow. */
+  function startNext() {
+    const hasRoom = uploads.filter(({ state }) => state === "uploading").length < concurrency;
+    for (const upload of uploads) {
+      const job = jobs.get(upload.id);
+      if (!job) continue;
+      if (upload.state === "queued" && hasRoom) return void send(upload, job);
+      if (upload.state === "uploaded" && isItsTurn(upload, job)) return void save(upload);
+    }
+  }
+
+  function isItsTurn({ id }: Upload, { batch }: Job): boolean {
+    const before = uploads.filter((other) => other.id < id && jobs.get(other.id)?.batch === batch);
+    return before.every(({ state }) => state === "done" || state === "failed");
+  }
+
+  async function send({ id, file }: Upload, job: Job) {
+    const { signal } = job.abort;
+    update(id, { state: "uploading", sent: 0 });
+    try {
+      job.url ??= await generateUploadUrl();
+      const onProgress = (sent: number) => update(id, { sent });
+      const { storageId } = await uploadFile({ url: job.url, file, onProgress, signal });
+      update(id, { state: "uploaded", sent: file.size, storageId });
+    } catch (error) {
+      if (error instanceof UploadError && deadUrlCodes.includes(error.code)) job.url = undefined;
+      if (!signal.aborted) fail(id, error);
+    }
+  }
+
+  async function save({ id, file, storageId }: Upload) {
+    if (storageId === null) return;
+    update(id, { state: "saving" });
+    try {
+      await onUploaded({ storageId, file });
+      update(id, { state: "done" });
+    } catch (error) {
+      fail(id, error);
+    }
+  }
+
+  function fail(id: number, cause: unknown) {
+    const error =
+      cause instanceof UploadError
+        ? cause
+        : new UploadError("NotSaved", explainError(cause), { retryable: true, cause });
+    update(id, { state: "failed", error });
+  }
+
+  return {
+    getSnapshot: () => uploads,
+
+    subscribe(subscriber: () => void) {
+      subscribers.add(subscriber);
+      return () => void subscribers.delete(subscriber);
+    },
+
+    /** Queues files. A refused one is listed as failed. */
+    add(files: readonly File[]) {
+      const batch = lastId;
+      const added = files.map((file): Upload => {
+        lastId += 1;
+        jobs.set(lastId, { batch, abort: new AbortController() });
+        const refusal = refuse?.(file) ?? null;
+        return {
+          id: lastId,
+          file,
+          previewUrl: file.type.startsWith("image/") ? URL.createObjectURL(file) : null,
+          addedAt: Date.now(),
+          state: refusal === null ? "queued" : "failed",
+          sent: 0,
+          storageId: null,
+          error: refusal === null ? null : new UploadError("Refused", refusal, { retryable: false }),
+        };
+      });
+      publish([...uploads, ...added]);
+    },
+
+    /** Tries a failed upload again, from the step that failed; without an id, all that failed. */
+    retry(id?: number) {
+      for (const upload of uploads) {
+        if (!upload.error?.retryable || (id ?? upload.id) !== upload.id) continue;
+        update(upload.id, { state: upload.storageId ? "uploaded" : "queued", error: null });
+      }
+    },
+
+    /** Stops an upload, or takes a failed or finished one off the list. */
+    remove(id: number) {
+      const upload = uploads.find((candidate) => candidate.id === id);
+      if (upload?.previewUrl) URL.revokeObjectURL(upload.previewUrl);
+      jobs.get(id)?.abort.abort();
+      jobs.delete(id);
+      publish(uploads.filter((candidate) => candidate.id !== id));
+    },
+  };
+}
+
+/** A page that is hidden has no frames, and a server has none either. */
+function inNextFrame(run: () => void): void {
+  if (typeof requestAnimationFrame === "undefined") run();
+  else if (document.hidden) setTimeout(run, 100);
+  else requestAnimationFrame(run);
 }

@@ -1,5 +1,7 @@
 import { queryOptions, useQuery } from "@tanstack/react-query";
-import { AuthError, authClient } from "./auth-client";
+import { TRPCClientError } from "@trpc/client";
+import { createAuthClient } from "better-auth/client";
+import { anonymousClient } from "better-auth/client/plugins";
 
 /** Who uses this browser, and has a session. */
 export interface Viewer {
@@ -30,3 +32,39 @@ export const viewerQuery = queryOptions({
 export function useViewer(): Viewer | null {
   return useQuery(viewerQuery).data ?? null;
 }
+
+/** Signs in and out. Its answers are `{ data, error }`; whoever cannot be reached rejects. */
+export const authClient = createAuthClient({ plugins: [anonymousClient()] });
+
+/** Why somebody was not signed in. `message` is written for them. */
+export class AuthError extends Error {
+  constructor({ status, code = "", message = "" }: { status: number; code?: string; message?: string }) {
+    // The messages of 429 say when to try again.
+    const fallback = status < 500 && message ? `${message}.` : "Something went wrong on the server. Try again.";
+    super(explanations.get(code) ?? fallback);
+    this.name = "AuthError";
+  }
+}
+
+/** By Better Auth's codes. */
+const explanations = new Map([
+  ["INVALID_EMAIL_OR_PASSWORD", "There is no account with this email address and password. Check both."],
+  ["USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL", "There is an account with this email address already. Sign in instead."],
+  ["INVALID_EMAIL", "This is not an email address."],
+  ["PASSWORD_TOO_SHORT", "This password is too short. Use 8 characters or more."],
+  ["PASSWORD_TOO_LONG", "This password is too long. Use at most 128 characters."],
+]);
+
+/** What a person can do about a failed call of a server function, in one sentence or two. */
+export function explainError(error: unknown): string {
+  if (error instanceof AuthError) return error.message;
+  // What `fetch` rejects with.
+  if (error instanceof TypeError) return unreachable;
+  if (!(error instanceof TRPCClientError)) return "Something went wrong. Try again.";
+  if (error.cause instanceof AuthError) return error.cause.message;
+  if (!error.data) return unreachable;
+  if (error.data.httpStatus >= 500) return "Something went wrong on the server. Try again.";
+  return error.message;
+}
+
+const unreachable = "The server cannot be reached. Check your network, then try again.";

@@ -1,5 +1,5 @@
 import { TRPCError } from "@trpc/server";
-import type { Auth } from "../auth/require-identity";
+import type { Auth } from "../auth/identity";
 import { type ReadDb, readDb, type WriteDb, writeDb } from "../database/db";
 import { alone, retryOnConflict, snapshot, type Transaction, transaction } from "../database/transaction";
 import { type Scheduler, scheduler } from "../jobs/scheduler";

@@ -9,8 +9,8 @@ import { reportFailure, withRequestId } from "../log/scope";
 import { quote, shorten } from "../log/text";
 import { passivePolicy } from "../storage/serve/file-headers";
 import { UploadError } from "../storage/upload/upload-error";
+import { limitBody, limitResponse } from "./body";
 import type { HttpRouter, Lookup, Route } from "./http-router";
-import { limitBody, limitResponse } from "./limit-body";
 
 const defaultLimit = 20 * 1024 * 1024;
 

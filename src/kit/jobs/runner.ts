@@ -1,6 +1,5 @@
 import { createHash, randomUUID, timingSafeEqual } from "node:crypto";
-import { findUnlistedOwners } from "../auth/adopt";
-import type { Owners } from "../auth/owners";
+import { findUnlistedOwners, type Owners } from "../auth/owners";
 import type { Kind } from "../functions/server-function";
 import { isHearing, onChange } from "../live/listener";
 import { withRequestId } from "../log/scope";

@@ -1,7 +1,5 @@
 import { createServer } from "node:http";
-import { cors } from "~/kit/http/cors";
-import { httpAction } from "~/kit/http/http-action";
-import { httpRouter } from "~/kit/http/http-router";
+import { cors, httpAction, httpRouter } from "~/kit/http/http-router";
 import { toNodeHandler } from "~/kit/http/node-adapter";
 import { serveHttp } from "~/kit/http/serve-http";
 

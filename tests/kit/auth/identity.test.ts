@@ -2,8 +2,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { exportJWK, generateKeyPair, SignJWT, UnsecuredJWT } from "jose";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { httpAction } from "~/kit/http/http-action";
-import { httpRouter } from "~/kit/http/http-router";
+import { httpAction, httpRouter } from "~/kit/http/http-router";
 
 // An OpenID provider on loopback, with discovery, and keys that rotate.
 const keys: Awaited<ReturnType<typeof key>>[] = [];
@@ -265,7 +264,7 @@ describe("the app's own sessions and tokens", () => {
   );
 
   test("columns that look as if they said whose a row is are named, unless they are listed", async () => {
-    const { findUnlistedOwners } = await import("~/kit/auth/adopt");
+    const { findUnlistedOwners } = await import("~/kit/auth/owners");
     const { owners } = (await import("~/functions")).app;
     const { pool } = await import("~/kit/database/database");
     expect(await findUnlistedOwners(owners)).toEqual([]);

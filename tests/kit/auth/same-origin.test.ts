@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { isForeign } from "~/kit/auth/same-origin";
+import { isForeign } from "~/kit/http/origin";
 
 const other = "https://other.test";
 

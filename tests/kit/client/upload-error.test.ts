@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { explainAnswer } from "~/kit/client/upload-error";
+import { explainAnswer } from "~/kit/client/upload";
 
 test.each([
   { status: 413, code: "FileTooLarge", explainedAs: "FileTooLarge", retryable: false },

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { createUploadQueue } from "~/kit/client/upload-queue";
+import { createUploadQueue } from "~/kit/client/use-uploads";
 
 let frames: (() => void)[] = [];
 const nextFrame = () => {

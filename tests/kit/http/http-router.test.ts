@@ -1,7 +1,5 @@
 import { describe, expect, test, vi } from "vitest";
-import { cors } from "~/kit/http/cors";
-import { httpAction } from "~/kit/http/http-action";
-import { httpRouter, pathSuffix, type Route } from "~/kit/http/http-router";
+import { cors, httpAction, httpRouter, pathSuffix, type Route } from "~/kit/http/http-router";
 import { serveHttp } from "~/kit/http/serve-http";
 
 const answering = (text: string) => httpAction(() => new Response(text));

@@ -1,7 +1,6 @@
 import { expect, test } from "vitest";
 import { app } from "~/functions";
-import { limitBody } from "~/kit/http/limit-body";
-import { readJson } from "~/kit/http/read-json";
+import { limitBody, readJson } from "~/kit/http/body";
 import { serveHttp } from "~/kit/http/serve-http";
 import { limits } from "~/kit/process/limits";
 import { everything } from "../storage/kit";

@@ -2,7 +2,7 @@ import { createServer, IncomingMessage, ServerResponse } from "node:http";
 import { Socket } from "node:net";
 import { setImmediate as turn } from "node:timers/promises";
 import { expect, test } from "vitest";
-import { startInTurns } from "~/kit/http/request-turns";
+import { startInTurns } from "~/kit/http/watch-connections";
 
 /** A server, and who sent the requests that it began to serve, in that order. */
 function open() {

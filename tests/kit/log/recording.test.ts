@@ -6,8 +6,7 @@ import { action, internalMutation, mutation, query } from "~/kit/functions/build
 import { actionCtx } from "~/kit/functions/context";
 import { createSystemContext } from "~/kit/functions/request-context";
 import { createRouter, serveRouter } from "~/kit/functions/router";
-import { httpAction } from "~/kit/http/http-action";
-import { httpRouter, type Route } from "~/kit/http/http-router";
+import { httpAction, httpRouter, type Route } from "~/kit/http/http-router";
 import { serveHttp } from "~/kit/http/serve-http";
 import { runDueJobs } from "~/kit/jobs/runner";
 import { flush, observeConsole } from "~/kit/log/function-log";

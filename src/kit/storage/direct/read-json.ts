@@ -1,6 +1,6 @@
 import { TRPCError } from "@trpc/server";
 import { z } from "zod";
-import { readJson as readAnyJson } from "../../http/read-json";
+import { readJson as readAnyJson } from "../../http/body";
 import { UploadError } from "../upload/upload-error";
 
 /** Bytes, and values; a thousand answers of a store fit in. */

@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { describe, expect, test } from "vitest";
-import { curlOf, curlOfRequest } from "~/kit/dashboard/pages/functions/curl";
+import { curlOf, curlOfRequest } from "~/kit/dashboard/pages/curl";
 
 const origin = "http://localhost:3000";
 const nasty = `it's $HOME \`id\` "q" \\ \n`;

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { check, fieldsOf, toArgs } from "~/kit/dashboard/pages/functions/schema-fields";
+import { check, fieldsOf, toArgs } from "~/kit/dashboard/pages/schema-fields";
 
 const shape = z.object({
   text: z.string().min(1).max(5),

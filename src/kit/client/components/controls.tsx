@@ -1,0 +1,115 @@
+import { useMutation } from "@tanstack/react-query";
+import { Check, LoaderCircle, Minus } from "lucide-react";
+import { AlertDialog, Checkbox as Primitive } from "radix-ui";
+import { useRef } from "react";
+import { explainError } from "../viewer";
+
+interface CheckboxProps {
+  label: string;
+  checked: boolean | "indeterminate";
+  onChange: (checked: boolean) => void;
+}
+
+export function Checkbox({ label, checked, onChange }: CheckboxProps) {
+  return (
+    <Primitive.Root
+      aria-label={label}
+      checked={checked}
+      onCheckedChange={(next) => onChange(next === true)}
+      className="group grid size-11 flex-none place-items-center rounded-full"
+    >
+      <span className="grid size-5 place-items-center rounded-md border border-line-strong bg-canvas text-on-accent group-hover:border-accent group-data-[state=checked]:border-accent group-data-[state=indeterminate]:border-accent group-data-[state=checked]:bg-accent group-data-[state=indeterminate]:bg-accent">
+        {checked === "indeterminate" ? (
+          <Minus aria-hidden="true" className="size-3.5" strokeWidth={3} />
+        ) : (
+          checked && <Check aria-hidden="true" className="size-3.5" strokeWidth={3} />
+        )}
+      </span>
+    </Primitive.Root>
+  );
+}
+
+interface ConfirmDialogProps {
+  isOpen: boolean;
+  onOpenChange: (isOpen: boolean) => void;
+  title: string;
+  description: string;
+  /** What the button says. */
+  action: string;
+  onConfirm: () => Promise<void>;
+  /** Puts the focus somewhere, since what had it may be gone. */
+  onClosed: (isDone: boolean) => void;
+}
+
+/** Asks before something that cannot be undone, and stays open when it fails. */
+export function ConfirmDialog({
+  isOpen,
+  onOpenChange,
+  title,
+  description,
+  action,
+  onConfirm,
+  onClosed,
+}: ConfirmDialogProps) {
+  const isDone = useRef(false);
+  const confirmation = useMutation({
+    mutationFn: onConfirm,
+    onSuccess: () => {
+      isDone.current = true;
+      onOpenChange(false);
+    },
+  });
+
+  return (
+    <AlertDialog.Root
+      open={isOpen}
+      onOpenChange={(next) => {
+        if (confirmation.isPending) return;
+        confirmation.reset();
+        onOpenChange(next);
+      }}
+    >
+      <AlertDialog.Portal>
+        <AlertDialog.Overlay className="dialog-overlay" />
+        <AlertDialog.Content
+          className="dialog"
+          onOpenAutoFocus={() => {
+            isDone.current = false;
+          }}
+          onCloseAutoFocus={(event) => {
+            event.preventDefault();
+            onClosed(isDone.current);
+          }}
+        >
+          <AlertDialog.Title className="wrap-anywhere text-balance font-semibold text-lg tracking-tight">
+            {title}
+          </AlertDialog.Title>
+          <AlertDialog.Description className="mt-2 text-pretty text-muted text-sm">
+            {description}
+          </AlertDialog.Description>
+          {confirmation.isError && (
+            <p role="alert" className="mt-3 text-danger text-sm">
+              {explainError(confirmation.error)}
+            </p>
+          )}
+          <div className="mt-6 flex justify-end gap-2">
+            <AlertDialog.Cancel className="button button-quiet" disabled={confirmation.isPending}>
+              Cancel
+            </AlertDialog.Cancel>
+            <button
+              type="button"
+              className="button button-danger"
+              disabled={confirmation.isPending}
+              onClick={() => confirmation.mutate()}
+            >
+              {confirmation.isPending && (
+                <LoaderCircle aria-hidden="true" className="size-4 motion-safe:animate-spin" />
+              )}
+              {action}
+            </button>
+          </div>
+        </AlertDialog.Content>
+      </AlertDialog.Portal>
+    </AlertDialog.Root>
+  );
+}

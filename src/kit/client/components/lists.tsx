@@ -1,0 +1,83 @@
+import { LoaderCircle, type LucideIcon, TriangleAlert } from "lucide-react";
+import { type ReactNode, type RefObject, useEffect, useEffectEvent } from "react";
+import { explainError } from "../viewer";
+
+/** What stands in the place of a list: that it is loading, is empty, or could not be loaded. */
+export function Loading({ children }: { children: string }) {
+  return (
+    <p role="status" className="m-auto flex items-center gap-2 p-6 text-muted text-sm">
+      <LoaderCircle aria-hidden="true" className="size-4 motion-safe:animate-spin" />
+      {children}
+    </p>
+  );
+}
+
+interface EmptyProps {
+  icon: LucideIcon;
+  title: string;
+  children: ReactNode;
+}
+
+export function Empty({ icon: Icon, title, children }: EmptyProps) {
+  return (
+    <div className="m-auto flex flex-col items-center gap-2 p-6 text-center">
+      <span className="mb-2 grid size-16 place-items-center rounded-full bg-sunken text-muted">
+        <Icon aria-hidden="true" className="size-7" />
+      </span>
+      <p className="font-semibold text-lg">{title}</p>
+      <p className="max-w-80 text-balance text-muted text-sm">{children}</p>
+    </div>
+  );
+}
+
+interface FailedProps {
+  title: string;
+  error: unknown;
+  onRetry: () => void;
+}
+
+export function Failed({ title, error, onRetry }: FailedProps) {
+  return (
+    <div role="alert" className="m-auto flex flex-col items-center gap-2 p-6 text-center">
+      <TriangleAlert aria-hidden="true" className="mb-1 size-8 text-danger" />
+      <p className="font-semibold">{title}</p>
+      <p className="text-muted text-sm">{explainError(error)}</p>
+      <button type="button" onClick={onRetry} className="button button-quiet mt-3">
+        Try again
+      </button>
+    </div>
+  );
+}
+
+/** Lies over the page while files are dragged above it. */
+export function DropHint({ icon: Icon, children }: { icon: LucideIcon; children: string }) {
+  return (
+    <div className="pointer-events-none fixed inset-0 z-20 grid place-items-center bg-canvas/85 p-6 backdrop-blur-sm">
+      <p className="flex flex-col items-center gap-3 rounded-3xl border-2 border-accent border-dashed bg-surface px-14 py-12 font-medium text-lg shadow-raised">
+        <Icon aria-hidden="true" className="size-8 text-accent" />
+        {children}
+      </p>
+    </div>
+  );
+}
+
+/**
+ * Calls `onNear` when an element is about to be scrolled into view, while `isReady`; for lists that load as they are
+ * scrolled. `scroller` is the element that scrolls, by default the page.
+ */
+export function useNearView(
+  element: RefObject<HTMLElement | null>,
+  { isReady, onNear, scroller }: { isReady: boolean; onNear: () => void; scroller?: RefObject<HTMLElement | null> },
+) {
+  const report = useEffectEvent(onNear);
+  // A new observer whenever it is ready again reports at once if the element is still near.
+  useEffect(() => {
+    if (!isReady || !element.current) return;
+    const observer = new IntersectionObserver(([entry]) => entry?.isIntersecting && report(), {
+      root: scroller?.current,
+      rootMargin: "600px 0px 600px 0px",
+    });
+    observer.observe(element.current);
+    return () => observer.disconnect();
+  }, [isReady, element, scroller]);
+}

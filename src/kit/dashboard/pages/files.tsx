@@ -1,0 +1,141 @@
+"use client";
+
+import { useQuery } from "@tanstack/react-query";
+import type { RowSelectionState, SortingState } from "@tanstack/react-table";
+import { FileUp, Trash2, Upload } from "lucide-react";
+import { useMemo, useRef, useState } from "react";
+import { useDropzone } from "react-dropzone";
+import { ConfirmDialog } from "../../client/components/controls";
+import { DropHint, Failed, Loading } from "../../client/components/lists";
+import { UploadList } from "../../client/components/upload-list";
+import { formatBytes } from "../../client/components/values";
+import { useUploads } from "../../client/use-uploads";
+import { DataTable, Pager, useCursors } from "./data-table";
+import { FileDialog } from "./file-dialog";
+import { FileFilters, type Filters, fileColumns, useStoredFiles } from "./file-list";
+import { DashboardPage, useTRPC, useTRPCClient } from "./parts";
+import { SweepDialog } from "./sweep-dialog";
+
+/** All files that are stored, whoever they belong to. */
+export function Files() {
+  const client = useTRPCClient();
+  const heading = useRef<HTMLHeadingElement>(null);
+  const [filters, setFilters] = useState<Filters>({ storageId: "", kind: "", from: "", to: "" });
+  const [sorting, setSorting] = useState<SortingState>([{ id: "uploaded", desc: true }]);
+  const cursors = useCursors(JSON.stringify([filters, sorting]));
+  const [selection, setSelection] = useState<RowSelectionState>({});
+  const [opened, setOpened] = useState<string | null>(null);
+  const [deleting, setDeleting] = useState<string[] | null>(null);
+  const columns = useMemo(() => fileColumns({ onOpen: setOpened }), []);
+  const { files, nextCursor, query } = useStoredFiles({ filters, sorting, cursor: cursors.cursor });
+
+  const { uploads, add, retry, remove } = useUploads({
+    generateUploadUrl: () => client.dashboard.files.generateUploadUrl.mutate(),
+    onUploaded: async () => undefined,
+  });
+  const dropzone = useDropzone({ onDrop: (accepted) => add(accepted), noClick: true, noKeyboard: true });
+
+  // Those of other pages do not count: what is deleted is what is seen.
+  const selected = files.filter(({ _id }) => selection[_id]).map(({ _id }) => _id);
+  const these = deleting?.length === 1 ? "this file" : `these ${deleting?.length} files`;
+
+  return (
+    <div {...dropzone.getRootProps()}>
+      <DashboardPage
+        title="Files"
+        headingRef={heading}
+        actions={
+          <>
+            <SweepDialog onOpenFile={setOpened} />
+            <button type="button" onClick={dropzone.open} className="button button-primary">
+              <Upload aria-hidden="true" className="size-4" />
+              Upload
+            </button>
+            <input {...dropzone.getInputProps({ "aria-hidden": true })} />
+          </>
+        }
+      >
+        <Totals />
+        <FileFilters filters={filters} onChange={setFilters} />
+        <UploadList uploads={uploads.filter(({ state }) => state !== "done")} onRetry={retry} onRemove={remove} />
+        {query.isError ? (
+          <Failed title="The files could not be loaded" error={query.error} onRetry={() => void query.refetch()} />
+        ) : query.isPending ? (
+          <Loading>Loading files…</Loading>
+        ) : (
+          <>
+            <DataTable
+              label="Stored files"
+              columns={columns}
+              rows={files}
+              rowId={({ _id }) => _id}
+              sorting={sorting}
+              onSortingChange={setSorting}
+              selection={selection}
+              onSelectionChange={setSelection}
+              empty="No file is like that."
+            />
+            <div className="flex items-center gap-2">
+              <div role="status" className="flex min-h-13 flex-1 items-center pt-2 text-muted text-sm">
+                {selected.length > 0 && `${selected.length} selected`}
+              </div>
+              {selected.length > 0 && (
+                <button
+                  type="button"
+                  onClick={() => setDeleting(selected)}
+                  className="button mt-2 px-4 text-danger hover:bg-sunken"
+                >
+                  <Trash2 aria-hidden="true" className="size-4" />
+                  Delete
+                </button>
+              )}
+              <Pager cursors={cursors} nextCursor={nextCursor} />
+            </div>
+          </>
+        )}
+      </DashboardPage>
+      <FileDialog
+        storageId={opened}
+        onClose={() => setOpened(null)}
+        onDelete={(storageId) => {
+          setOpened(null);
+          setDeleting([storageId]);
+        }}
+      />
+      <ConfirmDialog
+        isOpen={deleting !== null}
+        onOpenChange={() => setDeleting(null)}
+        title={`Delete ${these}?`}
+        description="Links to it stop working at once, and rows that refer to it change as their foreign keys say. The bytes are kept for a while where the server is told to: “Next sweep” lists what can be restored."
+        action="Delete"
+        onConfirm={async () => {
+          await client.dashboard.files.delete.mutate({ storageIds: deleting ?? [] });
+          setSelection({});
+        }}
+        onClosed={() => heading.current?.focus()}
+      />
+      {dropzone.isDragActive && <DropHint icon={FileUp}>Drop files to store them</DropHint>}
+    </div>
+  );
+}
+
+const number = new Intl.NumberFormat("en");
+
+/** How many files there are, and how large together. */
+export function Totals() {
+  const { data } = useQuery(useTRPC().dashboard.files.total.queryOptions());
+  const totals = [
+    { name: "Files", value: data && number.format(data.files) },
+    { name: "Stored", value: data && formatBytes(data.bytes) },
+  ];
+  return (
+    <dl className="mb-4 flex gap-3">
+      {totals.map(({ name, value }) => (
+        <div key={name} className="min-w-36 rounded-2xl border border-line bg-surface px-4 py-3">
+          <dt className="text-muted text-xs">{name}</dt>
+          <dd className="font-semibold text-xl tabular-nums">{value ?? "…"}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}

@@ -1,0 +1,132 @@
+"use client";
+
+import type { inferRouterOutputs } from "@trpc/server";
+import { CalendarClock, Check, Copy, FolderOpen, ScrollText, SquareFunction } from "lucide-react";
+import Link from "next/link";
+import { usePathname } from "next/navigation";
+import { type ReactNode, type Ref, useRef, useState } from "react";
+import { createClient } from "../../client/create-client";
+import { confirmLeaving } from "../../client/use-uploads";
+import type { KitRouter } from "../../functions/router";
+
+export const { useTRPC, useTRPCClient } = createClient<KitRouter>();
+
+/** What the dashboard's calls answer. */
+export type Answers = inferRouterOutputs<KitRouter>["dashboard"];
+
+const pages = [
+  { href: "/dashboard/files", label: "Files", icon: FolderOpen },
+  { href: "/dashboard/functions", label: "Functions", icon: SquareFunction },
+  { href: "/dashboard/schedule", label: "Schedule", icon: CalendarClock },
+  { href: "/dashboard/logs", label: "Logs", icon: ScrollText },
+];
+
+interface DashboardFrameProps {
+  /** What is at the top of every page of the app. */
+  header: ReactNode;
+  children: ReactNode;
+}
+
+/** What all pages of the dashboard are in: `src/app/dashboard/layout.tsx` renders it. */
+export function DashboardFrame({ header, children }: DashboardFrameProps) {
+  const pathname = usePathname();
+  return (
+    // Tables want more room than the column that one reads in.
+    <div className="flex min-h-dvh flex-col [--column:72rem]">
+      {header}
+      <nav aria-label="Dashboard" className="overflow-x-auto border-line border-b bg-surface px-page">
+        <div className="column flex gap-1 max-sm:-mx-2">
+          {pages.map(({ href, label, icon: Icon }) => (
+            <Link
+              key={href}
+              href={href}
+              prefetch={false}
+              aria-current={href === pathname ? "page" : undefined}
+              onNavigate={(event) => confirmLeaving() || event.preventDefault()}
+              className="flex h-11 flex-none items-center gap-2 border-transparent border-b-2 px-3 font-medium text-muted text-sm -outline-offset-2 hover:text-ink aria-[current=page]:border-accent aria-[current=page]:text-ink"
+            >
+              <Icon aria-hidden="true" className="size-4 max-sm:hidden" />
+              {label}
+            </Link>
+          ))}
+        </div>
+      </nav>
+      {children}
+    </div>
+  );
+}
+
+interface DashboardPageProps {
+  title: string;
+  /** Beside the title. */
+  actions?: ReactNode;
+  /** Takes the focus when what had it is gone. */
+  headingRef?: Ref<HTMLHeadingElement>;
+  children: ReactNode;
+}
+
+/** What one page of the dashboard shows, below its title. */
+export function DashboardPage({ title, actions, headingRef, children }: DashboardPageProps) {
+  return (
+    <main className="flex flex-1 flex-col px-page pb-[max(2rem,env(safe-area-inset-bottom))]">
+      <div className="column flex flex-1 flex-col">
+        <div className="flex flex-wrap items-center gap-2 pt-6 pb-4">
+          <h1
+            ref={headingRef}
+            tabIndex={-1}
+            className="flex-1 whitespace-nowrap font-semibold text-2xl tracking-tight outline-none"
+          >
+            {title}
+          </h1>
+          {actions}
+        </div>
+        {children}
+      </div>
+    </main>
+  );
+}
+
+/** Puts a text into the clipboard. */
+export function CopyButton({ text, label }: { text: string; label: string }) {
+  const [copied, setCopied] = useState<string | null>(null);
+  const isCopied = copied === text;
+  const Icon = isCopied ? Check : Copy;
+  return (
+    <button
+      type="button"
+      aria-label={label}
+      title={isCopied ? "Copied" : label}
+      onClick={async () => {
+        // Without HTTPS there is no clipboard.
+        await navigator.clipboard?.writeText(text);
+        if (navigator.clipboard) setCopied(text);
+      }}
+      className="icon-button"
+    >
+      <Icon aria-hidden="true" className="size-4" />
+      <span role="status" className="sr-only">
+        {isCopied ? "Copied" : ""}
+      </span>
+    </button>
+  );
+}
+
+/** `1234.5` milliseconds → `"1.2 s"`, `12.34` → `"12 ms"`, `0.56` → `"0.6 ms"` */
+export function formatDuration(milliseconds: number): string {
+  if (milliseconds >= 1000) return `${(milliseconds / 1000).toFixed(1)} s`;
+  return `${milliseconds.toFixed(milliseconds >= 10 ? 0 : 1)} ms`;
+}
+
+/** For a dialog that no button of its own opens: when it closes, what had the focus before has it again. */
+export function useReturnFocus() {
+  const before = useRef<Element | null>(null);
+  return {
+    onOpenAutoFocus() {
+      before.current = document.activeElement;
+    },
+    onCloseAutoFocus(event: Event) {
+      event.preventDefault();
+      if (before.current instanceof HTMLElement) before.current.focus();
+    },
+  };
+}

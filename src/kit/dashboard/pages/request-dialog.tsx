@@ -1,0 +1,115 @@
+import { useQuery } from "@tanstack/react-query";
+import { X } from "lucide-react";
+import { Dialog } from "radix-ui";
+import { Failed, Loading } from "../../client/components/lists";
+import { type Answers, CopyButton, formatDuration, useReturnFocus, useTRPC } from "./parts";
+
+interface RequestDialogProps {
+  /** `null` when it is closed. */
+  requestId: string | null;
+  onClose: () => void;
+}
+
+/** The calls of one request, and all that they printed. */
+export function RequestDialog({ requestId, onClose }: RequestDialogProps) {
+  const trpc = useTRPC();
+  const returnFocus = useReturnFocus();
+  const request = useQuery({
+    ...trpc.dashboard.calls.request.queryOptions({ requestId: requestId ?? "" }),
+    enabled: requestId !== null,
+    // Of a request that has only just ended nothing may be written yet.
+    refetchInterval: ({ state }) => (state.data?.calls.length === 0 ? 1_000 : false),
+  });
+  return (
+    <Dialog.Root open={requestId !== null} onOpenChange={onClose}>
+      <Dialog.Portal>
+        <Dialog.Overlay className="dialog-overlay" />
+        <Dialog.Content {...returnFocus} className="dialog max-w-4xl!" aria-describedby={undefined}>
+          <div className="-mt-2 -mr-3 flex items-center">
+            <Dialog.Title className="min-w-0 flex-1 truncate font-semibold text-sm">
+              Request <span className="font-mono font-normal">{requestId}</span>
+            </Dialog.Title>
+            <CopyButton text={requestId ?? ""} label="Copy the request id" />
+            <Dialog.Close aria-label="Close" title="Close" className="icon-button">
+              <X aria-hidden="true" className="size-5" />
+            </Dialog.Close>
+          </div>
+          {request.isError ? (
+            <Failed title="It could not be loaded" error={request.error} onRetry={() => void request.refetch()} />
+          ) : request.data === undefined ? (
+            <Loading>Loading the request…</Loading>
+          ) : (
+            <Details {...request.data} />
+          )}
+        </Dialog.Content>
+      </Dialog.Portal>
+    </Dialog.Root>
+  );
+}
+
+function Details({ calls, lines }: Answers["calls"]["request"]) {
+  if (calls.length === 0) return <p className="py-6 text-center text-muted text-sm">Nothing is recorded of it.</p>;
+  return (
+    <>
+      <h3 className="pt-3 pb-1 font-medium text-muted text-xs">Calls</h3>
+      <ul className="grid gap-1.5">
+        {calls.map(({ _id, function: name, outcome, duration, depth, error }) => (
+          <li key={_id} style={{ paddingLeft: `${depth}rem` }}>
+            <span className="flex flex-wrap items-baseline gap-x-3">
+              <span className="font-mono text-sm">{name}</span>
+              <Outcome outcome={outcome} />
+              <span className="text-muted text-xs tabular-nums">{formatDuration(duration)}</span>
+            </span>
+            {error !== null && (
+              <pre className="wrap-anywhere whitespace-pre-wrap font-mono text-danger text-xs">{error}</pre>
+            )}
+          </li>
+        ))}
+      </ul>
+      <h3 className="pt-4 pb-1 font-medium text-muted text-xs">Lines</h3>
+      {lines.length === 0 && <p className="text-muted text-sm">It printed nothing.</p>}
+      <ol className="grid gap-1">
+        {lines.map(({ number, time, level, text, function: name }) => (
+          <li key={number} className="grid gap-x-3 sm:grid-cols-[auto_1fr]">
+            <span className="flex items-baseline gap-2">
+              <LogTime at={time} />
+              <span className={`w-10 text-xs ${level === "error" || level === "warn" ? "text-danger" : "text-muted"}`}>
+                {level}
+              </span>
+            </span>
+            <pre title={name} className="wrap-anywhere whitespace-pre-wrap font-mono text-xs">
+              {text}
+            </pre>
+          </li>
+        ))}
+      </ol>
+    </>
+  );
+}
+
+const format = new Intl.DateTimeFormat(undefined, {
+  month: "short",
+  day: "numeric",
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+  fractionalSecondDigits: 3,
+  hourCycle: "h23",
+});
+
+/** A time to the millisecond. What shows it is never rendered by the server, which does not know the zone. */
+export function LogTime({ at }: { at: number }) {
+  return (
+    <time dateTime={new Date(at).toISOString()} className="whitespace-nowrap font-mono text-muted text-xs">
+      {format.format(at)}
+    </time>
+  );
+}
+
+export function Outcome({ outcome }: { outcome: string }) {
+  return (
+    <span className={`whitespace-nowrap font-medium text-xs ${outcome === "ok" ? "text-muted" : "text-danger"}`}>
+      {outcome}
+    </span>
+  );
+}

@@ -1,0 +1,268 @@
+"use client";
+
+import { keepPreviousData, useMutation, useQuery } from "@tanstack/react-query";
+import { Ban, RotateCw } from "lucide-react";
+import Link from "next/link";
+import { Tabs } from "radix-ui";
+import { useMemo, useState } from "react";
+import { ConfirmDialog } from "../../client/components/controls";
+import { Failed, Loading } from "../../client/components/lists";
+import { Timestamp } from "../../client/components/values";
+import { explainError } from "../../client/viewer";
+import { columnsOf, DataTable, Pager, useCursors } from "./data-table";
+import { type Answers, DashboardPage, useTRPC, useTRPCClient } from "./parts";
+
+const lists = [
+  { list: "pending", label: "Pending" },
+  { list: "running", label: "Running" },
+  { list: "failed", label: "Failed" },
+  { list: "recent", label: "Recent" },
+] as const;
+
+/** Functions that run later, run now, or ran, and those that recur. */
+export function Schedule() {
+  return (
+    <DashboardPage title="Schedule">
+      <Tabs.Root defaultValue="pending" activationMode="manual">
+        <Tabs.List
+          aria-label="Jobs"
+          className="mb-3 flex w-fit max-w-full gap-1 overflow-x-auto rounded-full bg-sunken p-1"
+        >
+          {lists.map(({ list, label }) => (
+            <Tabs.Trigger key={list} value={list} className="tab">
+              {label}
+            </Tabs.Trigger>
+          ))}
+        </Tabs.List>
+        {lists.map(({ list }) => (
+          <Tabs.Content key={list} value={list} className="outline-none">
+            <Jobs list={list} />
+          </Tabs.Content>
+        ))}
+      </Tabs.Root>
+      <h2 className="pt-8 pb-3 font-semibold text-lg tracking-tight">Recurring</h2>
+      <Crons />
+    </DashboardPage>
+  );
+}
+
+interface JobsProps {
+  list: "pending" | "running" | "failed" | "recent";
+}
+
+/** The jobs in one state, and what can be done with them. */
+export function Jobs({ list }: JobsProps) {
+  const trpc = useTRPC().dashboard.schedule;
+  const client = useTRPCClient();
+  const cursors = useCursors(list);
+  const [canceling, setCanceling] = useState<Job | null>(null);
+  const { mutate: runAgain, ...again } = useMutation(trpc.runAgain.mutationOptions());
+  const jobs = useQuery({
+    ...trpc.jobs.queryOptions({ list, cursor: cursors.cursor }),
+    placeholderData: keepPreviousData,
+  });
+  const columns = useMemo(
+    () => jobColumns({ onCancel: setCanceling, onRunAgain: ({ _id }) => runAgain({ jobId: _id }) }),
+    [runAgain],
+  );
+  if (jobs.isError) {
+    return <Failed title="The jobs could not be loaded" error={jobs.error} onRetry={() => void jobs.refetch()} />;
+  }
+  if (jobs.isPending) return <Loading>Loading jobs…</Loading>;
+  return (
+    <>
+      <DataTable
+        label={`Jobs, ${list}`}
+        columns={columns}
+        rows={jobs.data.page}
+        rowId={({ _id }) => _id}
+        empty={list === "recent" ? "No job ended in the last week." : `No job is ${list}.`}
+      />
+      <p role="status" className="text-muted text-sm empty:hidden">
+        {again.isSuccess && `Runs again, as job ${again.data}.`}
+      </p>
+      {again.isError && (
+        <p role="alert" className="text-danger text-sm">
+          {explainError(again.error)}
+        </p>
+      )}
+      <Pager cursors={cursors} nextCursor={jobs.data.nextCursor} />
+      <ConfirmDialog
+        isOpen={canceling !== null}
+        onOpenChange={() => setCanceling(null)}
+        title={`Cancel ${canceling?.name}?`}
+        description={
+          canceling?.state === "inProgress"
+            ? "It runs already and goes on, but schedules nothing more."
+            : "It does not run. You can run it again later, from the recent jobs."
+        }
+        action="Cancel job"
+        onConfirm={async () => {
+          if (canceling) await client.dashboard.schedule.cancel.mutate({ jobId: canceling._id });
+        }}
+        onClosed={() => undefined}
+      />
+    </>
+  );
+}
+
+export type Job = Answers["schedule"]["jobs"]["page"][number];
+
+const jobColumn = columnsOf<Job>();
+
+interface Actions {
+  onCancel: (job: Job) => void;
+  onRunAgain: (job: Job) => void;
+}
+
+const jobColumns = ({ onCancel, onRunAgain }: Actions) =>
+  jobColumn.columns([
+    jobColumn.accessor("name", {
+      header: "Function",
+      cell: ({ getValue, row: { original } }) => (
+        <span className="block whitespace-nowrap font-mono text-xs">
+          {getValue()}
+          {original.cron !== null && <span className="text-muted"> (recurs)</span>}
+        </span>
+      ),
+    }),
+    jobColumn.accessor("args", {
+      header: "Arguments",
+      cell: ({ getValue }) => {
+        const text = JSON.stringify(getValue());
+        return (
+          <span title={text} className="block max-w-60 truncate font-mono text-muted text-xs">
+            {text}
+          </span>
+        );
+      },
+    }),
+    jobColumn.accessor("scheduledTime", {
+      header: "Scheduled",
+      meta: { className: "whitespace-nowrap" },
+      cell: ({ getValue }) => <Timestamp at={getValue()} />,
+    }),
+    jobColumn.accessor("state", {
+      header: "State",
+      cell: ({ row: { original } }) => (
+        <>
+          <JobState state={original.state} error={original.error} />
+          {original.error !== null && (
+            <span className="block max-w-72 truncate text-muted text-xs">{original.error.split("\n")[0]}</span>
+          )}
+        </>
+      ),
+    }),
+    jobColumn.display({
+      id: "actions",
+      header: () => <span className="sr-only">Actions</span>,
+      meta: { className: "whitespace-nowrap text-right" },
+      cell: ({ row: { original } }) => (
+        <span className="flex items-center justify-end">
+          <Link
+            prefetch={false}
+            href={{ pathname: "/dashboard/logs", query: { request: original._id } }}
+            className="flex h-11 items-center px-2 text-accent text-xs underline-offset-2 hover:underline"
+          >
+            Log
+          </Link>
+          {original.completedTime === null ? (
+            <button
+              type="button"
+              onClick={() => onCancel(original)}
+              aria-label={`Cancel ${original.name}`}
+              title="Cancel"
+              className="icon-button"
+            >
+              <Ban aria-hidden="true" className="size-4" />
+            </button>
+          ) : (
+            <button
+              type="button"
+              onClick={() => onRunAgain(original)}
+              aria-label={`Run ${original.name} again`}
+              title="Run again"
+              className="icon-button"
+            >
+              <RotateCw aria-hidden="true" className="size-4" />
+            </button>
+          )}
+        </span>
+      ),
+    }),
+  ]);
+
+const cronColumn = columnsOf<Answers["schedule"]["crons"][number]>();
+
+const cronColumns = cronColumn.columns([
+  cronColumn.accessor("name", {
+    header: "Name",
+    cell: ({ getValue }) => <span className="font-medium">{getValue()}</span>,
+  }),
+  cronColumn.accessor("function", {
+    header: "Function",
+    cell: ({ getValue }) => <span className="font-mono text-xs">{getValue()}</span>,
+  }),
+  cronColumn.accessor("schedule", {
+    header: "When",
+    cell: ({ getValue }) => <span className="whitespace-nowrap font-mono text-xs">{getValue()}</span>,
+  }),
+  cronColumn.accessor("next", {
+    header: "Next",
+    meta: { className: "whitespace-nowrap" },
+    cell: ({ getValue }) => <Timestamp at={getValue()} />,
+  }),
+  cronColumn.accessor("last", {
+    header: "Last",
+    cell: ({ getValue }) => {
+      const last = getValue();
+      if (!last?.completedTime) return <span className="text-muted">not yet</span>;
+      return (
+        <span className="flex items-center gap-2 whitespace-nowrap">
+          <JobState state={last.state} error={last.error} />
+          <Timestamp at={last.completedTime.getTime()} />
+        </span>
+      );
+    },
+  }),
+]);
+
+/** The recurring functions, and when each runs next. */
+function Crons() {
+  const crons = useQuery(useTRPC().dashboard.schedule.crons.queryOptions());
+  if (crons.isError) {
+    return <Failed title="They could not be loaded" error={crons.error} onRetry={() => void crons.refetch()} />;
+  }
+  if (crons.isPending) return <Loading>Loading…</Loading>;
+  return (
+    <DataTable
+      label="Recurring functions"
+      columns={cronColumns}
+      rows={crons.data}
+      rowId={({ name }) => name}
+      empty="No function recurs; crons.ts is where they are written."
+    />
+  );
+}
+
+type State = Answers["schedule"]["jobs"]["page"][number]["state"];
+
+const labels: Record<State, string> = {
+  pending: "Pending",
+  inProgress: "Running",
+  success: "Done",
+  failed: "Failed",
+  canceled: "Canceled",
+};
+
+/** How a job stands; why it failed is its title. */
+function JobState({ state, error }: { state: State; error: string | null }) {
+  return (
+    <span
+      title={error ?? undefined}
+      className={`font-medium text-xs ${state === "failed" ? "text-danger" : "text-muted"}`}
+    >
+      {labels[state]}
+    </span>
+  );
+}
