@@ -10,17 +10,35 @@ process.env.TZ = process.env.TEST_ZONE ?? zones[new Date().getUTCDate() % zones.
 setFlagsFromString("--liftoff-only");
 setFlagsFromString("--no-opt");
 
+const pathOf = (name: string) => fileURLToPath(new URL(name, import.meta.url));
+
 export default defineConfig({
   resolve: {
-    alias: {
-      "~": fileURLToPath(new URL("src", import.meta.url)),
+    alias: [
+      { find: /^~(?=\/)/, replacement: pathOf("src") },
       // Tests are the server.
-      "server-only": fileURLToPath(new URL("node_modules/server-only/empty.js", import.meta.url)),
-    },
+      { find: "server-only", replacement: pathOf("node_modules/server-only/empty.js") },
+    ],
   },
   test: {
-    include: ["tests/**/*.test.ts"],
-    exclude: ["tests/e2e/**", "tests/kit/soak/**", "tests/kit/vercel/**", "node_modules/**"],
+    projects: [
+      {
+        extends: true,
+        // The kit's tests call functions of their own. `~/kit/…` stays the kit.
+        resolve: {
+          alias: [
+            { find: /^~\/functions(?=\/|$)/, replacement: pathOf("tests/kit/test-app/functions") },
+            { find: /^~\/kit$/, replacement: pathOf("tests/kit/test-app/kit.ts") },
+          ],
+        },
+        test: {
+          name: "kit",
+          include: ["tests/kit/**/*.test.ts"],
+          exclude: ["tests/kit/soak/**", "tests/kit/vercel/**"],
+        },
+      },
+      { extends: true, test: { name: "app", include: ["tests/functions/**/*.test.ts"] } },
+    ],
     globalSetup: "tests/global-setup.ts",
     setupFiles: "tests/setup.ts",
     // Each file has its modules, settings and database for itself in a thread as in a process, and sooner.

@@ -12,5 +12,5 @@ if (missing.length > 0) {
 /** The tests of the S3 driver against a server instead of its stand-in. */
 export default defineConfig({
   ...config,
-  test: { ...config.test, include: ["tests/kit/storage/**/*s3.test.ts"], env: { S3_SERVER: "1" } },
+  test: { ...config.test, projects: undefined, include: ["tests/kit/storage/**/*s3.test.ts"], env: { S3_SERVER: "1" } },
 });

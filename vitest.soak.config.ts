@@ -10,6 +10,7 @@ export default defineConfig({
   ...config,
   test: {
     ...config.test,
+    projects: undefined,
     include: ["tests/kit/crash/**/*.test.ts", "tests/kit/soak/**/*.test.ts"],
     exclude: [],
     env: { SOAK: "1" },

@@ -1,0 +1,94 @@
+import { TRPCError } from "@trpc/server";
+import { z } from "zod";
+import { httpAction } from "~/kit";
+import {
+  cors,
+  dispositionOf,
+  httpRouter,
+  parseArgs,
+  parseDigests,
+  pathSuffix,
+  readJson,
+  storageId,
+} from "~/kit/server";
+import * as images from "./images";
+import * as messages from "./messages";
+
+/** The HTTP API, served below `/http`. */
+const http = httpRouter();
+export default http;
+
+/** Pages of these origins may call it. */
+const open = cors({
+  origins: (process.env.CLIENT_ORIGIN ?? "").split(",").flatMap((origin) => origin.trim() || []),
+  headers: ["Content-Type", "Digest"],
+});
+
+/** Anyone may call these, but not without end. */
+const limitedAction = httpAction.use(async (ctx) => {
+  await ctx.limitRate("http");
+  return {};
+});
+
+const sendImage = limitedAction(async (ctx, request) => {
+  // Everything that can be refused is refused before a byte is stored.
+  const { author } = parseArgs(z.object({ author: messages.author }), query(request));
+  const contentType = request.headers.get("content-type") ?? "";
+  if (!contentType.startsWith("image/")) {
+    throw new TRPCError({
+      code: "BAD_REQUEST",
+      message: `Only images can be sent, not ${contentType || "a file without a type"}`,
+    });
+  }
+  if (!request.body)
+    throw new TRPCError({ code: "BAD_REQUEST", message: "The request has no body; send the image as it" });
+  const [sha256] = parseDigests(request.headers);
+
+  const storageId = await ctx.storage.store(request.body, { contentType, sha256 });
+  await ctx.runMutation(messages.sendImage, { storageId, author });
+  return new Response();
+});
+http.route(open({ path: "/sendImage", method: "POST", handler: sendImage }));
+
+const getImage = httpAction(async (ctx, request) => {
+  const id = storageId().safeParse(query(request).storageId);
+  const shown = id.success && (await ctx.runQuery(messages.isShown, { storageId: id.data }));
+  const image = shown ? await ctx.storage.get(id.data) : null;
+  if (!image) return new Response("Image not found", { status: 404 });
+  return new Response(image, { headers: { "Content-Disposition": dispositionOf(image.type) } });
+});
+http.route(open({ path: "/getImage", method: "GET", handler: getImage }));
+
+/** Access control at serving time: the owner's, by session or Bearer token. */
+const getPrivateImage = httpAction(async (ctx, request) => {
+  const identity = await ctx.auth.getUserIdentity();
+  const id = storageId().safeParse(query(request).storageId);
+  const owner = id.success && (await ctx.runQuery(images.ownerOf, { storageId: id.data }));
+  const image = identity && owner === identity.tokenIdentifier ? await ctx.storage.get(id.data ?? "") : null;
+  if (!image) return new Response("Image not found", { status: 404 });
+  const headers = { "Cache-Control": "private, no-store", "Content-Disposition": dispositionOf(image.type) };
+  return new Response(image, { headers });
+});
+http.route(open({ path: "/getPrivateImage", method: "GET", handler: getPrivateImage }));
+
+const postMessage = limitedAction(async (ctx, request) => {
+  const message = parseArgs(z.object({ author: messages.author, body: z.string() }), await readJson(request));
+  await ctx.runMutation(messages.sendOne, message);
+  return new Response();
+});
+http.route(open({ path: "/postMessage", method: "POST", handler: postMessage }));
+
+const getMessagesByAuthor = httpAction(async (ctx, request) => {
+  const { author = "" } = query(request);
+  return Response.json(await ctx.runQuery(messages.listByAuthor, { author }));
+});
+http.route(open({ path: "/getMessagesByAuthor", method: "GET", handler: getMessagesByAuthor }));
+
+const authorMessages = "/getAuthorMessages/";
+const getAuthorMessages = httpAction(async (ctx, request) => {
+  const author = pathSuffix(request, authorMessages);
+  return Response.json(await ctx.runQuery(messages.listByAuthor, { author }));
+});
+http.route(open({ pathPrefix: authorMessages, method: "GET", handler: getAuthorMessages }));
+
+const query = (request: Request) => Object.fromEntries(new URL(request.url).searchParams);
