@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { setFlagsFromString } from "node:v8";
-import { defineConfig } from "vitest/config";
+import { defineConfig, type TestProjectInlineConfiguration } from "vitest/config";
 
 // Most people's machines are not in UTC. A day has one zone, so that what fails can be tried again: TEST_ZONE names another.
 const zones = ["Asia/Tokyo", "America/New_York", "Asia/Kolkata", "Pacific/Chatham", "Pacific/Honolulu"];
@@ -12,6 +12,25 @@ setFlagsFromString("--no-opt");
 
 const pathOf = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 
+/** A project of the kit's tests, which have functions, tables and a Prisma client of their own. */
+export const ofKit = (include: string[]): TestProjectInlineConfiguration => ({
+  extends: true,
+  resolve: {
+    // `~/kit/…` stays the kit.
+    alias: [
+      { find: /^~\/functions(?=\/|$)/, replacement: pathOf("tests/kit/test-app/functions") },
+      { find: /^~\/kit$/, replacement: pathOf("tests/kit/test-app/kit.ts") },
+      { find: /^~\/generated(?=\/)/, replacement: pathOf("tests/kit/test-app/generated") },
+    ],
+  },
+  test: {
+    name: "kit",
+    include,
+    globalSetup: "tests/kit/global-setup.ts",
+    env: { TEST_TABLES: pathOf("tests/kit/test-app/tables.sql") },
+  },
+});
+
 export default defineConfig({
   resolve: {
     alias: [
@@ -22,22 +41,15 @@ export default defineConfig({
   },
   test: {
     projects: [
+      ofKit(["tests/kit/**/*.test.ts"]),
       {
         extends: true,
-        // The kit's tests call functions of their own. `~/kit/…` stays the kit.
-        resolve: {
-          alias: [
-            { find: /^~\/functions(?=\/|$)/, replacement: pathOf("tests/kit/test-app/functions") },
-            { find: /^~\/kit$/, replacement: pathOf("tests/kit/test-app/kit.ts") },
-          ],
-        },
         test: {
-          name: "kit",
-          include: ["tests/kit/**/*.test.ts"],
-          exclude: ["tests/kit/soak/**", "tests/kit/vercel/**"],
+          name: "app",
+          include: ["tests/functions/**/*.test.ts", "tests/demos/**/*.test.ts"],
+          exclude: ["tests/demos/soak/**", "tests/demos/vercel/**"],
         },
       },
-      { extends: true, test: { name: "app", include: ["tests/functions/**/*.test.ts"] } },
     ],
     globalSetup: "tests/global-setup.ts",
     setupFiles: "tests/setup.ts",

@@ -1,5 +1,5 @@
 import { defineConfig } from "vitest/config";
-import config from "./vitest.config";
+import config, { ofKit } from "./vitest.config";
 
 const needed = ["S3_ENDPOINT", "S3_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
 const missing = needed.filter((name) => !process.env[name]);
@@ -12,5 +12,5 @@ if (missing.length > 0) {
 /** The tests of the S3 driver against a server instead of its stand-in. */
 export default defineConfig({
   ...config,
-  test: { ...config.test, projects: undefined, include: ["tests/kit/storage/**/*s3.test.ts"], env: { S3_SERVER: "1" } },
+  test: { ...config.test, projects: [ofKit(["tests/kit/storage/**/*s3.test.ts"])], env: { S3_SERVER: "1" } },
 });

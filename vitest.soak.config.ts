@@ -1,6 +1,6 @@
 import { setFlagsFromString } from "node:v8";
 import { defineConfig } from "vitest/config";
-import config from "./vitest.config";
+import config, { ofKit } from "./vitest.config";
 
 // These threads live for minutes.
 setFlagsFromString("--opt");
@@ -10,9 +10,10 @@ export default defineConfig({
   ...config,
   test: {
     ...config.test,
-    projects: undefined,
-    include: ["tests/kit/crash/**/*.test.ts", "tests/kit/soak/**/*.test.ts"],
-    exclude: [],
+    projects: [
+      ofKit(["tests/kit/crash/**/*.test.ts"]),
+      { extends: true, test: { name: "app", include: ["tests/demos/soak/**/*.test.ts"] } },
+    ],
     env: { SOAK: "1" },
     fileParallelism: false,
     disableConsoleIntercept: true,

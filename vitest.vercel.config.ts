@@ -7,7 +7,7 @@ export default defineConfig({
   test: {
     ...config.test,
     projects: undefined,
-    include: ["tests/kit/vercel/**/*.test.ts"],
+    include: ["tests/demos/vercel/**/*.test.ts"],
     exclude: [],
     testTimeout: 60_000,
   },

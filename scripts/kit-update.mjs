@@ -12,8 +12,10 @@ import { rememberSchema } from "./migrations.mjs";
 // that are shared what the kit needs. It changes files and runs nothing else, so that `git diff` shows all that it did and
 // `git checkout .` undoes it.
 
-/** What an app does not edit. The second half is gone where the demos are. */
-const replaced = ["src/kit", "scripts", "prisma/schema/kit.prisma", "CHANGELOG.md", "tests/kit", "bench"];
+/** What an app does not edit. */
+const replaced = ["src/kit", "scripts", "prisma/schema/kit.prisma", "CHANGELOG.md", "tests/kit"];
+/** What it does not edit either while it has the demos. */
+const replacedWithDemos = ["tests/demos", "bench"];
 /** What an app may have changed: it is shown what the new version has there. */
 const shown = [
   "next.config.mjs",
@@ -85,7 +87,7 @@ async function update() {
   git("fetch", "--depth", "1", from, version);
 
   const hasDemos = existsSync(join(ROOT, "scripts/remove-demos.mjs"));
-  const paths = replaced.filter((path) => hasDemos || !["tests/kit", "bench"].includes(path));
+  const paths = hasDemos ? [...replaced, ...replacedWithDemos] : replaced;
   git("rm", "-rq", "--ignore-unmatch", "--", ...paths);
   git("checkout", "FETCH_HEAD", "--", ...paths.filter((path) => git("ls-tree", "FETCH_HEAD", "--", path) !== ""));
   if (!hasDemos) git("rm", "-qf", "--ignore-unmatch", "--", "scripts/remove-demos.mjs");

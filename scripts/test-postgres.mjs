@@ -67,9 +67,11 @@ async function discard(folder) {
  * Creates the template on the server at `url`, unless it exists for the current migrations.
  *
  * @param {string} url of a database whose user can create databases
+ * @param {string} [sql] to run after the migrations
+ * @returns {Promise<string>} the template's name
  */
-export async function prepareTemplate(url) {
-  const name = await templateName();
+export async function prepareTemplate(url, sql = "") {
+  const name = await templateName(sql);
   await withClient(url, async (client) => {
     await client.query("SELECT pg_advisory_lock(hashtext($1))", [name]);
     const { rowCount } = await client.query("SELECT FROM pg_database WHERE datname = $1 AND datistemplate", [name]);
@@ -77,8 +79,10 @@ export async function prepareTemplate(url) {
     await client.query(`DROP DATABASE IF EXISTS ${name}`);
     await client.query(`CREATE DATABASE ${name} ${await localeOf(client)}`);
     await applyMigrations(databaseUrl(url, name));
+    if (sql) await withClient(databaseUrl(url, name), (template) => template.query(sql));
     await client.query(`ALTER DATABASE ${name} IS_TEMPLATE true ALLOW_CONNECTIONS false`);
   });
+  return name;
 }
 
 /**
@@ -95,11 +99,12 @@ async function localeOf(client) {
  * Creates a database with the migrated, empty tables.
  *
  * @param {string} url of the server, from `startTestPostgres`
+ * @param {string} [sql] to run after the migrations
  * @returns {Promise<{ url: string, drop: () => Promise<void> }>}
  */
-export async function createDatabase(url) {
+export async function createDatabase(url, sql = "") {
   const name = `test_${randomUUID().replaceAll("-", "")}`;
-  const template = await templateName();
+  const template = await prepareTemplate(url, sql);
   await withClient(url, async (client) => {
     await client.query(`CREATE DATABASE ${name} TEMPLATE ${template}`);
     await client.query(`ALTER DATABASE ${name} SET timezone TO '${DATABASE_ZONE}'`);
@@ -108,8 +113,9 @@ export async function createDatabase(url) {
   return { url: databaseUrl(url, name), drop };
 }
 
-async function templateName() {
-  const content = JSON.stringify([await readMigrations(), DATABASE_LOCALE]);
+/** @param {string} sql */
+async function templateName(sql) {
+  const content = JSON.stringify([await readMigrations(), DATABASE_LOCALE, sql]);
   return `template_${createHash("sha256").update(content).digest("hex").slice(0, 16)}`;
 }
 

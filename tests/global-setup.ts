@@ -5,7 +5,7 @@ import { prepareTemplate, startTestPostgres } from "../scripts/test-postgres.mjs
  * take their databases from `createDatabase`.
  */
 export default async function setup() {
-  if (process.env.TEST_DATABASE_URL) return prepareTemplate(process.env.TEST_DATABASE_URL);
+  if (process.env.TEST_DATABASE_URL) return void (await prepareTemplate(process.env.TEST_DATABASE_URL));
   const server = await startTestPostgres();
   process.env.TEST_DATABASE_URL = server.url;
   return server.stop;

@@ -37,7 +37,15 @@ export async function bundleServer(): Promise<BundledServer> {
     configFile: false,
     logLevel: "error",
     root,
-    resolve: { alias: { "~": join(root, "src"), "server-only": join(root, "node_modules/server-only/empty.js") } },
+    resolve: {
+      alias: [
+        { find: "~/functions", replacement: join(root, "tests/kit/test-app/functions") },
+        { find: /^~\/kit$/, replacement: join(root, "tests/kit/test-app/kit.ts") },
+        { find: "~/generated", replacement: join(root, "tests/kit/test-app/generated") },
+        { find: "~", replacement: join(root, "src") },
+        { find: "server-only", replacement: join(root, "node_modules/server-only/empty.js") },
+      ],
+    },
     ssr: { noExternal: true, external: neverLoaded },
     build: { ssr: "tests/kit/crash/server.ts", outDir: folder, target: "node20" },
   });

@@ -3,6 +3,7 @@ import { cp, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import manifest from "../../../package.json";
 import { applyMigrations, writeMigration } from "../../../scripts/migrations.mjs";
 import { dataLosses, pendingChanges } from "../../../scripts/schema-changes.mjs";
 import { createDatabase } from "../../database";
@@ -30,6 +31,8 @@ async function change(folder: string, path: string, from: string, to: string): P
   await writeFile(join(folder, path), text.replace(from, to));
 }
 
+const { version } = manifest.kit;
+
 const update = (...args: string[]) => {
   const { status, stdout, stderr } = spawnSync(process.execPath, ["scripts/kit-update.mjs", ...args], {
     cwd: clone(),
@@ -50,6 +53,7 @@ beforeAll(async () => {
 
   // The next version: other code, a column in a shared model and one of the kit's, a dependency, a setting of a tool.
   await writeFile(join(template(), "src/kit/newer.ts"), "export const newer = true;\n");
+  await writeFile(join(template(), "tests/kit/newer.test.ts"), "export {};\n");
   git(template(), "rm", "-q", "src/kit/testing.ts");
   const owner = "  owner        String?\n  /// `ctx.storage.claim`";
   await change(template(), "prisma/schema/app.prisma", owner, `  language     String?\n${owner}`);
@@ -63,18 +67,13 @@ beforeAll(async () => {
     'ALTER TABLE "_storage" ADD COLUMN "language" TEXT;\nALTER TABLE "_storage_totals" ADD COLUMN "note" TEXT;\n';
   await writeMigration("languages", sql, join(template(), "prisma"));
   await change(template(), "package.json", '"dependencies": {', '"dependencies": {\n    "a-new-one": "1.2.3",');
-  await change(template(), "package.json", '"version": "0.2.0"', '"version": "0.3.0"');
+  await change(template(), "package.json", `"version": "${version}"`, '"version": "next"');
   await change(template(), "next.config.mjs", "poweredByHeader: false", "poweredByHeader: false,\n  compress: false");
   commit(template(), "v2");
   git(template(), "tag", "v2");
 
   // The app: a table with a file, a dependency, a function, a changed setting.
-  await change(
-    clone(),
-    "prisma/schema/app.prisma",
-    "  messages   Message[]\n",
-    "  messages   Message[]\n  notes      Note[]\n",
-  );
+  await change(clone(), "prisma/schema/app.prisma", "  restoredAt ", "  notes      Note[]\n  restoredAt ");
   await writeFile(
     join(clone(), "prisma/schema/notes.prisma"),
     `model Note {
@@ -111,19 +110,18 @@ describe("kit:update", () => {
 
   test("takes an app with a table, a relation to Storage and a dependency of its own to the next version", async () => {
     const { status, text } = update("v2", "--from", template());
-    expect([status, text]).toEqual([0, expect.stringContaining("The kit is now of version 0.3.0")]);
+    expect([status, text]).toEqual([0, expect.stringContaining("The kit is now of version next")]);
     const read = (path: string) => readFile(join(clone(), path), "utf8");
 
     // The kit is the new one, without what is gone from it.
-    expect(git(clone(), "diff", "FETCH_HEAD", "--stat", "--", "src/kit", "scripts", "prisma/schema/kit.prisma")).toBe(
-      "",
-    );
+    expect(git(clone(), "diff", "FETCH_HEAD", "--stat", "--", "src/kit", "scripts", "tests/kit")).toBe("");
+    expect(git(clone(), "diff", "FETCH_HEAD", "--stat", "--", "prisma/schema/kit.prisma")).toBe("");
     expect(await read("src/kit/newer.ts")).toContain("newer");
     // The app's is as it was, with what the kit needs.
     const schema = await read("prisma/schema/app.prisma");
     expect(schema).toMatch(/^model Storage \{.*^ {2}notes {6}Note\[\].*^ {2}language {5}String\?.*^\}/ms);
     expect(JSON.parse(await read("package.json"))).toMatchObject({
-      kit: { version: "0.3.0", from: template() },
+      kit: { version: "next", from: template() },
       dependencies: { "a-new-one": "1.2.3", "one-of-theirs": "4.5.6" },
     });
     expect(await read("next.config.mjs")).toContain("poweredByHeader: true");
@@ -141,5 +139,15 @@ describe("kit:update", () => {
     for (const name of applied) {
       expect(dataLosses(await readFile(join(folder, "migrations", name, "migration.sql"), "utf8"))).toEqual([]);
     }
+  });
+
+  test("brings the kit's tests, but nothing of the demos, to an app that removed them", async () => {
+    git(clone(), "reset", "-q", "--hard");
+    git(clone(), "clean", "-fdq");
+    git(clone(), "rm", "-rq", "--ignore-unmatch", "scripts/remove-demos.mjs", "tests/demos", "bench");
+    git(clone(), "commit", "-qm", "Without the demos", "--allow-empty");
+    expect(update("v2", "--from", template())).toMatchObject({ status: 0 });
+    expect(git(clone(), "ls-files", "scripts/remove-demos.mjs", "tests/demos", "bench")).toBe("");
+    expect(git(clone(), "diff", "FETCH_HEAD", "--stat", "--", "src/kit", "tests/kit")).toBe("");
   });
 });

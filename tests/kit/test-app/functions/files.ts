@@ -1,6 +1,6 @@
 import { TRPCError } from "@trpc/server";
 import { z } from "zod";
-import { mutation, query } from "~/kit";
+import { action, internalQuery, mutation, query } from "~/kit";
 import { type MutationCtx, pageArgs, paginate, type QueryCtx, requireIdentity, storageId } from "~/kit/server";
 
 const userQuery = query.use(requireIdentity);
@@ -20,7 +20,7 @@ export const generateUploadUrl = mutation({
 export const saveFile = mutation({
   args: { storageId: storageId(), name },
   handler: async (ctx, { storageId, name }) => {
-    const owner = await ownerOf(ctx);
+    const owner = await identifierOf(ctx);
     // A client whose answer was lost calls again.
     const saved = owner === null ? null : await ctx.db.file.findFirst({ where: { storageId, owner } });
     if (saved) return saved;
@@ -88,13 +88,29 @@ const deleteFile = userMutation({
 
 export { deleteFile as delete };
 
-const ownerOf = async (ctx: Pick<QueryCtx | MutationCtx, "auth">) =>
+/** The text of one of the caller's uploads, or `null`. */
+export const read = action.use(requireIdentity)({
+  args: { storageId: storageId() },
+  handler: async (ctx, { storageId }) => {
+    const owner = await ctx.runQuery(ownerOf, { storageId });
+    if (owner !== ctx.identity.tokenIdentifier) return null;
+    return (await ctx.storage.get(storageId))?.text() ?? null;
+  },
+});
+
+/** Who uploaded a file, as `tokenIdentifier`, or `null` when that is not known. */
+export const ownerOf = internalQuery({
+  args: { storageId: storageId() },
+  handler: async (ctx, { storageId }) => (await ctx.db.storage.findUnique({ where: { id: storageId } }))?.owner ?? null,
+});
+
+const identifierOf = async (ctx: Pick<QueryCtx | MutationCtx, "auth">) =>
   (await ctx.auth.getUserIdentity())?.tokenIdentifier ?? null;
 
 /** Files uploaded without an identity belong to those without one who know the id. */
 async function isOwn(ctx: QueryCtx, id: string): Promise<boolean> {
   const file = await ctx.db.storage.findUnique({ where: { id }, select: { owner: true } });
-  return file !== null && file.owner === (await ownerOf(ctx));
+  return file !== null && file.owner === (await identifierOf(ctx));
 }
 
 const notFound = (storageId: string) =>

@@ -11,7 +11,7 @@ import {
   readJson,
   storageId,
 } from "~/kit/server";
-import * as images from "./images";
+import * as files from "./files";
 import * as messages from "./messages";
 
 /** The HTTP API, served below `/http`. */
@@ -63,7 +63,7 @@ http.route(open({ path: "/getImage", method: "GET", handler: getImage }));
 const getPrivateImage = httpAction(async (ctx, request) => {
   const identity = await ctx.auth.getUserIdentity();
   const id = storageId().safeParse(query(request).storageId);
-  const owner = id.success && (await ctx.runQuery(images.ownerOf, { storageId: id.data }));
+  const owner = id.success && (await ctx.runQuery(files.ownerOf, { storageId: id.data }));
   const image = identity && owner === identity.tokenIdentifier ? await ctx.storage.get(id.data ?? "") : null;
   if (!image) return new Response("Image not found", { status: 404 });
   const headers = { "Cache-Control": "private, no-store", "Content-Disposition": dispositionOf(image.type) };

@@ -2,10 +2,9 @@ import { kit } from "~/kit";
 import crons from "./crons";
 import * as files from "./files";
 import http from "./http";
-import * as images from "./images";
 import * as messages from "./messages";
 
 /** Every file of functions. What a file exports is served as `<file>.<export>`. */
-export const app = kit.app({ functions: { messages, files, images }, http, crons });
+export const app = kit.app({ functions: { messages, files }, http, crons });
 
 export type AppRouter = typeof app.router;

@@ -1,8 +1,8 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { scale } from "../crash/scale";
-import { createScratchCopy } from "../scratch-copy";
+import { scale } from "../../kit/crash/scale";
+import { createScratchCopy } from "../../kit/scratch-copy";
 
 test(
   "without the demos the app type-checks, builds, and passes its tests in a browser too",

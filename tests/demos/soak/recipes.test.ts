@@ -4,9 +4,9 @@ import { dirname, join } from "node:path";
 import { chromium } from "@playwright/test";
 import { expect, test } from "vitest";
 import { findBrowsers } from "../../../scripts/browser.mjs";
-import { scale } from "../crash/scale";
-import { launchApp } from "../crash/server-process";
-import { createScratchCopy } from "../scratch-copy";
+import { scale } from "../../kit/crash/scale";
+import { launchApp } from "../../kit/crash/server-process";
+import { createScratchCopy } from "../../kit/scratch-copy";
 
 /** The files that recipes tell people to create, by path. */
 async function filesOfRecipes(): Promise<Map<string, string>> {

@@ -4,8 +4,8 @@ import { makeThumbnail } from "~/functions/thumbnail";
 import { pool, prisma } from "~/kit/database/database";
 import { runDueJobs } from "~/kit/jobs/runner";
 import { env } from "~/kit/process/env";
-import { apiOf, uploadFile } from "./caller";
-import { eventually } from "./eventually";
+import { apiOf, uploadFile } from "../kit/caller";
+import { eventually } from "../kit/eventually";
 
 const canvas = (width: number, height: number, colour = "red") =>
   sharp({ create: { width, height, channels: 3, background: colour } });

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { createDatabase } from "../../database";
-import { createScratchCopy, type ScratchCopy } from "../scratch-copy";
-import { readWriteToken, startVercelBlob, type VercelBlobStandIn } from "../stand-ins/vercel-blob";
+import { createScratchCopy, type ScratchCopy } from "../../kit/scratch-copy";
+import { readWriteToken, startVercelBlob, type VercelBlobStandIn } from "../../kit/stand-ins/vercel-blob";
 import { type Deployment, startDeployment } from "./deployment";
 
 /** The release whose packages are all in the registry. */
@@ -21,7 +21,7 @@ let cookie = "";
 
 beforeAll(async () => {
   [copy, store, database] = await Promise.all([createScratchCopy(), startVercelBlob(), createDatabase()]);
-  const redirect = new URL("../stand-ins/redirect-blob-host.mjs", import.meta.url).href;
+  const redirect = new URL("../../kit/stand-ins/redirect-blob-host.mjs", import.meta.url).href;
   const settings = {
     VERCEL: "1",
     VERCEL_ENV: "production",

@@ -3,7 +3,7 @@ import { app } from "~/functions";
 import { t } from "~/kit/functions/builders";
 import { createSystemContext } from "~/kit/functions/request-context";
 import { serveHttp } from "~/kit/http/serve-http";
-import { apiOf, uploadFile } from "./caller";
+import { apiOf, uploadFile } from "../kit/caller";
 
 const { http, router } = app;
 

@@ -7,8 +7,8 @@ import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import sharp from "sharp";
 import { expect, test } from "vitest";
-import { report, scale } from "../crash/scale";
-import { launchApp } from "../crash/server-process";
+import { report, scale } from "../../kit/crash/scale";
+import { launchApp } from "../../kit/crash/server-process";
 
 const { hostileSeconds, limit } = scale;
 
