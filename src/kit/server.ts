@@ -13,6 +13,8 @@ export type { HttpAction } from "./http/http-router";
 export { cors, httpRouter, pathSuffix } from "./http/http-router";
 export { cronJobs } from "./jobs/crons";
 export { upkeep } from "./jobs/housekeeping";
+export { type JobResult, jobResult, type ScheduledFunctionDocument } from "./jobs/rows";
+export type { JobOptions, Scheduler } from "./jobs/scheduler";
 export { limits } from "./process/limits";
 export { createPlaces } from "./process/places";
 export { processWide } from "./process/process-wide";

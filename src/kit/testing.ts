@@ -71,6 +71,10 @@ export function testApp<Functions>({ router, http }: Tested<Functions>) {
           where: { state: "pending", cron: null, scheduledTime: { gt: new Date(), lte: at } },
           data: { scheduledTime: new Date() },
         });
+        await prisma.scheduledFunction.updateMany({
+          where: { state: "pending", retryAt: { gt: new Date(), lte: at } },
+          data: { retryAt: new Date() },
+        });
         const now = await runDueJobs(budget);
         if (now === 0) return ran;
         ran += now;

@@ -1,3 +1,4 @@
+import { TRPCError } from "@trpc/server";
 import { z } from "zod";
 import { Prisma, type ScheduledState } from "~/generated/prisma/client";
 import { prisma } from "../database/database";
@@ -6,7 +7,8 @@ import { alone } from "../database/transaction";
 import { t } from "../functions/builders";
 import { nameOf } from "../functions/server-function";
 import type { CronJobs } from "../jobs/crons";
-import { readArgs, rerunJob, scheduler } from "../jobs/scheduler";
+import { readArgs, rerunJob } from "../jobs/rows";
+import { scheduler } from "../jobs/scheduler";
 import { adminProcedure, liveProcedure } from "./admin-procedure";
 
 const job = z.object({ jobId: z.uuid() });
@@ -36,7 +38,11 @@ export const schedule = ({ jobs }: CronJobs) =>
     cancel: adminProcedure.input(job).mutation(({ ctx, input }) => scheduler(ctx, alone).cancel(input.jobId)),
 
     /** Runs the function of a job that ended again, now, with the same arguments. Returns the new job's id. */
-    runAgain: adminProcedure.input(job).mutation(({ input }) => rerunJob(input.jobId)),
+    runAgain: adminProcedure.input(job).mutation(async ({ input: { jobId } }) => {
+      const again = await rerunJob(prisma, jobId);
+      if (!again) throw new TRPCError({ code: "NOT_FOUND", message: `There is no job ${jobId} that ended` });
+      return again;
+    }),
   });
 
 const jobArgs = { ...sortedPageArgs, list: z.enum(["pending", "running", "failed", "recent"]) };

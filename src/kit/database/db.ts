@@ -1,4 +1,5 @@
-import { type ScheduledFunctionDocument, toScheduledFunction } from "../jobs/scheduler";
+import { type ScheduledFunctionDocument, toScheduledFunction } from "../jobs/rows";
+import { parseJobId } from "../jobs/scheduler";
 import { tablesRead } from "../live/reads";
 import { type FileMetadata, toMetadata } from "../storage/file-metadata";
 import { parseStorageId } from "../storage/storage-id";
@@ -24,6 +25,7 @@ const hidden = [
   "storageTotal",
   "scheduledFunction",
   "endedJob",
+  "jobKey",
   "systemState",
   "change",
   "call",
@@ -197,6 +199,9 @@ function replay(client: object, steps: Step[]): PromiseLike<unknown> {
 interface SystemTables {
   /** The metadata of a file, or `null` when no file has that id. */
   get(storageId: string): Promise<FileMetadata | null>;
+  get(table: "_storage", storageId: string): Promise<FileMetadata | null>;
+  /** A job, or `null` when no job has that id. Jobs that ended are deleted after seven days. */
+  get(table: "_scheduled_functions", jobId: string): Promise<ScheduledFunctionDocument | null>;
   /** Reads many: `db.system.query("_storage").order("desc").take(10)`. */
   query(table: "_storage"): SystemQuery<FileMetadata>;
   query(table: "_scheduled_functions"): SystemQuery<ScheduledFunctionDocument>;
@@ -216,13 +221,23 @@ function systemTables(run: Transaction["run"], noteReads?: NoteReads): SystemTab
   function query(table: string): SystemQuery<FileMetadata> | SystemQuery<ScheduledFunctionDocument> {
     return table === "_storage" ? files : jobs;
   }
+  async function get(storageId: string): Promise<FileMetadata | null>;
+  async function get(table: "_storage", storageId: string): Promise<FileMetadata | null>;
+  async function get(table: "_scheduled_functions", jobId: string): Promise<ScheduledFunctionDocument | null>;
+  async function get(...path: [string] | [string, string]) {
+    const [table, given] = path.length === 2 ? path : ["_storage", path[0]];
+    noteReads?.([table]);
+    if (table === "_scheduled_functions") {
+      const id = parseJobId(given);
+      const row = await run((client) => client.scheduledFunction.findUnique({ where: { id } }));
+      return row && toScheduledFunction(row);
+    }
+    const id = parseStorageId(given);
+    const row = await run((client) => client.storage.findUnique({ where: { id } }));
+    return row && toMetadata(row);
+  }
   return {
-    async get(storageId) {
-      const id = parseStorageId(storageId);
-      noteReads?.(["_storage"]);
-      const row = await run((client) => client.storage.findUnique({ where: { id } }));
-      return row && toMetadata(row);
-    },
+    get,
     query,
   };
 }

@@ -48,7 +48,9 @@ export type RunAction = <Args, Result>(
 ) => Promise<Result>;
 
 /** A function that can be scheduled. */
-export type Schedulable<Args> = ServerFunction<"mutation", Args, unknown> | ServerFunction<"action", Args, unknown>;
+export type Schedulable<Args, Result = unknown> =
+  | ServerFunction<"mutation", Args, Result>
+  | ServerFunction<"action", Args, Result>;
 
 /** The exports of one file of functions. */
 export type Module = Record<string, unknown>;

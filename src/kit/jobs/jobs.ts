@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
-import type { SuperJSONResult } from "superjson";
 import { Prisma } from "~/generated/prisma/client";
 import { maintenance, prisma } from "../database/database";
 import { DatabaseUnavailable, isConflict, sqlState, uniqueViolation } from "../database/errors";
+import { refuseUnstorable } from "../functions/args";
 import { type ActionCtx, type MutationCtx, run } from "../functions/context";
 import { createSystemContext, type RequestContext } from "../functions/request-context";
 import {
@@ -17,6 +17,7 @@ import { transformer } from "../functions/transformer";
 import { reportFailure } from "../log/scope";
 import { storable } from "../log/text";
 import { processWide, stopping } from "../process/process-wide";
+import { completeMutation, endJobs, freeKey, hasRetries, parseStoredArgs, retryJobs } from "./rows";
 
 /** Seconds that an action in progress counts as running after its process last said so. */
 const leaseSeconds = 60;
@@ -27,19 +28,28 @@ const firstPause = 1_000;
 const longestPause = 5 * 60_000;
 /** Characters of an error that are kept. */
 const maxError = 10_000;
+/** Bytes of a result that `onComplete` receives, as JSON. */
+const maxResultBytes = 1024 * 1024;
 
 export interface Job {
   id: string;
   name: string;
   args: unknown;
+  /** Times that it could not run. */
   attempts: number;
+  /** Attempts that failed. */
+  failures: number;
+  /** Whether it has been tried before. */
+  isRetry: boolean;
   cron: string | null;
+  key: string | null;
+  onComplete: string | null;
 }
 
 /**
- * Pending jobs whose time has come, the longest due first: those that never ran, and apart from them those that could not
- * run before, so that a caller can keep the latter from taking every place. Jobs whose function this process does not
- * know are left to one that does.
+ * Pending jobs whose time has come, the longest due first: those that were never tried, and apart from them those that were,
+ * so that a caller can keep the latter from taking every place. Jobs whose function this process does not know are left to
+ * one that does.
  *
  * @param kind of the functions; `null` for all, known here or not
  */
@@ -51,12 +61,13 @@ export async function findDue(
   const names = [...allFunctions()].flatMap(([name, fn]) => (fn[definition].kind === kind ? [name] : []));
   const known = kind === null ? Prisma.sql`true` : Prisma.sql`"name" = ANY(${names})`;
   const due = (condition: Prisma.Sql, limit: number) => Prisma.sql`(
-    SELECT "_id"::text AS "id", "name", "args", "attempts", "cron" FROM "_scheduled_functions"
+    SELECT "_id"::text AS "id", "name", "args", "attempts", "failures", "retryAt" IS NOT NULL AS "isRetry", "cron", "key", "onComplete"
+    FROM "_scheduled_functions"
     WHERE "state" = 'pending' AND "scheduledTime" <= ${now} AND ${known} AND ${condition}
     ORDER BY "scheduledTime" LIMIT ${Math.max(0, limit)})`;
   return prisma.$queryRaw<Job[]>`
-    ${due(Prisma.sql`"attempts" = 0`, limits.fresh)} UNION ALL
-    ${due(Prisma.sql`"attempts" > 0 AND "retryAt" <= ${now}`, limits.retried)}`;
+    ${due(Prisma.sql`"retryAt" IS NULL`, limits.fresh)} UNION ALL
+    ${due(Prisma.sql`"retryAt" <= ${now}`, limits.retried)}`;
 }
 
 /**
@@ -76,18 +87,35 @@ export async function nextLook(now: Date): Promise<{ next: Date | null; isWaitin
   return row ?? { next: null, isWaiting: true };
 }
 
+/** One try of a job. */
+interface Attempt {
+  job: Job;
+  kind: Kind;
+  /** Names the attempt of an action that took its job. */
+  takenBy: string;
+  stop: () => void;
+}
+
+/** Of which this attempt is the one that counts: nobody else has ended the job, taken it, or given it up meanwhile. */
+const isCurrent = ({ job, kind, takenBy }: Attempt) =>
+  kind === "action"
+    ? Prisma.sql`"_id" = ${job.id}::uuid AND "state" = 'inProgress' AND "takenBy" = ${takenBy}::uuid`
+    : Prisma.sql`"_id" = ${job.id}::uuid AND "state" = 'pending' AND "failures" = ${job.failures}`;
+
 /** What runs in this process, by the job's id. */
-const running = processWide("running jobs", () => new Map<string, { name: string; kind: Kind; stop: () => void }>());
+const running = processWide("running jobs", () => new Map<string, Attempt>());
 
 /**
- * Runs a job: a mutation exactly once, an action at most once. `false` when it did not run: another process has it, or it could
- * not run now and is retried later.
+ * Runs a job: a mutation takes effect exactly once; an action runs at most once, or with `retry` at least once. `false` when it
+ * did not run: another process has it, or it could not run now and is tried again later.
  */
 export async function runJob(job: Job): Promise<boolean> {
   const fn = functionNamed(job.name);
   if (!fn) return false;
   const { kind } = fn[definition];
   const controller = new AbortController();
+  const stop = () => controller.abort(new Error("The server stops"));
+  const attempt: Attempt = { job, kind, takenBy: randomUUID(), stop };
   const context: RequestContext = {
     ...createSystemContext(),
     requestId: job.id,
@@ -96,14 +124,14 @@ export async function runJob(job: Job): Promise<boolean> {
     // A job has no sender who could call too often.
     limitRate: async () => undefined,
   };
-  running.set(job.id, { name: job.name, kind, stop: () => controller.abort(new Error("The server stops")) });
+  running.set(job.id, attempt);
   try {
-    const ran = await run(context, claimed(job, fn), undefined, {
+    const ran = await run(context, claimed(attempt, fn), undefined, {
       name: job.name,
       outcomeOf: (ran) => (ran ? "ok" : null),
     });
-    if (ran) await succeed(job);
-    return ran;
+    if (ran) await succeed(attempt, ran.value);
+    return ran !== null;
   } catch (error) {
     // The database went away, or others were always faster: a mutation did not take effect, an action did not begin.
     const isMutation = kind === "mutation";
@@ -111,109 +139,152 @@ export async function runJob(job: Job): Promise<boolean> {
       await postpone(job, error);
       return false;
     }
-    await fail(job, error);
+    reportFailure(job.id, job.name, error);
+    await record(job, () => fail(isCurrent(attempt), textOf(error)));
     return true;
   } finally {
     running.delete(job.id);
   }
 }
 
-/** The function with the claim of its job before it. Its result is whether the job was free to run. */
-function claimed(job: Job, fn: AnyFunction): ServerFunction<Kind, unknown, boolean> {
+/** What a function returned, or `null` when its job was not free to run. */
+type Ran = { value: unknown } | null;
+
+/** The function with the claim of its job before it. */
+function claimed(attempt: Attempt, fn: AnyFunction): ServerFunction<Kind, unknown, Ran> {
   const own = fn[definition];
-  const args = () => transformer.deserialize(job.args as SuperJSONResult);
+  const args = () => parseStoredArgs(attempt.job.args);
   switch (own.kind) {
     case "mutation":
       return {
-        [definition]: { ...own, handle: (ctx: MutationCtx) => runMutationJob(job, ctx, () => own.handle(ctx, args())) },
+        [definition]: {
+          ...own,
+          handle: (ctx: MutationCtx) => runMutationJob(attempt, ctx, () => own.handle(ctx, args())),
+        },
       };
     case "action":
-      return { [definition]: { ...own, handle: (ctx: ActionCtx) => runActionJob(job, () => own.handle(ctx, args())) } };
+      return {
+        [definition]: { ...own, handle: (ctx: ActionCtx) => runActionJob(attempt, () => own.handle(ctx, args())) },
+      };
     case "query":
-      throw new Error(`Cannot run ${job.name} as a job: it is a query`);
+      throw new Error(`Cannot run ${attempt.job.name} as a job: it is a query`);
   }
 }
 
 /** The end of the job and the mutation's writes commit together, so that no crash can separate them. */
-async function runMutationJob(job: Job, { db }: MutationCtx, handle: () => Promise<unknown>): Promise<boolean> {
+async function runMutationJob({ job }: Attempt, { db }: MutationCtx, handle: () => Promise<unknown>): Promise<Ran> {
+  // Not in the mutation's transaction: others that schedule by the key would wait for its end.
+  if (job.key !== null) await freeKey(prisma, job.id);
   // The locks are those of this job, and of all runs of a recurring function.
   const ended = await db.$executeRaw`
     INSERT INTO "_ended_jobs" ("_id") SELECT ${job.id}::uuid
     WHERE pg_try_advisory_xact_lock(hashtextextended(${job.id}, 0))
       AND (${job.cron}::text IS NULL OR pg_try_advisory_xact_lock(hashtextextended(${`cron ${job.cron}`}, 0)))
     ON CONFLICT DO NOTHING`;
-  if (ended === 0) return false;
-  await handle();
-  return true;
+  if (ended === 0) return null;
+  const value = await handle();
+  if (job.onComplete !== null) {
+    refuseUntellable(value);
+    await completeMutation(db, job, value);
+  }
+  return { value };
 }
 
-/** An action that could not be claimed, or did not begin. It is retried. */
+/** An action that could not be claimed, or did not begin. It is tried again. */
 class NotBegun extends Error {
   override name = "NotBegun";
 }
 
-/** The job is taken before it runs. After a crash it does not run again. */
-async function runActionJob(job: Job, handle: () => Promise<unknown>): Promise<boolean> {
-  const taking = { id: job.id, takenBy: randomUUID() };
-  if (!(await take(job, taking))) return false;
+/** The job is taken before it runs. After a crash it runs again only if it has `retry`. */
+async function runActionJob(attempt: Attempt, handle: () => Promise<unknown>): Promise<Ran> {
+  if (!(await take(attempt))) return null;
   if (stopping.aborted) {
-    await putBack(taking);
-    return false;
+    await putBack(attempt);
+    return null;
   }
-  const extending = setInterval(() => extendLease(job), (leaseSeconds * 1000) / 4);
+  const extending = setInterval(() => extendLease(attempt), (leaseSeconds * 1000) / 4);
   try {
-    await handle();
+    const value = await handle();
+    if (attempt.job.onComplete !== null) refuseUntellable(value);
+    return { value };
   } finally {
     clearInterval(extending);
   }
-  return true;
 }
 
-/** Records the success. `settle` repeats this after a crash or an outage of the database. */
-async function succeed(job: Job): Promise<void> {
-  await prisma.$executeRaw`
-    UPDATE "_scheduled_functions" SET "state" = 'success', "completedTime" = now()
-    WHERE "_id" = ${job.id}::uuid AND "state" IN ('pending', 'inProgress')`.catch(leaveToSettle(job));
+/** Throws for a result that `onComplete` could not receive. */
+function refuseUntellable(value: unknown): void {
+  refuseUnstorable(value, ["result"]);
+  const bytes = Buffer.byteLength(transformer.stringify(value));
+  if (bytes > maxResultBytes) {
+    throw new Error(
+      `The result has ${bytes} bytes as JSON; onComplete receives at most ${maxResultBytes}. Store it instead`,
+    );
+  }
 }
 
-interface Taking {
-  id: string;
-  /** Names the attempt. */
-  takenBy: string;
+/** Ends that could not be recorded because the database was away. `settle` records them. */
+const unrecorded = processWide("unrecorded ends", () => new Set<() => Promise<unknown>>());
+
+async function record(job: Job, end: () => Promise<unknown>): Promise<void> {
+  try {
+    await end();
+  } catch (error) {
+    console.error(`Could not record how job ${job.id} ended, will try again: ${textOf(error)}`);
+    unrecorded.add(end);
+  }
 }
 
-/** Of which it is not known whether they took the job: the answer was lost. They are put back when the database is back. */
-const doubtful = processWide("doubtful takings", () => new Set<Taking>());
+/** A mutation has recorded its end itself. Only the state in its row is missing, which `settle` repairs too. */
+const succeed = (attempt: Attempt, value: unknown): Promise<void> =>
+  record(attempt.job, () =>
+    attempt.kind === "action"
+      ? endJobs(prisma, isCurrent(attempt), { state: "success", value: attempt.job.onComplete === null ? null : value })
+      : prisma.$executeRaw`
+          UPDATE "_scheduled_functions" SET "state" = 'success', "completedTime" = now(), "error" = NULL
+          WHERE "_id" = ${attempt.job.id}::uuid AND "state" = 'pending'`,
+  );
 
-async function take(job: Job, taking: Taking): Promise<boolean> {
-  const taken = await prisma.$executeRaw`
-    UPDATE "_scheduled_functions"
-    SET "state" = 'inProgress', "takenBy" = ${taking.takenBy}::uuid,
-      "leaseUntil" = now() + make_interval(secs => ${leaseSeconds})
-    WHERE "_id" = ${job.id}::uuid AND "state" = 'pending' AND (${job.cron}::text IS NULL OR NOT EXISTS (
-      SELECT FROM "_scheduled_functions" AS other WHERE other."cron" = ${job.cron} AND other."state" = 'inProgress'
-    ))`.catch((error) => {
+/** Has jobs that failed tried again, or ends them. */
+async function fail(which: Prisma.Sql, error: string): Promise<void> {
+  await retryJobs(prisma, which, error);
+  await endJobs(prisma, Prisma.sql`${which} AND NOT ${hasRetries}`, { state: "failed", error });
+}
+
+async function take(attempt: Attempt): Promise<boolean> {
+  const { job, takenBy } = attempt;
+  const [row] = await prisma.$queryRaw<{ taken: number }[]>`
+    WITH job AS (
+      UPDATE "_scheduled_functions"
+      SET "state" = 'inProgress', "takenBy" = ${takenBy}::uuid,
+        "leaseUntil" = now() + make_interval(secs => ${leaseSeconds})
+      WHERE "_id" = ${job.id}::uuid AND "state" = 'pending' AND (${job.cron}::text IS NULL OR NOT EXISTS (
+        SELECT FROM "_scheduled_functions" AS other WHERE other."cron" = ${job.cron} AND other."state" = 'inProgress'
+      )) RETURNING *
+    ), freed AS (
+      DELETE FROM "_job_keys" USING job WHERE "jobId" = job."_id" AND job."key" IS NOT NULL
+    )
+    SELECT count(*)::int AS taken FROM job`.catch((error) => {
     // Two runs of a recurring function that were taken at the same moment: the index lets one have it.
-    if (sqlState(error) === uniqueViolation) return 0;
+    if (sqlState(error) === uniqueViolation) return [];
     if (!(error instanceof DatabaseUnavailable)) throw error;
-    doubtful.add(taking);
+    // Perhaps it took the job, and the answer was lost.
+    unrecorded.add(() => putBack(attempt));
     throw new NotBegun("The database went away while the job was taken", { cause: error });
   });
-  return taken === 1;
+  return row?.taken === 1;
 }
 
-async function putBack(taking: Taking): Promise<void> {
-  await prisma.$executeRaw`
-    UPDATE "_scheduled_functions" SET "state" = 'pending', "takenBy" = NULL, "leaseUntil" = NULL
-    WHERE "_id" = ${taking.id}::uuid AND "takenBy" = ${taking.takenBy}::uuid AND "state" = 'inProgress'`;
-  doubtful.delete(taking);
-}
+/** Gives back a job that was taken and did not begin. */
+const putBack = (attempt: Attempt) => prisma.$executeRaw`
+  UPDATE "_scheduled_functions" SET "state" = 'pending', "takenBy" = NULL, "leaseUntil" = NULL
+  WHERE ${isCurrent(attempt)}`;
 
-function extendLease(job: Job): void {
+function extendLease(attempt: Attempt): void {
   prisma.$executeRaw`
     UPDATE "_scheduled_functions" SET "leaseUntil" = now() + make_interval(secs => ${leaseSeconds})
-    WHERE "_id" = ${job.id}::uuid AND "state" = 'inProgress'`.catch((error) =>
-    console.error(`Could not extend the lease of job ${job.id}:`, error),
+    WHERE ${isCurrent(attempt)}`.catch((error) =>
+    console.error(`Could not extend the lease of job ${attempt.job.id}:`, error),
   );
 }
 
@@ -226,14 +297,9 @@ async function postpone(job: Job, error: unknown): Promise<void> {
   await prisma.$executeRaw`
     UPDATE "_scheduled_functions"
     SET "attempts" = "attempts" + 1, "retryAt" = now() + make_interval(secs => ${pause / 1000}::float)
-    WHERE "_id" = ${job.id}::uuid AND "state" IN ('pending', 'inProgress')`.catch(leaveToSettle(job));
-}
-
-async function fail(job: Job, error: unknown): Promise<void> {
-  reportFailure(job.id, job.name, error);
-  await prisma.$executeRaw`
-    UPDATE "_scheduled_functions" SET "state" = 'failed', "completedTime" = now(), "error" = ${textOf(error)}
-    WHERE "_id" = ${job.id}::uuid AND "state" IN ('pending', 'inProgress')`;
+    WHERE "_id" = ${job.id}::uuid AND "state" IN ('pending', 'inProgress')`.catch((error) =>
+    console.error(`Could not postpone job ${job.id}: ${textOf(error)}`),
+  );
 }
 
 /** The error in words that PostgreSQL can store, whatever was thrown. */
@@ -247,59 +313,55 @@ function textOf(error: unknown): string {
   return storable(text, maxError);
 }
 
-const leaveToSettle = (job: Job) => (error: unknown) =>
-  console.error(`Could not note how job ${job.id} ended, will do so later: ${textOf(error)}`);
-
 /**
  * Finishes the jobs of processes that died. Mutations whose transaction had committed took effect; actions may have run
- * in part, and are not run again. Ends jobs that nobody knows the function of, and passes over runs of a recurring
- * function when a later one has come.
+ * in part, and are tried again if they have `retry`. Ends jobs that nobody knows the function of, and passes over runs of a
+ * recurring function when a later one has come.
  */
 export async function settle(): Promise<void> {
-  for (const taking of doubtful) await putBack(taking);
+  for (const end of unrecorded) {
+    await end().catch((error) => {
+      if (error instanceof DatabaseUnavailable) throw error;
+      console.error(`Could not record how a job ended: ${textOf(error)}`);
+    });
+    unrecorded.delete(end);
+  }
   await prisma.$executeRaw`
-    UPDATE "_scheduled_functions" AS job SET "state" = 'success', "completedTime" = now()
+    UPDATE "_scheduled_functions" AS job SET "state" = 'success', "completedTime" = now(), "error" = NULL
     WHERE "state" = 'pending' AND "scheduledTime" <= now()
       AND EXISTS (SELECT FROM "_ended_jobs" AS ended WHERE ended."_id" = job."_id")`;
-  await prisma.$executeRaw`
-    UPDATE "_scheduled_functions"
-    SET "state" = 'failed', "completedTime" = now(), "error" = 'The process that ran it died'
-    WHERE "state" = 'inProgress' AND "leaseUntil" < now()`;
-  await prisma.$executeRaw`
-    UPDATE "_scheduled_functions"
-    SET "state" = 'failed', "completedTime" = now(),
-      "error" = 'No process has a function of this name; was it renamed, removed, or left out of src/functions/index.ts?'
-    WHERE "state" = 'pending' AND "scheduledTime" < now() - make_interval(mins => ${strangerMinutes})
-      AND "name" <> ALL(${[...allFunctions().keys()]})`;
+  await fail(Prisma.sql`"state" = 'inProgress' AND "leaseUntil" < now()`, "The process that ran it died");
+  const stranger =
+    "No process has a function of this name; was it renamed, removed, or left out of src/functions/index.ts?";
+  const known = [...allFunctions().keys()];
+  await endJobs(
+    prisma,
+    Prisma.sql`"state" = 'pending' AND "scheduledTime" < now() - make_interval(mins => ${strangerMinutes})
+      AND "name" <> ALL(${known})`,
+    { state: "failed", error: stranger },
+  );
   // One that runs at this moment has its lock.
-  await prisma.$executeRaw`
-    WITH late AS (
+  const late = Prisma.sql`"_id" IN (
+    WITH late AS MATERIALIZED (
       SELECT "_id" FROM "_scheduled_functions" AS job
       WHERE "state" = 'pending' AND "cron" IS NOT NULL AND "scheduledTime" <= now() AND EXISTS (
         SELECT FROM "_scheduled_functions" AS later WHERE later."cron" = job."cron" AND later."state" = 'pending'
           AND later."scheduledTime" <= now() AND later."scheduledTime" > job."scheduledTime"
       )
-    ), ended AS (
-      INSERT INTO "_ended_jobs" ("_id") SELECT "_id" FROM late
-      WHERE pg_try_advisory_xact_lock(hashtextextended("_id"::text, 0))
-      ON CONFLICT DO NOTHING RETURNING "_id"
     )
-    UPDATE "_scheduled_functions" SET "state" = 'canceled', "completedTime" = now(),
-      "error" = 'Passed over: its next time came before it could run'
-    WHERE "_id" IN (SELECT "_id" FROM ended)`;
+    SELECT "_id" FROM late WHERE pg_try_advisory_xact_lock(hashtextextended("_id"::text, 0)))`;
+  await endJobs(prisma, late, { state: "canceled" }, "Passed over: its next time came before it could run");
 }
 
 /** Ends what runs in this process, which stops. Returns which jobs that were. */
 export async function giveUpRunning(): Promise<string[]> {
-  const cut = [...running];
-  for (const [, { stop }] of cut) stop();
-  const actions = cut.flatMap(([id, { kind }]) => (kind === "action" ? [id] : []));
+  const cut = [...running.values()];
   // A mutation is undone, and comes again elsewhere.
-  await prisma.$executeRaw`
-    UPDATE "_scheduled_functions"
-    SET "state" = 'failed', "completedTime" = now(), "error" = 'The server stopped before it had ended'
-    WHERE "_id" = ANY(${actions}::uuid[]) AND "state" = 'inProgress'`.catch(() => undefined);
-  return cut.map(([id, { name }]) => `job ${id} (${name})`);
+  const actions = cut.filter(({ kind }) => kind === "action");
+  for (const { stop } of cut) stop();
+  const failed = actions.map((attempt) => fail(isCurrent(attempt), "The server stopped before it had ended"));
+  await Promise.allSettled(failed);
+  return cut.map(({ job }) => `job ${job.id} (${job.name})`);
 }
 
 /** Forgets jobs that ended a week ago. Returns how many. */

@@ -10,7 +10,7 @@ import { findDue, type Job, nextLook, runJob, settle } from "./jobs";
 
 /** Jobs of a kind that run at once in one process: actions may take long, and are not to keep mutations waiting. */
 const concurrency = 8;
-/** How many of them may be jobs that could not run before: others are not to wait for those. */
+/** How many of them may be jobs that were tried before: others are not to wait for those. */
 const retriedAtOnce = 2;
 /** Milliseconds between two looks at the table while jobs that are due wait, or while nothing tells of new ones. */
 const pollInterval = 5_000;
@@ -39,7 +39,7 @@ class Places {
     for (const job of due) {
       if (this.running.size >= concurrency || stopping.aborted) break;
       if (this.running.has(job.id) || this.elsewhere.has(job.id)) continue;
-      if (job.attempts > 0 && this.retried() >= retriedAtOnce) continue;
+      if (job.isRetry && this.retried() >= retriedAtOnce) continue;
       this.start(job);
       started++;
     }
@@ -47,7 +47,7 @@ class Places {
   }
 
   private retried(): number {
-    return [...this.running.values()].filter(({ job }) => job.attempts > 0).length;
+    return [...this.running.values()].filter(({ job }) => job.isRetry).length;
   }
 
   private start(job: Job): void {

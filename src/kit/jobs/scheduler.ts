@@ -1,80 +1,161 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { TRPCError } from "@trpc/server";
 import { after } from "next/server";
-import type { SuperJSONResult } from "superjson";
 import { v7 } from "uuid";
-import type { ScheduledFunction, ScheduledState } from "~/generated/prisma/client";
-import { prisma } from "../database/database";
+import { z } from "zod";
+import { Prisma } from "~/generated/prisma/client";
+import type { Client } from "../database/database";
 import type { Statements } from "../database/transaction";
-import { parseArgs } from "../functions/args";
+import { parseArgs, refuseUnstorable } from "../functions/args";
 import type { RequestContext } from "../functions/request-context";
-import { type ArgsOf, definition, nameOf, type Schedulable } from "../functions/server-function";
+import { definition, nameOf, type Schedulable, type ServerFunction } from "../functions/server-function";
 import { transformer } from "../functions/transformer";
 import { quote } from "../log/text";
 import { processWide } from "../process/process-wide";
+import { type Completion, endJobs } from "./rows";
+
+/** How often an action, or a mutation that throws, is tried. */
+export interface Retry {
+  /** Attempts in total, from 1 to 100. */
+  maxAttempts: number;
+  /** Milliseconds before the second attempt, about. Default: 1,000. */
+  initialBackoffMs?: number;
+  /** By how much the pause grows with each attempt, from 1 to 10. Default: 2. No pause is longer than a day. */
+  base?: number;
+}
+
+/** What else can be said about a job. */
+export interface JobOptions<Args, Value> {
+  /**
+   * Runs the function again when it throws, or when its process dies. An action then runs at least once, and perhaps again
+   * after it had done its work, so it must be able to run twice. A mutation takes effect once at most: each attempt is undone
+   * when it throws. Default: an action runs at most once, and a function that throws has failed.
+   */
+  retry?: Retry;
+  /**
+   * A mutation that is scheduled exactly once when the job ends, in the transaction of that end: when it succeeded, failed for
+   * good, or was canceled. See `Completion` for its arguments, and `jobResult` for their zod type.
+   */
+  onComplete?:
+    | ServerFunction<"mutation", Completion<Args, Value>, unknown>
+    | ServerFunction<"mutation", Record<string, never>, unknown>;
+  /**
+   * While a job of this function and key waits, it is the job: nothing is scheduled, and its id is returned. Its time and
+   * arguments stay as they are. A job that has begun is not that job: it may not see what the caller has just written.
+   */
+  key?: string;
+}
+
+/** Arguments and options. The arguments can be left out when all of them are optional. */
+type Rest<Args, Value, Options = JobOptions<NoInfer<Args>, NoInfer<Value>>> =
+  Record<never, never> extends Args ? [args?: Args, options?: Options] : [args: Args, options?: Options];
 
 /** `ctx.scheduler`: runs mutations and actions later. In a mutation nothing is scheduled unless it commits. */
 export interface Scheduler {
-  /** Runs the function in `delayMs` milliseconds and returns the job's id. */
-  runAfter<Args>(delayMs: number, fn: Schedulable<Args>, ...args: ArgsOf<Args>): Promise<string>;
+  /**
+   * Runs the function in `delayMs` milliseconds and returns the job's id:
+   *
+   *     await ctx.scheduler.runAfter(0, sendMail, { to }, { retry: { maxAttempts: 5 }, onComplete: mailSent });
+   */
+  runAfter<Args, Value>(delayMs: number, fn: Schedulable<Args, Value>, ...rest: Rest<Args, Value>): Promise<string>;
   /** Runs the function at a time: a `Date`, or milliseconds since the epoch. */
-  runAt<Args>(time: number | Date, fn: Schedulable<Args>, ...args: ArgsOf<Args>): Promise<string>;
-  /** Keeps a job from starting. An action in progress goes on, but schedules nothing more. Does nothing to one that ended. */
+  runAt<Args, Value>(time: number | Date, fn: Schedulable<Args, Value>, ...rest: Rest<Args, Value>): Promise<string>;
+  /**
+   * Keeps a job from starting, and from being tried again. An action in progress goes on, but schedules nothing more, and its
+   * result is ignored. Does nothing to a job that ended.
+   */
   cancel(jobId: string): Promise<void>;
 }
 
 const fiveYears = 5 * 366 * 24 * 60 * 60 * 1000;
 const maxPerTransaction = 1000;
 
+const retrySchema = z.object({
+  maxAttempts: z.int().min(1).max(100),
+  initialBackoffMs: z.number().min(0).max(86_400_000).default(1_000),
+  base: z.number().min(1).max(10).default(2),
+});
+const optionsSchema = z.object({
+  retry: retrySchema.optional(),
+  key: z.string().min(1).max(200).optional(),
+});
+
 export function scheduler(context: RequestContext, { run, afterCommit }: Statements): Scheduler {
   let scheduled = 0;
 
-  const schedule = async <Args>(time: number, fn: Schedulable<Args>, args: unknown): Promise<string> => {
+  const schedule = async <Args, Value>(
+    time: number,
+    fn: Schedulable<Args, Value>,
+    [args, options = {}]: [Args?, JobOptions<Args, Value>?],
+  ): Promise<string> => {
     const name = nameOf(fn);
     if (!name) throw new Error("Cannot schedule a function that no file listed in functions/index.ts exports");
     parseArgs(fn[definition].args, args);
+    const { retry, key = null } = parseArgs(optionsSchema, options);
+    refuseUnstorable({ key });
+    const onComplete = options.onComplete ? nameOf(options.onComplete) : null;
+    if (options.onComplete && !onComplete)
+      throw new Error("Cannot use an onComplete function that no file listed in functions/index.ts exports");
     scheduled++;
     if (scheduled > maxPerTransaction)
       throw new Error(`Cannot schedule more than ${maxPerTransaction} functions at once`);
-    const id = v7();
     const parentId = context.jobId ?? null;
-    await run(
-      (client) => client.$executeRaw`
-        INSERT INTO "_scheduled_functions" ("_id", "name", "args", "scheduledTime", "parentId", "state", "completedTime")
-        SELECT ${id}::uuid, ${name}, ${transformer.stringify(args ?? {})}::jsonb, ${new Date(time)}, ${parentId}::uuid,
-          CASE WHEN canceled THEN 'canceled' ELSE 'pending' END::"ScheduledState", CASE WHEN canceled THEN now() END
-        FROM (
-          SELECT EXISTS (
-            SELECT FROM "_scheduled_functions" WHERE "_id" = ${parentId}::uuid AND "state" = 'canceled'
-          ) AS canceled
-        ) AS parent`,
-    );
-    afterCommit(() => runAfterResponse(time));
-    return id;
+    for (;;) {
+      const id = v7();
+      // An insert reads nothing, so that mutations which schedule by keys do not conflict unless the key is the same and new.
+      const inserted = await run(
+        (client) => client.$executeRaw`
+          WITH parent AS (
+            SELECT EXISTS (
+              SELECT FROM "_scheduled_functions" WHERE "_id" = ${parentId}::uuid AND "state" = 'canceled'
+            ) AS canceled
+          ), held AS (
+            INSERT INTO "_job_keys" ("name", "key", "jobId")
+            SELECT ${name}, ${key}, ${id}::uuid FROM parent WHERE ${key}::text IS NOT NULL AND NOT canceled
+            ON CONFLICT DO NOTHING RETURNING "jobId"
+          )
+          INSERT INTO "_scheduled_functions"
+            ("_id", "name", "args", "scheduledTime", "parentId", "retry", "onComplete", "key", "state", "completedTime")
+          SELECT ${id}::uuid, ${name}, ${transformer.stringify(args ?? {})}::jsonb, ${new Date(time)}, ${parentId}::uuid,
+            ${retry ? JSON.stringify(retry) : null}::jsonb, ${onComplete}, ${key},
+            CASE WHEN canceled THEN 'canceled' ELSE 'pending' END::"ScheduledState", CASE WHEN canceled THEN now() END
+          FROM parent WHERE ${key}::text IS NULL OR canceled OR EXISTS (SELECT FROM held)`,
+      );
+      if (inserted > 0) {
+        afterCommit(() => runAfterResponse(time));
+        return id;
+      }
+      // The lock keeps the job from beginning until this commits, so that it sees what this wrote.
+      const [held] = await run(
+        (client) => client.$queryRaw<{ jobId: string }[]>`
+          SELECT "jobId"::text FROM "_job_keys" WHERE "name" = ${name} AND "key" = ${key} FOR KEY SHARE`,
+      );
+      if (held) return held.jobId;
+    }
   };
 
   return {
-    runAfter: async (delayMs, fn, ...[args]) => {
+    runAfter: async (delayMs, fn, ...rest) => {
       if (!Number.isFinite(delayMs) || delayMs < 0)
         throw refuse(`delayMs ${delayMs} is not a number of milliseconds from 0 on`);
-      return schedule(checkedTime(Date.now() + delayMs), fn, args);
+      return schedule(checkedTime(Date.now() + delayMs), fn, rest);
     },
-    runAt: async (time, fn, ...[args]) => schedule(checkedTime(Number(time)), fn, args),
+    runAt: async (time, fn, ...rest) => schedule(checkedTime(Number(time)), fn, rest),
     async cancel(jobId) {
-      if (!/^[0-9a-f-]{36}$/i.test(jobId)) throw refuse(`Invalid job id ${quote(jobId)}`);
-      // The insert is what a mutation that is just running cannot commit beside.
-      await run(
-        (client) => client.$executeRaw`
-          WITH ended AS (
-            INSERT INTO "_ended_jobs" ("_id") SELECT "_id" FROM "_scheduled_functions"
-            WHERE "_id" = ${jobId}::uuid AND "state" IN ('pending', 'inProgress')
-            ON CONFLICT DO NOTHING RETURNING "_id"
-          )
-          UPDATE "_scheduled_functions" SET "state" = 'canceled', "completedTime" = now()
-          WHERE "_id" IN (SELECT "_id" FROM ended)`,
-      );
+      const id = parseJobId(jobId);
+      await run((client) => cancelJobs(client, Prisma.sql`"_id" = ${id}::uuid`));
     },
   };
+}
+
+/** Cancels jobs that have not ended, among those of a condition on `_scheduled_functions`. */
+export const cancelJobs = (client: Pick<Client, "$executeRaw">, which: Prisma.Sql): Promise<number> =>
+  endJobs(client, Prisma.sql`${which} AND "state" IN ('pending', 'inProgress')`, { state: "canceled" });
+
+/** @throws TRPCError `BAD_REQUEST` for anything but a job's id */
+export function parseJobId(jobId: string): string {
+  if (!/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(jobId)) throw refuse(`Invalid job id ${quote(jobId)}`);
+  return jobId;
 }
 
 function checkedTime(time: number): number {
@@ -111,50 +192,4 @@ function runAfterResponse(time: number): void {
   } catch {
     // Outside of a request, as in a job: whoever runs jobs looks for more of them.
   }
-}
-
-/** A document of the `_scheduled_functions` system table. Times are in milliseconds since the epoch. */
-export interface ScheduledFunctionDocument {
-  _id: string;
-  _creationTime: number;
-  /** As `messages.sendMessage`. */
-  name: string;
-  args: unknown;
-  scheduledTime: number;
-  /** When it ended, if it did. */
-  completedTime?: number;
-  state: ScheduledState;
-}
-
-/** A job's arguments as the scheduler serialized them; `null` when they are not what it writes. */
-export function readArgs(args: unknown): unknown {
-  try {
-    return transformer.deserialize(args as SuperJSONResult);
-  } catch {
-    return null;
-  }
-}
-
-/** A `_scheduled_functions` row as functions see it. */
-export function toScheduledFunction(row: ScheduledFunction): ScheduledFunctionDocument {
-  return {
-    _id: row.id,
-    _creationTime: row.creationTime.getTime(),
-    name: row.name,
-    args: readArgs(row.args),
-    scheduledTime: row.scheduledTime.getTime(),
-    ...(row.completedTime && { completedTime: row.completedTime.getTime() }),
-    state: row.state,
-  };
-}
-
-/** Schedules what a job that ended did once more, now. Returns the new job's id. Throws `NOT_FOUND` when none ended. */
-export async function rerunJob(jobId: string): Promise<string> {
-  const id = v7();
-  const scheduled = await prisma.$executeRaw`
-    INSERT INTO "_scheduled_functions" ("_id", "name", "args", "scheduledTime")
-    SELECT ${id}::uuid, "name", "args", now() FROM "_scheduled_functions"
-    WHERE "_id" = ${jobId}::uuid AND "state" IN ('success', 'failed', 'canceled')`;
-  if (scheduled === 0) throw new TRPCError({ code: "NOT_FOUND", message: `There is no job ${jobId} that ended` });
-  return id;
 }

@@ -22,13 +22,13 @@ export const storageSteps = [
 
 /** What scheduling, running and settling jobs changes. */
 export const jobSteps = [
-  "sql INSERT _scheduled_functions",
+  "sql INSERT _job_keys, INSERT _scheduled_functions",
   "sql INSERT _ended_jobs",
   "sql COMMIT",
-  "sql UPDATE _scheduled_functions 'inProgress'",
+  "sql UPDATE _scheduled_functions 'inProgress', DELETE _job_keys",
   "sql INSERT messages",
   "sql UPDATE _scheduled_functions 'success'",
-  "sql UPDATE _scheduled_functions 'failed'",
+  "sql INSERT _ended_jobs, UPDATE _scheduled_functions, DELETE _job_keys, INSERT _scheduled_functions",
 ];
 
 /** So many points before and after the steps, from the first on, and again. */

@@ -1,0 +1,187 @@
+import type { SuperJSONResult } from "superjson";
+import { v7 } from "uuid";
+import { z } from "zod";
+import { Prisma, type ScheduledFunction, type ScheduledState } from "~/generated/prisma/client";
+import type { Client } from "../database/database";
+import { transformer } from "../functions/transformer";
+
+// The rows of `_scheduled_functions`: what functions see of them, and the statements that end and retry jobs.
+
+/** How a job ended. `error` is a text, such as `Error: The mail server answered 503`. */
+export type JobResult<Value> =
+  | { state: "success"; value: Value }
+  | { state: "failed"; error: string }
+  | { state: "canceled" };
+
+/**
+ * The zod type of a job's result, for the arguments of an `onComplete` function:
+ *
+ *     args: { jobId: z.uuid(), result: jobResult(z.string()) }
+ *
+ * @param value the type of what the job's function returns. Default: anything
+ */
+export function jobResult<Value extends z.ZodType = z.ZodUnknown>(value?: Value) {
+  return z.discriminatedUnion("state", [
+    z.object({ state: z.literal("success"), value: (value ?? z.unknown()) as Value }),
+    z.object({ state: z.literal("failed"), error: z.string() }),
+    z.object({ state: z.literal("canceled") }),
+  ]);
+}
+
+/** What an `onComplete` function receives. */
+export interface Completion<Args, Value> {
+  /** The job that ended. */
+  jobId: string;
+  /** The job's arguments. */
+  args: Args;
+  result: JobResult<Value>;
+}
+
+/** A document of the `_scheduled_functions` system table. Times are in milliseconds since the epoch. */
+export interface ScheduledFunctionDocument {
+  _id: string;
+  _creationTime: number;
+  /** For example `messages.sendMessage`. */
+  name: string;
+  args: unknown;
+  scheduledTime: number;
+  /** When it ended, if it did. */
+  completedTime?: number;
+  state: ScheduledState;
+  /** Attempts that failed so far, if any did. */
+  failedAttempts?: number;
+  /** When it runs again, if it waits for its next attempt. */
+  nextAttemptTime?: number;
+  /** The error of its last attempt, if one failed. */
+  error?: string;
+}
+
+/** A `_scheduled_functions` row as functions see it. */
+export function toScheduledFunction(row: ScheduledFunction): ScheduledFunctionDocument {
+  const isWaiting = row.state === "pending" && row.retryAt !== null;
+  return {
+    _id: row.id,
+    _creationTime: row.creationTime.getTime(),
+    name: row.name,
+    args: readArgs(row.args),
+    scheduledTime: row.scheduledTime.getTime(),
+    ...(row.completedTime && { completedTime: row.completedTime.getTime() }),
+    state: row.state,
+    ...(row.failures > 0 && { failedAttempts: row.failures }),
+    ...(isWaiting && { nextAttemptTime: row.retryAt?.getTime() }),
+    ...(row.error !== null && { error: row.error }),
+  };
+}
+
+/** The arguments of an `onComplete` job, as `completion` writes them: the texts that the scheduler wrote, put together. */
+const completed = z.object({
+  completed: z.object({ jobId: z.string(), args: z.unknown(), result: z.unknown() }),
+});
+
+/** Reads a job's arguments. Throws when they are not what the scheduler writes. */
+export function parseStoredArgs(stored: unknown): unknown {
+  const { data } = completed.safeParse(stored);
+  if (!data) return transformer.deserialize(stored as SuperJSONResult);
+  const { jobId, args, result } = data.completed;
+  return {
+    jobId,
+    args: transformer.deserialize(args as SuperJSONResult),
+    result: transformer.deserialize(result as SuperJSONResult),
+  };
+}
+
+/** A job's arguments; `null` when they are not what the scheduler writes. */
+export function readArgs(stored: unknown): unknown {
+  try {
+    return parseStoredArgs(stored);
+  } catch {
+    return null;
+  }
+}
+
+/** Inserts the `onComplete` jobs of these `jobs`, a table expression, which ended with this result. */
+const completion = (jobs: Prisma.Sql, result: string) => Prisma.sql`
+  INSERT INTO "_scheduled_functions" ("_id", "name", "args", "scheduledTime")
+  SELECT gen_random_uuid(), "onComplete",
+    jsonb_build_object('completed', jsonb_build_object('jobId', "_id", 'args', "args", 'result', ${result}::jsonb)), now()
+  FROM ${jobs} AS job WHERE "onComplete" IS NOT NULL`;
+
+type Executor = Pick<Client, "$executeRaw">;
+
+/** In the transaction of a mutation that a job ran: schedules the job's `onComplete` function. */
+export function completeMutation(
+  client: Executor,
+  job: { id: string; args: unknown; onComplete: string | null },
+  value: unknown,
+): Promise<number> {
+  // The row is not read again, since reading it would make neighboring mutations conflict.
+  const row = Prisma.sql`(SELECT ${job.id}::uuid AS "_id", ${JSON.stringify(job.args)}::jsonb AS "args",
+    ${job.onComplete}::text AS "onComplete")`;
+  return client.$executeRaw(completion(row, transformer.stringify({ state: "success", value })));
+}
+
+/**
+ * Ends jobs, all in one statement: inserts them into `_ended_jobs`, which happens once for each, and only then sets their state
+ * and schedules their `onComplete` functions. A job that another process ends at the same moment is left alone.
+ *
+ * @param which a condition on `_scheduled_functions`
+ * @param error stored with the job, when it is not that of the result
+ */
+export function endJobs(
+  client: Executor,
+  which: Prisma.Sql,
+  result: JobResult<unknown>,
+  error: string | null = result.state === "failed" ? result.error : null,
+): Promise<number> {
+  return client.$executeRaw`
+    WITH ending AS (
+      SELECT "_id" FROM "_scheduled_functions" WHERE ${which} ORDER BY "_id" FOR UPDATE
+    ), ended AS (
+      INSERT INTO "_ended_jobs" ("_id") SELECT "_id" FROM ending ON CONFLICT DO NOTHING RETURNING "_id"
+    ), job AS (
+      UPDATE "_scheduled_functions"
+      SET "state" = ${result.state}::"ScheduledState", "completedTime" = now(), "error" = ${error}
+      WHERE "_id" IN (SELECT "_id" FROM ended) RETURNING *
+    ), freed AS (
+      DELETE FROM "_job_keys" USING job WHERE "jobId" = job."_id" AND job."key" IS NOT NULL
+    )
+    ${completion(Prisma.sql`job`, transformer.stringify(result))}`;
+}
+
+/** True of a job whose `retry` allows another attempt after one that has just failed. */
+export const hasRetries = Prisma.sql`coalesce("failures" + 1 < ("retry" ->> 'maxAttempts')::int, false)`;
+
+/** Seconds between two attempts at most. */
+const longestRetryPause = 24 * 60 * 60;
+
+/**
+ * Has jobs that failed tried again, later each time, as far as their `retry` allows; the others are to be ended. Between 75 % and 125 % of a pause is waited, so that jobs that failed together are not tried together.
+ *
+ * @param which a condition on `_scheduled_functions`
+ */
+export const retryJobs = (client: Executor, which: Prisma.Sql, error: string): Promise<number> =>
+  client.$executeRaw`
+    WITH job AS (
+      UPDATE "_scheduled_functions"
+      SET "state" = 'pending', "failures" = "failures" + 1, "error" = ${error}, "takenBy" = NULL, "leaseUntil" = NULL,
+        "retryAt" = now() + make_interval(secs => (0.75 + random() / 2) * LEAST(${longestRetryPause}::float,
+          ("retry" ->> 'initialBackoffMs')::float / 1000 * power(("retry" ->> 'base')::float, "failures")))
+      WHERE ${which} AND ${hasRetries}
+      RETURNING *
+    )
+    INSERT INTO "_job_keys" ("name", "key", "jobId") SELECT "name", "key", "_id" FROM job WHERE "key" IS NOT NULL
+    ON CONFLICT DO NOTHING`;
+
+/** Frees the keys of a job that begins: from now on, scheduling by its key makes a new job. */
+export const freeKey = (client: Executor, jobId: string): Promise<number> =>
+  client.$executeRaw`DELETE FROM "_job_keys" WHERE "jobId" = ${jobId}::uuid`;
+
+/** Schedules what a job that ended did once more, now. Returns the new job's id, or `null` when no such job ended. */
+export async function rerunJob(client: Executor, jobId: string): Promise<string | null> {
+  const id = v7();
+  const scheduled = await client.$executeRaw`
+    INSERT INTO "_scheduled_functions" ("_id", "name", "args", "scheduledTime", "retry", "onComplete")
+    SELECT ${id}::uuid, "name", "args", now(), "retry", "onComplete" FROM "_scheduled_functions"
+    WHERE "_id" = ${jobId}::uuid AND "state" IN ('success', 'failed', 'canceled')`;
+  return scheduled === 0 ? null : id;
+}
