@@ -76,15 +76,15 @@ function load(module) {
 async function sweep() {
   const { values } = parseArgs({ args, options: { "dry-run": { type: "boolean" } } });
   if (values["dry-run"]) return listUnreferenced();
-  const { sweep } = await load("storage/sweep");
-  const { files, bytes, blobs, reportOnly } = await sweep();
+  const { collectGarbage } = await load("storage/garbage-collection");
+  const { files, bytes, blobs, reportOnly } = await collectGarbage();
   console.log(`${reportOnly ? "Would delete" : "Deleted"} ${files} unreferenced files (${bytes} bytes).`);
   console.log(`Deleted the bytes of ${blobs} files and uploads.`);
 }
 
 async function listUnreferenced() {
-  const { countUnreferenced, listUnreferenced } = await load("storage/collect");
-  const { findLooselyReferenced } = await load("storage/loose-references");
+  const { countUnreferenced, listUnreferenced } = await load("storage/garbage-collection");
+  const { findLooselyReferenced } = await load("storage/references");
   const { files, bytes } = await countUnreferenced();
   console.log(`A sweep would delete ${files} unreferenced files (${bytes} bytes).`);
   const shown = await listUnreferenced(1000);
@@ -98,8 +98,8 @@ async function listUnreferenced() {
 
 /** @param {unknown} prisma */
 async function restoreFiles(prisma) {
-  const { listDeletedFiles, restoreFile } = await load("storage/ledger");
-  const { parseStorageId } = await load("storage/storage-id");
+  const { listDeletedFiles, restoreFile } = await load("storage/ownership");
+  const { parseStorageId } = await load("storage/file");
   for (const storageId of args) {
     const restored = await restoreFile(prisma, parseStorageId(storageId));
     console.log(

@@ -18,6 +18,5 @@ export type { JobOptions, Scheduler } from "./jobs/scheduler";
 export { limits } from "./process/limits";
 export { createPlaces } from "./process/places";
 export { processWide } from "./process/process-wide";
-export { dispositionOf } from "./storage/serve/disposition";
-export { storageId } from "./storage/storage-id";
-export { parseDigests } from "./storage/upload/upload-headers";
+export { storageId } from "./storage/file";
+export { dispositionOf, parseDigests } from "./storage/headers";

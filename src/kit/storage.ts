@@ -1,10 +1,9 @@
 // What route files of src/pages/api/storage import. Apart from ~/kit/next, so that to send a file loads no functions.
 
 import { toNodeHandler } from "./http/node-adapter";
-import { completeDirect } from "./storage/direct/complete-direct";
-import { startDirect } from "./storage/direct/start-direct";
-import { serve } from "./storage/serve/serve";
-import { upload } from "./storage/upload/upload";
+import { completeDirect, startDirect } from "./storage/direct-upload";
+import { serve } from "./storage/serve";
+import { upload } from "./storage/upload";
 
 /** `src/pages/api/storage/upload.ts`: takes files. */
 export const uploadRoute = toNodeHandler(upload);

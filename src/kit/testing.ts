@@ -8,7 +8,7 @@ import { prisma } from "./database/database";
 import { createSystemContext, type RequestContext } from "./functions/request-context";
 import { serveHttp } from "./http/serve-http";
 import { runDueJobs } from "./jobs/runner";
-import { upload } from "./storage/upload/upload";
+import { upload } from "./storage/upload";
 
 /** The database that a test's app uses, to prepare what functions cannot, and to look behind them. */
 export { prisma as database } from "./database/database";

@@ -1,7 +1,7 @@
 import { app } from "~/functions";
 import { t } from "~/kit/functions/builders";
 import { createSystemContext } from "~/kit/functions/request-context";
-import { upload } from "~/kit/storage/upload/upload";
+import { upload } from "~/kit/storage/upload";
 
 const { router } = app;
 

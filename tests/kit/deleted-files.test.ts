@@ -7,13 +7,12 @@ import { readUpkeep, upkeep } from "~/kit/jobs/housekeeping";
 import { env } from "~/kit/process/env";
 import { serveHealth } from "~/kit/process/health";
 import { processWide } from "~/kit/process/process-wide";
-import { collectFiles, readLooseReferences } from "~/kit/storage/collect";
-import { blobs } from "~/kit/storage/driver";
-import { condemnFile, listDeletedFiles, restoreFile } from "~/kit/storage/ledger";
-import { serve } from "~/kit/storage/serve/serve";
-import { storageId } from "~/kit/storage/storage-id";
+import { blobs } from "~/kit/storage/blobs";
+import { storageId } from "~/kit/storage/file";
+import { deleteUnownedBlobs, deleteUnreferenced, readLooseReferences } from "~/kit/storage/garbage-collection";
+import { deleteFile, listDeletedFiles, restoreFile } from "~/kit/storage/ownership";
+import { serve } from "~/kit/storage/serve";
 import { refuseForeignStore, storeIdKey } from "~/kit/storage/store-id";
-import { sweepBlobs } from "~/kit/storage/sweep";
 import { apiOf, uploadFile } from "./caller";
 import { eventually } from "./eventually";
 import { storage } from "./storage/kit";
@@ -54,7 +53,7 @@ describe("a deleted file", () => {
     const before = await prisma.storage.findUniqueOrThrow({ where: { id }, omit: { blobKey: false } });
     const url = (await storage.getUrl(id)) ?? "";
     await mutate(remove, { storageId: id });
-    await sweepBlobs();
+    await deleteUnownedBlobs();
     expect((await serve(new Request(url))).status).toBe(404);
     expect((await listDeletedFiles(10))[0]).toMatchObject({ storageId: id, size: 12, contentType: "text/plain" });
     expect(await restoreFile(prisma, id)).toBe(true);
@@ -69,7 +68,7 @@ describe("a deleted file", () => {
       prisma.$executeRaw`SELECT set_config('storage.row', '*', true)`,
       prisma.$executeRaw`UPDATE "_storage" SET "_creationTime" = now() - interval '2 days'`,
     ]);
-    await collectFiles();
+    await deleteUnreferenced();
     expect(await prisma.storage.count({ where: { id } })).toBe(1);
   });
 
@@ -82,10 +81,10 @@ describe("a deleted file", () => {
       SELECT "blobKey" AS key FROM "_unowned_blobs" WHERE "fileId" = ${id}::uuid`
     )[0]?.key;
     await prisma.$executeRaw`UPDATE "_unowned_blobs" SET "deleteAfter" = now() WHERE "fileId" = ${id}::uuid`;
-    const [, restored] = await Promise.all([sweepBlobs(), restoreFile(prisma, id)]);
+    const [, restored] = await Promise.all([deleteUnownedBlobs(), restoreFile(prisma, id)]);
     // One of the two, never both.
     await eventually(async () => {
-      await sweepBlobs();
+      await deleteUnownedBlobs();
       expect([await prisma.storage.count({ where: { id } }), (await blobs.head(key ?? "")) !== null]).toEqual([
         restored ? 1 : 0,
         restored,
@@ -101,7 +100,7 @@ describe("a deleted file", () => {
     await mutate(remove, { storageId: before });
     await mutate(erase, { storageId: before });
     await eventually(async () => {
-      await sweepBlobs();
+      await deleteUnownedBlobs();
       expect(await Promise.all(keys.map((key) => blobs.head(key)))).toEqual([null, null]);
     });
     expect([await restoreFile(prisma, once), await restoreFile(prisma, before)]).toEqual([false, false]);
@@ -113,13 +112,13 @@ describe("a deleted file", () => {
     const deleted: string[] = [];
     for (const body of ["1234", "5678", "9012"]) {
       const id = await uploadFile(body, "text/plain", apiOf("keeper"));
-      await condemnFile(prisma, id);
+      await deleteFile(prisma, id);
       deleted.push(id);
     }
-    await sweepBlobs();
+    await deleteUnownedBlobs();
     expect((await listDeletedFiles(10)).map(({ storageId }) => storageId)).toEqual([deleted[2], deleted[1]]);
     vi.spyOn(blobs, "space").mockResolvedValue({ total: 100, free: 2 });
-    await sweepBlobs();
+    await deleteUnownedBlobs();
     expect((await listDeletedFiles(10)).map(({ storageId }) => storageId)).toEqual([deleted[2]]);
   });
 });
@@ -139,12 +138,12 @@ describe("columns without a foreign key", () => {
     await pool.query(`CREATE TABLE "loose ${name}" (n int, "the file" ${type})`);
     await pool.query(`INSERT INTO "loose ${name}" SELECT n, NULL FROM generate_series(1, 100) AS n`);
     await pool.query(`INSERT INTO "loose ${name}" VALUES (0, ${value(named)})`);
-    await collectFiles();
+    await deleteUnreferenced();
     const left = await prisma.storage.findMany({ where: { id: { in: [named, loose] } }, select: { id: true } });
     expect(left).toEqual([{ id: named }]);
     expect(await readLooseReferences()).toEqual([{ column: `loose ${name}.the file`, files: 1 }]);
     await pool.query(`DROP TABLE "loose ${name}"`);
-    await collectFiles();
+    await deleteUnreferenced();
     expect(await prisma.storage.count({ where: { id: named } })).toBe(0);
   });
 
@@ -153,7 +152,7 @@ describe("columns without a foreign key", () => {
     await age();
     await pool.query(`CREATE TABLE unreadable (j json)`);
     await pool.query(`INSERT INTO unreadable VALUES ('{"a": "\\u0000"}')`);
-    await expect(collectFiles()).rejects.toThrow("Cannot look for files in unreadable");
+    await expect(deleteUnreferenced()).rejects.toThrow("Cannot look for files in unreadable");
     expect(await prisma.storage.count({ where: { id } })).toBe(1);
     await pool.query("DROP TABLE unreadable");
   });
@@ -191,9 +190,9 @@ describe("a store that is not the database's", () => {
       /belongs to the blob store .* this one is another.*DATABASE_URL/,
     );
     await age();
-    await expect(collectFiles()).rejects.toThrow("Clean-up is refused");
+    await expect(deleteUnreferenced()).rejects.toThrow("Clean-up is refused");
     await mutate(erase, { storageId: id });
-    await expect(sweepBlobs()).rejects.toThrow("Clean-up is refused");
+    await expect(deleteUnownedBlobs()).rejects.toThrow("Clean-up is refused");
     expect(await blobs.head(key)).toEqual({ size: 6 });
   });
 

@@ -6,7 +6,7 @@ import { serveRouter } from "~/kit/functions/router";
 import { clientNetwork, networkOf, socketAddress } from "~/kit/http/client-address";
 import { serveHttp } from "~/kit/http/serve-http";
 import { env } from "~/kit/process/env";
-import { startDirect } from "~/kit/storage/direct/start-direct";
+import { startDirect } from "~/kit/storage/direct-upload";
 import { apiOf, post } from "./caller";
 import { everything, storage } from "./storage/kit";
 

@@ -13,10 +13,9 @@ const { actionCtx } = await import("~/kit/functions/context");
 const { serveAuth: serveAuthOf } = await import("~/kit/auth/serve-auth");
 const serveAuth = serveAuthOf({});
 const { serveHealth } = await import("~/kit/process/health");
-const { serve } = await import("~/kit/storage/serve/serve");
-const { createFileUrl } = await import("~/kit/storage/file-url");
-const { createUploadUrl } = await import("~/kit/storage/upload-url");
-const { upload } = await import("~/kit/storage/upload/upload");
+const { serve } = await import("~/kit/storage/serve");
+const { createFileUrl, createUploadUrl } = await import("~/kit/storage/tokens");
+const { upload } = await import("~/kit/storage/upload");
 const { serveHttp } = await import("~/kit/http/serve-http");
 const { serveRouter } = await import("~/kit/functions/router");
 

@@ -4,13 +4,18 @@ import { join } from "node:path";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { prisma } from "~/kit/database/database";
 import { env } from "~/kit/process/env";
-import { collectFiles, countUnreferenced, listUnreferenced } from "~/kit/storage/collect";
-import { blobs } from "~/kit/storage/driver";
-import { claimUpload, listUpload } from "~/kit/storage/ledger";
+import { blobs } from "~/kit/storage/blobs";
+import { newStorageId } from "~/kit/storage/file";
+import {
+  collectGarbage,
+  countUnreferenced,
+  deleteUnownedBlobs,
+  deleteUnreferenced,
+  listUnreferenced,
+} from "~/kit/storage/garbage-collection";
+import { commitUpload, listUpload } from "~/kit/storage/ownership";
 import { findLooseReferences, findReferences } from "~/kit/storage/references";
-import { newStorageId } from "~/kit/storage/storage-id";
 import { storeIdKey } from "~/kit/storage/store-id";
-import { sweep, sweepBlobs } from "~/kit/storage/sweep";
 import { api, apiOf, post, uploadFile } from "./caller";
 import { eventually } from "./eventually";
 
@@ -36,18 +41,18 @@ async function listedUpload(): Promise<{ blobKey: string; storageId: string }> {
   return upload;
 }
 
-const received = { sha256: "0".repeat(64), size: 4, contentType: null, spentUntil: Date.now() };
+const received = { sha256: "0".repeat(64), size: 4, contentType: null, usedUntil: Date.now() };
 
 beforeEach(async () => {
   await prisma.message.deleteMany();
   await prisma.file.deleteMany();
   await age();
-  await collectFiles();
-  await sweepBlobs();
+  await deleteUnreferenced();
+  await deleteUnownedBlobs();
   expect(await stored()).toEqual([]);
 });
 
-describe("sweepBlobs", () => {
+describe("deleteUnownedBlobs", () => {
   test("deletes the bytes of deleted files and of dead uploads, and no others", async () => {
     const [kept, deleted] = await Promise.all([uploadFile("kept"), uploadFile("deleted")]);
     await apiOf("ann").files.saveFile({ storageId: deleted, name: "a" });
@@ -61,23 +66,23 @@ describe("sweepBlobs", () => {
 
   test("leaves uploads under way alone", async () => {
     const { blobKey } = await listedUpload();
-    expect(await sweepBlobs()).toBe(0);
+    expect(await deleteUnownedBlobs()).toBe(0);
     expect(await blobs.head(blobKey)).toEqual({ size: 4 });
   });
 
   test("takes a blob that no upload can claim afterwards", async () => {
     const upload = await listedUpload();
     await age();
-    expect(await sweepBlobs()).toBe(1);
-    expect(await claimUpload(prisma, { ...upload, ...received })).toBe(false);
+    expect(await deleteUnownedBlobs()).toBe(1);
+    expect(await commitUpload(prisma, { ...upload, ...received })).toBe(false);
     expect(await prisma.storage.count()).toBe(0);
   });
 
   test("finds a blob claimed in the meantime owned, and leaves it", async () => {
     const upload = await listedUpload();
     await age();
-    expect(await claimUpload(prisma, { ...upload, ...received })).toBe(true);
-    expect(await sweepBlobs()).toBe(0);
+    expect(await commitUpload(prisma, { ...upload, ...received })).toBe(true);
+    expect(await deleteUnownedBlobs()).toBe(0);
     expect(await blobs.head(upload.blobKey)).toEqual({ size: 4 });
   });
 
@@ -85,7 +90,7 @@ describe("sweepBlobs", () => {
     const { put } = blobs;
     vi.spyOn(blobs, "put").mockImplementationOnce(async (...args) => {
       await age();
-      expect(await sweepBlobs()).toBe(1);
+      expect(await deleteUnownedBlobs()).toBe(1);
       await put(...args);
     });
     const response = await post(await api.files.generateUploadUrl(), "late");
@@ -96,7 +101,7 @@ describe("sweepBlobs", () => {
   test("runs several at once, each blob deleted once", async () => {
     await Promise.all(Array.from({ length: 250 }, listedUpload));
     await age();
-    const counts = await Promise.all([sweepBlobs(), sweepBlobs(), sweepBlobs()]);
+    const counts = await Promise.all([deleteUnownedBlobs(), deleteUnownedBlobs(), deleteUnownedBlobs()]);
     expect(counts.reduce((sum, count) => sum + count)).toBe(250);
     expect([await stored(), await prisma.unownedBlob.count()]).toEqual([[], 0]);
   });
@@ -109,11 +114,11 @@ describe("sweepBlobs", () => {
     const place = join(env.STORAGE_DISK_PATH, "blobs", stuck.slice(-2), stuck);
     await mkdir(place);
     await age();
-    await expect(sweepBlobs()).rejects.toThrow("Could not delete 1 blobs");
+    await expect(deleteUnownedBlobs()).rejects.toThrow("Could not delete 1 blobs");
     expect(await prisma.unownedBlob.findMany({ select: { blobKey: true } })).toEqual([{ blobKey: stuck }]);
     await rmdir(place);
     await age();
-    expect(await sweepBlobs()).toBe(1);
+    expect(await deleteUnownedBlobs()).toBe(1);
   });
 
   test("goes on past a blob that the store does not delete", async () => {
@@ -126,7 +131,7 @@ describe("sweepBlobs", () => {
     });
     await age();
     await prisma.unownedBlob.update({ where: { blobKey: stuck }, data: { deleteAfter: new Date(0) } });
-    await expect(sweepBlobs()).rejects.toThrow("Could not delete 1 blobs");
+    await expect(deleteUnownedBlobs()).rejects.toThrow("Could not delete 1 blobs");
     expect(await stored()).toEqual([stuck]);
     store.mockRestore();
   });
@@ -135,13 +140,13 @@ describe("sweepBlobs", () => {
     await Promise.all(Array.from({ length: 150 }, listedUpload));
     await age();
     const store = vi.spyOn(blobs, "delete").mockRejectedValue(new Error("The store is down"));
-    await expect(sweepBlobs()).rejects.toThrow("Could not delete 100 blobs");
+    await expect(deleteUnownedBlobs()).rejects.toThrow("Could not delete 100 blobs");
     expect(store).toHaveBeenCalledTimes(100);
     store.mockRestore();
   });
 });
 
-describe("collectFiles", () => {
+describe("deleteUnreferenced", () => {
   test("deletes old files that nothing refers to", async () => {
     const [message, file, loose] = await Promise.all([uploadFile("m"), uploadFile("f"), uploadFile("loose")]);
     await api.messages.sendImage({ storageId: message, author: "a" });
@@ -149,7 +154,7 @@ describe("collectFiles", () => {
     await age();
     const young = await uploadFile("young");
     expect([await countUnreferenced(), await listUnreferenced(10)]).toEqual([{ files: 1, bytes: 5 }, [loose]]);
-    expect(await collectFiles()).toEqual({ files: 1, bytes: 5 });
+    expect(await deleteUnreferenced()).toEqual({ files: 1, bytes: 5 });
     const left = await prisma.storage.findMany({ select: { id: true }, orderBy: { id: "asc" } });
     expect(left.map(({ id }) => id)).toEqual([message, file, young].sort());
   });
@@ -159,7 +164,7 @@ describe("collectFiles", () => {
     const storageId = await uploadFile("cover");
     await prisma.$executeRaw`INSERT INTO "album" VALUES (${storageId}::uuid)`;
     await age();
-    expect(await collectFiles()).toEqual({ files: 0, bytes: 0 });
+    expect(await deleteUnreferenced()).toEqual({ files: 0, bytes: 0 });
     await prisma.$executeRaw`DROP TABLE "album"`;
   });
 
@@ -168,9 +173,9 @@ describe("collectFiles", () => {
     await age();
     await prisma.$transaction(async (client) => {
       await client.message.create({ data: { author: "a", body: storageId, storageId, format: "image" } });
-      expect(await collectFiles()).toEqual({ files: 0, bytes: 0 });
+      expect(await deleteUnreferenced()).toEqual({ files: 0, bytes: 0 });
     });
-    expect(await collectFiles()).toEqual({ files: 0, bytes: 0 });
+    expect(await deleteUnreferenced()).toEqual({ files: 0, bytes: 0 });
   });
 
   test("collects more than a batch, several at once", async () => {
@@ -180,7 +185,7 @@ describe("collectFiles", () => {
         SELECT gen_random_uuid(), repeat('0', 64), 1, gen_random_uuid()::text FROM generate_series(1, 1200)`,
     ]);
     await age();
-    const counts = await Promise.all([collectFiles(), collectFiles()]);
+    const counts = await Promise.all([deleteUnreferenced(), deleteUnreferenced()]);
     expect(counts.reduce((sum, { files }) => sum + files, 0)).toBe(1200);
     expect(await prisma.storage.count()).toBe(0);
   });
@@ -192,11 +197,11 @@ describe("sweep", () => {
     const warn = vi.spyOn(console, "warn").mockImplementation(() => undefined);
     await uploadFile("loose");
     await age();
-    expect(await sweep()).toMatchObject({ files: 1, reportOnly: true });
-    expect(await sweep()).toMatchObject({ files: 1, reportOnly: true });
+    expect(await collectGarbage()).toMatchObject({ files: 1, reportOnly: true });
+    expect(await collectGarbage()).toMatchObject({ files: 1, reportOnly: true });
     expect(warn).toHaveBeenCalledWith(expect.stringContaining("Nothing refers to 1 files"));
     await prisma.$executeRaw`UPDATE "_system_state" SET "value" = to_jsonb(now() - interval '25 hours')`;
-    expect(await sweep()).toMatchObject({ files: 1, reportOnly: false, blobs: 1 });
+    expect(await collectGarbage()).toMatchObject({ files: 1, reportOnly: false, blobs: 1 });
     vi.unstubAllEnvs();
   });
 });

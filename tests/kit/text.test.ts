@@ -3,7 +3,7 @@ import { app } from "~/functions";
 import { serveAuth } from "~/kit/auth/serve-auth";
 import { serveRouter } from "~/kit/functions/router";
 import { serveHttp } from "~/kit/http/serve-http";
-import { canonicalType } from "~/kit/storage/content-type";
+import { canonicalType } from "~/kit/storage/headers";
 import { api, post, uploadFile } from "./caller";
 
 const { http, router } = app;

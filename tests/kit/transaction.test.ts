@@ -7,9 +7,9 @@ import { mutation, query } from "~/kit/functions/builders";
 import { actionCtx, type MutationCtx } from "~/kit/functions/context";
 import { createSystemContext } from "~/kit/functions/request-context";
 import { env } from "~/kit/process/env";
-import { blobs } from "~/kit/storage/driver";
-import { storageId } from "~/kit/storage/storage-id";
-import { sweepBlobs } from "~/kit/storage/sweep";
+import { blobs } from "~/kit/storage/blobs";
+import { storageId } from "~/kit/storage/file";
+import { deleteUnownedBlobs } from "~/kit/storage/garbage-collection";
 import { uploadFile } from "./caller";
 import { eventually } from "./eventually";
 
@@ -58,7 +58,7 @@ describe("mutation", () => {
       },
     });
     await expect(run(throws)).rejects.toThrow("refused");
-    await sweepBlobs();
+    await deleteUnownedBlobs();
     const { blobKey } = await prisma.storage.findUniqueOrThrow({ where: { id: storageId }, select: { blobKey: true } });
     expect(await blobs.head(blobKey)).toEqual({ size: 4 });
   });

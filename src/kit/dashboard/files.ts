@@ -10,16 +10,12 @@ import { preview, readUpkeep } from "../jobs/housekeeping";
 import { scheduler } from "../jobs/scheduler";
 import { noting } from "../live/reads";
 import { env } from "../process/env";
-import { readLooseReferences } from "../storage/collect";
-import { type FileMetadata, toMetadata } from "../storage/file-metadata";
-import { createFileUrl, type FileUrlOptions } from "../storage/file-url";
-import { condemnFiles, forgetDeleted, listDeletedFiles, restoreFile } from "../storage/ledger";
+import { type FileMetadata, type FileRow, fileColumns, storageId, toMetadata } from "../storage/file";
+import { deleteUnownedBlobsSoon, readGarbagePreview, readLooseReferences } from "../storage/garbage-collection";
+import { deleteFiles, forgetDeleted, listDeletedFiles, restoreFile } from "../storage/ownership";
+import { readTotals } from "../storage/quota";
 import { findReferences } from "../storage/references";
-import { storageId } from "../storage/storage-id";
-import { sweepSoon } from "../storage/sweep";
-import { readSweepPreview } from "../storage/sweep-preview";
-import { readTotals } from "../storage/totals";
-import { createUploadUrl } from "../storage/upload-url";
+import { createFileUrl, createUploadUrl, type FileUrlOptions } from "../storage/tokens";
 import { adminProcedure, liveProcedure } from "./admin-procedure";
 
 const hour = 60 * 60 * 1000;
@@ -71,8 +67,8 @@ export const files = t.router({
     .input(z.object({ storageIds: z.array(storageId()).min(1).max(100), permanently: z.boolean().default(false) }))
     .mutation(async ({ input }) => {
       try {
-        const deleted = await condemnFiles(prisma, input.storageIds, input.permanently);
-        sweepSoon();
+        const deleted = await deleteFiles(prisma, input.storageIds, input.permanently);
+        deleteUnownedBlobsSoon();
         return deleted;
       } catch (cause) {
         if (!foreignKeyViolations.includes(sqlState(cause) ?? "")) throw cause;
@@ -93,7 +89,7 @@ export const files = t.router({
   /** Lets the bytes of a deleted file go now, for those who must not keep them. */
   forget: adminProcedure.input(z.object({ storageId: storageId() })).mutation(async ({ input }) => {
     await forgetDeleted(prisma, [input.storageId]);
-    sweepSoon();
+    deleteUnownedBlobsSoon();
   }),
 
   /** How upkeep went: its steps, and the columns without a foreign key that keep files. */
@@ -104,7 +100,7 @@ export const files = t.router({
 
   /** What the next sweep would remove, as found out last, and the age in hours from which it does. */
   sweepPreview: liveProcedure("_scheduled_functions").query(async () => ({
-    preview: await readSweepPreview(),
+    preview: await readGarbagePreview(),
     graceHours: env.UNREFERENCED_GRACE_HOURS,
   })),
 
@@ -208,18 +204,8 @@ function ofKind(kind: (typeof kinds)[number] | undefined): Prisma.Sql {
   return kind === "none" ? Prisma.sql`${value} IS NULL` : Prisma.sql`${value} = ${kind}`;
 }
 
-interface Row {
-  id: string;
-  creationTime: Date;
-  sha256: string;
-  size: bigint;
-  contentType: string | null;
-  owner: string | null;
-}
-
 async function select(rest: Prisma.Sql): Promise<StoredFile[]> {
-  const rows = await prisma.$queryRaw<Row[]>`
-    SELECT "_id"::text AS "id", "_creationTime" AS "creationTime", "sha256", "size", "contentType", "owner"
-    FROM "_storage" ${rest}`;
+  const rows = await prisma.$queryRaw<(FileRow & { owner: string | null })[]>`
+    SELECT ${Prisma.raw(fileColumns)}, "owner" FROM "_storage" ${rest}`;
   return rows.map((row) => ({ ...toMetadata(row), owner: row.owner }));
 }

@@ -265,7 +265,7 @@ function beginning(isolationLevel: IsolationLevel | undefined, statementTimeout:
       return `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; ${limit}`;
     case "SERIALIZABLE":
       // A sequential scan counts as reading the whole table, so mutations of different rows would conflict while a table is
-      // small. Without such scans PostgreSQL uses an index. storage/ledger.ts explains the guard.
+      // small. Without such scans PostgreSQL uses an index. storage/ownership.ts explains the guard.
       return `BEGIN ISOLATION LEVEL SERIALIZABLE; ${limit}; SET LOCAL enable_seqscan = off; SET LOCAL storage.guard = 'on'`;
     default:
       return isolationLevel ? `BEGIN ISOLATION LEVEL ${isolationLevel}` : "BEGIN";

@@ -1,8 +1,7 @@
 import { type ScheduledFunctionDocument, toScheduledFunction } from "../jobs/rows";
 import { parseJobId } from "../jobs/scheduler";
 import { tablesRead } from "../live/reads";
-import { type FileMetadata, toMetadata } from "../storage/file-metadata";
-import { parseStorageId } from "../storage/storage-id";
+import { type FileMetadata, parseStorageId, toMetadata } from "../storage/file";
 import type { Client } from "./database";
 import { type Direction, formatCursor, parseCursor, toPage } from "./pagination";
 import type { Transaction } from "./transaction";

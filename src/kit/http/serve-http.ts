@@ -7,8 +7,8 @@ import { type RequestContext as Caller, createRequestContext as createCaller } f
 import { observe } from "../log/observe";
 import { reportFailure, withRequestId } from "../log/scope";
 import { quote, shorten } from "../log/text";
-import { passivePolicy } from "../storage/serve/file-headers";
-import { UploadError } from "../storage/upload/upload-error";
+import { passivePolicy } from "../storage/headers";
+import { UploadError } from "../storage/upload-error";
 import { limitBody, limitResponse } from "./body";
 import type { HttpRouter, Lookup, Route } from "./http-router";
 

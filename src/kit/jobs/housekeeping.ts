@@ -3,9 +3,8 @@ import { maintenance, prisma } from "../database/database";
 import { internalAction } from "../functions/builders";
 import { register } from "../functions/server-function";
 import { pruneCalls } from "../log/function-log";
-import { collect, forgetSpentUploads, sweepBlobs } from "../storage/sweep";
-import { previewSweep } from "../storage/sweep-preview";
-import { foldTotals } from "../storage/totals";
+import { collectFiles, deleteUnownedBlobs, forgetUsedUploadUrls, previewGarbage } from "../storage/garbage-collection";
+import { compactTotals } from "../storage/quota";
 import { forgetOld } from "./jobs";
 
 /** Days after which a visitor who never came back, and owns nothing, is forgotten. */
@@ -16,11 +15,11 @@ const batch = 5_000;
 /** What is done each hour. Each step bounds itself, fails alone, and may run in several processes at once. */
 const steps: Record<string, () => Promise<unknown>> = {
   /** Files that nothing refers to. */
-  collect,
+  collect: collectFiles,
   /** Bytes that nothing owns. */
-  sweep: sweepBlobs,
-  uploads: forgetSpentUploads,
-  totals: foldTotals,
+  sweep: deleteUnownedBlobs,
+  uploads: forgetUsedUploadUrls,
+  totals: compactTotals,
   jobs: forgetOld,
   calls: pruneCalls,
   rateLimits: () =>
@@ -95,6 +94,6 @@ export async function readUpkeep(): Promise<UpkeepState> {
 }
 
 /** Finds out what the next sweep would remove: a job, because it looks at every file. */
-export const preview = internalAction({ handler: previewSweep });
+export const preview = internalAction({ handler: previewGarbage });
 
 register("_kit", { upkeep, preview });

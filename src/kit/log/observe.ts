@@ -3,7 +3,7 @@ import { TRPCError } from "@trpc/server";
 import { v7 } from "uuid";
 import { DatabaseUnavailable } from "../database/errors";
 import type { Kind } from "../functions/server-function";
-import { UploadError } from "../storage/upload/upload-error";
+import { UploadError } from "../storage/upload-error";
 import { record } from "./function-log";
 import { type Level, type Line, scope } from "./scope";
 import { describeError, storable } from "./text";

@@ -1,6 +1,6 @@
 import { pools } from "../database/database";
 import { withRequestId } from "../log/scope";
-import { blobs } from "../storage/driver";
+import { blobs } from "../storage/blobs";
 
 /** Milliseconds in which each part has to answer. */
 const patience = 2_000;

@@ -12,7 +12,7 @@ import { runDueJobs, runInRoute, startRunner } from "../jobs/runner";
 import { afterResponses } from "../jobs/scheduler";
 import { watchModels } from "../live/watched";
 import { flushAtOnce, observeConsole } from "../log/function-log";
-import { readDriverEnv } from "../storage/drivers/driver-env";
+import { readDriverEnv } from "../storage/blobs";
 import { findLooseReferences } from "../storage/references";
 import { ForeignStore, refuseForeignStore } from "../storage/store-id";
 import { env } from "./env";

@@ -1,39 +1,41 @@
 import { TRPCError } from "@trpc/server";
 import { RateLimiterRes } from "rate-limiter-flexible";
 import { tokenIdentifier } from "../auth/issuers";
-import { lookups, pools } from "../database/database";
+import { lookups, maintenance, pools, prisma } from "../database/database";
 import { dailyCount } from "../functions/rate-limit";
 import { env } from "../process/env";
 import { limits } from "../process/limits";
 import { processWide } from "../process/process-wide";
-import { blobs } from "./driver";
-import { UploadError } from "./upload/upload-error";
+import { blobs } from "./blobs";
+import { UploadError } from "./upload-error";
 
-/** Who stores a file. */
+// How much is stored, and how much more may be.
+
+/** The sender of a file. */
 export interface Storer {
   /** As `tokenIdentifier`. */
   owner?: string;
-  /** Where they call from: see `clientNetwork`. */
+  /** The network that the request came from: see `clientNetwork`. */
   network: string | null;
-  /** The app itself stores, in a job: then nobody's limits apply but the disk's. */
+  /** The app itself stores the file, in a job. Only the limits of the disk apply. */
   isApp?: boolean;
 }
 
-/** What somebody may still store. */
+/** What a sender may still store. */
 export interface Allowance {
-  /** Bytes. Uploads that run side by side do not see each other, so that they may exceed it together. */
+  /** Bytes. Uploads that run at the same time do not see each other, so together they may exceed it. */
   remaining: number;
-  /** Why more is refused. */
+  /** The error for more bytes than that. */
   refusal: () => UploadError;
-  /** Counts bytes that came, or that will. Throws when they are too many for whoever has no account. */
+  /** Counts bytes that were sent, or will be. Throws when they are too many for a sender without an account. */
   count(bytes: number): Promise<void>;
-  /** Counts bytes that are stored now. */
+  /** Counts bytes that are now stored. */
   stored(bytes: number): void;
 }
 
 /**
- * What somebody may still store. An identity has its quota. Behind a visitor nobody can be found, and they can come as as
- * many as they like: what all of them store together is bounded too, and what one network sends in a day.
+ * Returns what a sender may still store. Each identity has its quota. A person can come as any number of visitors, so there are
+ * also limits on what all senders without an account store together, and on what one network sends in a day.
  */
 export async function allowanceOf({ owner, network, isApp = false }: Storer): Promise<Allowance> {
   if (isApp) return { remaining: Number.POSITIVE_INFINITY, refusal: UploadError.full, ...uncounted };
@@ -65,7 +67,7 @@ export async function allowanceOf({ owner, network, isApp = false }: Storer): Pr
 
 const uncounted = { count: async () => undefined, stored: () => undefined };
 
-/** Refuses that `owner` takes files of so many bytes that nobody owned before. Claims side by side do not see each other. */
+/** Refuses to make `owner` the owner of so many more bytes. Claims that run at the same time do not see each other. */
 export async function refuseOverQuota(owner: string, bytes: number): Promise<void> {
   if (bytes <= (await lookUp(owner)).remaining) return;
   const message = `Taking this upload would exceed your ${env.STORAGE_QUOTA} bytes; delete files first`;
@@ -78,7 +80,7 @@ async function lookUp(owner: string | undefined): Promise<{ hasAccount: boolean;
     SELECT (SELECT coalesce(sum("size"), 0)::text FROM "_storage" WHERE "owner" = ${owner}) AS "used",
       (SELECT "isAnonymous" IS NOT TRUE FROM "_users" WHERE "_id" = ${userIdOf(owner)}) AS "isAccount"`;
   return {
-    // Whoever has a token of another issuer has an account there. One of ours may be deleted by now.
+    // A token of another issuer means an account there. An account of this app may be deleted by now.
     hasAccount: row?.isAccount ?? userIdOf(owner) === null,
     remaining: Math.max(0, env.STORAGE_QUOTA - Number(row?.used ?? 0)),
   };
@@ -88,7 +90,7 @@ async function lookUp(owner: string | undefined): Promise<{ hasAccount: boolean;
 const userIdOf = (owner: string) =>
   owner.startsWith(tokenIdentifier("")) ? owner.slice(tokenIdentifier("").length) : null;
 
-/** Of a day, in KiB: a day's bytes are too many for the column that counts. */
+/** Counts KiB, because the bytes of a day do not fit into the column of the rate limiter. */
 const today = () => dailyCount("storedKiB", Math.floor(limits.networkBytesPerDay / 1024));
 
 async function remainingToday(network: string): Promise<number> {
@@ -96,16 +98,16 @@ async function remainingToday(network: string): Promise<number> {
   return counted ? Math.max(0, counted.remainingPoints * 1024) : limits.networkBytesPerDay;
 }
 
-/** What those without an account have stored together, as it was counted last, and what this process took since. */
+/** What all senders without an account store: the last count of the database, and what this process stored since then. */
 const withoutAccount = processWide("storage without an account", () => ({
   bytes: 0,
-  /** Milliseconds since the epoch: when to count again. */
-  countAgain: 0,
+  /** When to count again, in milliseconds since the epoch. */
+  countAgainAt: 0,
   counting: undefined as Promise<void> | undefined,
 }));
 
 async function remainingWithoutAccount(): Promise<number> {
-  if (Date.now() >= withoutAccount.countAgain) {
+  if (Date.now() >= withoutAccount.countAgainAt) {
     withoutAccount.counting ??= countWithoutAccount().finally(() => {
       withoutAccount.counting = undefined;
     });
@@ -117,7 +119,7 @@ async function remainingWithoutAccount(): Promise<number> {
   return Math.max(0, Math.floor(most - bytes));
 }
 
-/** It looks at every file of those, so the longer it took, the longer it counts. */
+/** Reads every file of these senders, so a count is used for a hundred times as long as it took, and at least a minute. */
 async function countWithoutAccount(): Promise<void> {
   const started = Date.now();
   const [row] = await pools.upkeep.sql<{ bytes: string }>(
@@ -127,5 +129,19 @@ async function countWithoutAccount(): Promise<void> {
     [tokenIdentifier("")],
   );
   withoutAccount.bytes = Number(row?.bytes ?? 0);
-  withoutAccount.countAgain = Date.now() + Math.max(60_000, 100 * (Date.now() - started));
+  withoutAccount.countAgainAt = Date.now() + Math.max(60_000, 100 * (Date.now() - started));
+}
+
+/** How many files there are, and the sum of their bytes. Triggers on `_storage` keep these sums, so reading them is cheap. */
+export async function readTotals(): Promise<{ files: number; bytes: number }> {
+  const { _sum } = await prisma.storageTotal.aggregate({ _sum: { files: true, bytes: true } });
+  return { files: Number(_sum.files ?? 0), bytes: Number(_sum.bytes ?? 0) };
+}
+
+/** Replaces the rows that statements have added to the totals by one row. Several may run at once. */
+export async function compactTotals(): Promise<void> {
+  await maintenance.$executeRaw`
+    WITH folded AS (DELETE FROM "_storage_totals" RETURNING "files", "bytes")
+    INSERT INTO "_storage_totals" ("files", "bytes")
+    SELECT sum("files"), sum("bytes") FROM folded HAVING count(*) > 0`;
 }

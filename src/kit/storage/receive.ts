@@ -1,32 +1,32 @@
 import { createHash, randomUUID } from "node:crypto";
 import { prisma } from "../database/database";
 import { limits } from "../process/limits";
-import { blobs } from "./driver";
+import { blobs } from "./blobs";
 import { type Chunk, StorageFullError } from "./drivers/driver";
-import { claimUpload, condemnUpload, listUpload, unlist, wasOvertaken } from "./ledger";
+import { abandonUpload, commitUpload, listUpload, removeFromList, wasOvertaken } from "./ownership";
 import { type Allowance, allowanceOf, type Storer } from "./quota";
-import { UploadError } from "./upload/upload-error";
+import { UploadError } from "./upload-error";
 
 interface Incoming extends Storer {
   storageId: string;
   body: AsyncIterable<Chunk>;
   contentType: string | null;
-  /** Lower-case hex each; all must be those of the bytes. */
+  /** Lower-case hex. The bytes must have all of these digests. */
   sha256?: string[];
-  /** Bytes, as announced. */
+  /** The announced number of bytes. */
   size?: number;
   /** Bytes. */
   maxSize?: number;
-  /** Until when the permit to store could be used again; milliseconds since the epoch. */
-  spentUntil: number;
+  /** Until when the upload URL is remembered as used, in milliseconds since the epoch. */
+  usedUntil: number;
 }
 
 /**
- * Stores a file: when it resolves the file is durable and has its row. When it rejects nothing is stored.
+ * Stores a file. When it resolves, the file is durable and has its row. When it rejects, nothing is stored.
  * @throws UploadError
  */
 export async function receiveFile(incoming: Incoming): Promise<void> {
-  const { storageId, contentType, spentUntil, owner } = incoming;
+  const { storageId, contentType, usedUntil, owner } = incoming;
   const allowance = await allowanceOf(incoming);
   if (allowance.remaining < (incoming.size ?? 0)) throw allowance.refusal();
   await refuseFullDisk(incoming.size);
@@ -34,8 +34,8 @@ export async function receiveFile(incoming: Incoming): Promise<void> {
   if (!(await listUpload(prisma, { blobKey, storageId }))) throw UploadError.used(storageId);
   try {
     const received = await put(blobKey, incoming, allowance);
-    const claimed = await claimUpload(prisma, { storageId, blobKey, contentType, owner, spentUntil, ...received });
-    if (!claimed) throw new UploadError("InternalServerError", "The upload took too long; send the file again");
+    const committed = await commitUpload(prisma, { storageId, blobKey, contentType, owner, usedUntil, ...received });
+    if (!committed) throw new UploadError("InternalServerError", "The upload took too long; send the file again");
     allowance.stored(received.size);
   } catch (error) {
     await discard(blobKey);
@@ -43,7 +43,7 @@ export async function receiveFile(incoming: Incoming): Promise<void> {
   }
 }
 
-/** Leaves a part of the disk free, for what else is on it: a database or a log that finds it full loses more than a file. */
+/** Keeps a part of the disk free, because a database or a log on a full disk loses more than a file. */
 async function refuseFullDisk(size = 0): Promise<void> {
   const space = await blobs.space?.().catch(() => null);
   if (space && space.free - size < space.total * limits.diskReserve) {
@@ -51,10 +51,10 @@ async function refuseFullDisk(size = 0): Promise<void> {
   }
 }
 
-/** Bytes after which those that came are counted. */
-const countedStep = 16 * 1024 * 1024;
+/** Received bytes are counted against the sender's daily limit in steps of this many. */
+const countedStepBytes = 16 * 1024 * 1024;
 
-/** Writes the bytes and checks that they are what was announced. */
+/** Writes the bytes, and checks them against what was announced. */
 async function put(blobKey: string, { body, contentType, sha256 = [], size, maxSize }: Incoming, allowance: Allowance) {
   const hash = createHash("sha256");
   let received = 0;
@@ -69,8 +69,10 @@ async function put(blobKey: string, { body, contentType, sha256 = [], size, maxS
         if (size !== undefined && received > size) throw UploadError.incomplete(`more than the ${size} announced`);
         hash.update(chunk);
         uncounted += chunk.byteLength;
-        if (uncounted >= countedStep) await allowance.count(uncounted);
-        if (uncounted >= countedStep) uncounted = 0;
+        if (uncounted >= countedStepBytes) {
+          await allowance.count(uncounted);
+          uncounted = 0;
+        }
         yield chunk;
       }
       if (uncounted > 0) await allowance.count(uncounted);
@@ -93,17 +95,17 @@ async function put(blobKey: string, { body, contentType, sha256 = [], size, maxS
 }
 
 /**
- * Removes what a failed attempt wrote, unless it became a file after all: a connection may break after the commit. When
- * this fails too the blob is still listed, and the sweeper removes it.
+ * Deletes what a failed attempt wrote, unless it became a file after all: a connection may break after the commit. When this
+ * fails too, the blob is still listed, and garbage collection deletes it.
  */
 export async function discard(blobKey: string): Promise<void> {
   try {
-    // Not listed any more, it is a file, or a sweep took it before its bytes came.
-    if (!(await condemnUpload(prisma, blobKey)) && (await isFile(blobKey))) return;
+    // A blob that is not listed is a file, or garbage collection took it before its bytes came.
+    if (!(await abandonUpload(prisma, blobKey)) && (await isFile(blobKey))) return;
     await blobs.delete(blobKey);
-    await unlist(prisma, [blobKey]);
+    await removeFromList(prisma, [blobKey]);
   } catch (error) {
-    console.error(`Could not remove blob ${blobKey} of a failed upload; the sweeper will:`, error);
+    console.error(`Could not remove blob ${blobKey} of a failed upload; garbage collection will:`, error);
   }
 }
 

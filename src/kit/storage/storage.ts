@@ -2,26 +2,23 @@ import { TRPCError } from "@trpc/server";
 import { prisma } from "../database/database";
 import type { ReadDb } from "../database/db";
 import type { Statements } from "../database/transaction";
-import type { RequestContext as Caller } from "../functions/request-context";
+import type { RequestContext } from "../functions/request-context";
 import { quote } from "../log/text";
-import { canonicalType } from "./content-type";
-import { blobs } from "./driver";
+import { blobs } from "./blobs";
 import type { Chunk } from "./drivers/driver";
-import { type FileMetadata, toMetadata } from "./file-metadata";
-import { createFileUrl, type FileUrlOptions } from "./file-url";
-import { condemnFile, shareFile, takeFile } from "./ledger";
+import { type FileMetadata, newStorageId, parseStorageId, toMetadata } from "./file";
+import { deleteUnownedBlobsSoon } from "./garbage-collection";
+import { canonicalType, sha256OfBase64 } from "./headers";
+import { claimFile, deleteFile, reuseFile } from "./ownership";
 import { refuseOverQuota, type Storer } from "./quota";
 import { receiveFile } from "./receive";
-import { sha256OfBase64 } from "./sha256";
-import { newStorageId, parseStorageId } from "./storage-id";
 import { StoredBlob } from "./stored-blob";
-import { sweepSoon } from "./sweep";
-import { UploadError } from "./upload/upload-error";
-import { createUploadUrl, type UploadLimits } from "./upload-url";
+import { createFileUrl, createUploadUrl, type FileUrlOptions, type UploadLimits } from "./tokens";
+import { UploadError } from "./upload-error";
 
 /** `ctx.storage` of a query. */
 export interface StorageReader {
-  /** A URL that serves the file to whoever has it, or `null` when there is no such file. */
+  /** Returns a URL that serves the file to everyone who has the URL, or `null` when there is no such file. */
   getUrl(storageId: string, options?: FileUrlOptions): Promise<string | null>;
   /** @deprecated Use `ctx.db.system.get`. */
   getMetadata(storageId: string): Promise<FileMetadata | null>;
@@ -29,33 +26,34 @@ export interface StorageReader {
 
 /** `ctx.storage` of a mutation. */
 export interface StorageWriter extends StorageReader {
-  /** A URL that takes one file by POST within the next hour, and answers `{"storageId":"…"}`. */
+  /** Returns a URL that accepts one file by POST within the next hour, and answers `{"storageId":"…"}`. */
   generateUploadUrl(limits?: UploadLimits): Promise<string>;
   /**
-   * Takes an upload for the caller, and returns its metadata: their own, or once one that was uploaded without an
-   * identity. Throws `NOT_FOUND` for anybody else's. Call it before a storage id from outside is saved. `contentType`
-   * replaces what the uploader said that it is, for code that looked at the bytes.
+   * Claims an upload for the current user, and returns its metadata. The user can claim their own uploads, and an upload that
+   * was made without an identity can be claimed once. Throws `NOT_FOUND` for the uploads of others. Call it before you save a
+   * storage id that a client sent. `contentType` replaces the type that the uploader announced, for code that has looked at
+   * the bytes.
    */
   claim(storageId: string, options?: { contentType?: string }): Promise<FileMetadata>;
   /**
-   * Lets this mutation write rows that refer to a file which is not the caller's, or which other rows have too: a message
-   * that is forwarded with its picture. A mutation that refers to a file without `claim` or `reuse` cannot commit. Throws
-   * `NOT_FOUND` when there is none.
+   * Lets this mutation write rows that reference a file of someone else, or a file that other rows reference too: for example
+   * when it forwards a message with its picture. A mutation that references a file without `claim` or `reuse` cannot commit.
+   * Throws `NOT_FOUND` when there is no such file.
    */
   reuse(storageId: string): Promise<void>;
   /**
-   * Deletes the file when the mutation commits; from then on its URLs are 404. Its bytes are kept for
-   * `DELETED_FILE_RETENTION_HOURS`, in which an operator can restore it; with `permanently` they go at once, also those of
-   * a file that was deleted before. Throws `NOT_FOUND` when there is none.
+   * Deletes the file when the mutation commits; from then on its URLs answer 404. The bytes are kept for
+   * `DELETED_FILE_RETENTION_HOURS`, so that an operator can restore the file. With `permanently` they are deleted at once, also
+   * when the file was deleted before. Throws `NOT_FOUND` when there is no such file.
    */
   delete(storageId: string, options?: { permanently?: boolean }): Promise<void>;
 }
 
 /** `ctx.storage` of an action or HTTP action. */
 export interface StorageActionWriter extends StorageWriter {
-  /** Stores the bytes and returns their storage id. Throws and stores nothing when `sha256` is not theirs. */
+  /** Stores the bytes and returns their storage id. Throws and stores nothing when the bytes do not have the given `sha256`. */
   store(body: Blob | ReadableStream<Uint8Array>, options?: StoreOptions): Promise<string>;
-  /** The file, its bytes read only when asked for; `null` when there is none. */
+  /** Returns the file, whose bytes are read when you ask for them, or `null` when there is no such file. */
   get(storageId: string): Promise<Blob | null>;
 }
 
@@ -63,31 +61,31 @@ const notFound = (what: string) => new TRPCError({ code: "NOT_FOUND", message: `
 
 type Reads = Pick<ReadDb, "storage" | "system">;
 
-export function storageReader(caller: Caller, db: Reads): StorageReader {
+export function storageReader(context: RequestContext, db: Reads): StorageReader {
   return {
     async getUrl(storageId, options) {
       const id = parseStorageId(storageId);
       const file = await db.storage.findUnique({ where: { id }, select: { id: true } });
-      return file && createFileUrl(caller.origin, id, options);
+      return file && createFileUrl(context.origin, id, options);
     },
     getMetadata: db.system.get,
   };
 }
 
-export function storageWriter(caller: Caller, db: Reads, { run, afterCommit }: Statements): StorageWriter {
-  // Uploads without an owner that this call has taken: what is not committed counts nowhere else.
+export function storageWriter(context: RequestContext, db: Reads, { run, afterCommit }: Statements): StorageWriter {
+  // The bytes of uploads without an owner that this call has claimed. The quota does not count them before the commit.
   let claimedBytes = 0;
   return {
-    ...storageReader(caller, db),
+    ...storageReader(context, db),
     async generateUploadUrl(limits) {
-      await caller.limitRate("uploads");
-      const identity = await caller.identity();
-      return createUploadUrl(caller.origin, limits, identity?.tokenIdentifier);
+      await context.limitRate("uploads");
+      const identity = await context.identity();
+      return createUploadUrl(context.origin, limits, identity?.tokenIdentifier);
     },
     async claim(storageId, { contentType } = {}) {
       const id = parseStorageId(storageId);
-      const owner = (await caller.identity())?.tokenIdentifier ?? null;
-      const file = await run((client) => takeFile(client, id, owner, contentType));
+      const owner = (await context.identity())?.tokenIdentifier ?? null;
+      const file = await run((client) => claimFile(client, id, owner, contentType));
       if (!file) throw new TRPCError({ code: "NOT_FOUND", message: `There is no upload ${id} of yours` });
       if (file.wasUnowned && owner !== null) {
         claimedBytes += Number(file.size);
@@ -97,24 +95,24 @@ export function storageWriter(caller: Caller, db: Reads, { run, afterCommit }: S
     },
     async reuse(storageId) {
       const id = parseStorageId(storageId);
-      if (!(await run((client) => shareFile(client, id)))) throw notFound(`Cannot reuse file ${id}`);
+      if (!(await run((client) => reuseFile(client, id)))) throw notFound(`Cannot reuse file ${id}`);
     },
     async delete(storageId, { permanently = false } = {}) {
       const id = parseStorageId(storageId);
-      if (!(await run((client) => condemnFile(client, id, permanently)))) {
+      if (!(await run((client) => deleteFile(client, id, permanently)))) {
         throw notFound(`Cannot delete file ${id}`);
       }
-      afterCommit(sweepSoon);
+      afterCommit(deleteUnownedBlobsSoon);
     },
   };
 }
 
-export function storageActionWriter(caller: Caller, db: Reads, statements: Statements): StorageActionWriter {
+export function storageActionWriter(context: RequestContext, db: Reads, statements: Statements): StorageActionWriter {
   return {
-    ...storageWriter(caller, db, statements),
+    ...storageWriter(context, db, statements),
     async store(body, options) {
-      const owner = (await caller.identity())?.tokenIdentifier;
-      return storeBlob(body, options, { owner, network: caller.network, isApp: caller.jobId !== undefined });
+      const owner = (await context.identity())?.tokenIdentifier;
+      return storeBlob(body, options, { owner, network: context.network, isApp: context.jobId !== undefined });
     },
     async get(storageId) {
       const id = parseStorageId(storageId);
@@ -125,13 +123,13 @@ export function storageActionWriter(caller: Caller, db: Reads, statements: State
 }
 
 interface StoreOptions {
-  /** Refuse other bytes: SHA-256 as 64 hex digits, or as base64 of the 32 bytes. */
+  /** Refuses bytes with another SHA-256. Write 64 hex digits, or base64 of the 32 bytes. */
   sha256?: string;
-  /** By default the blob's own `type`. */
+  /** Default: the `type` of the blob. */
   contentType?: string;
 }
 
-/** `ctx.storage.store`: see StorageActionWriter. */
+/** `ctx.storage.store`: see `StorageActionWriter`. */
 async function storeBlob(
   body: Blob | ReadableStream<Uint8Array>,
   options: StoreOptions = {},
@@ -146,7 +144,8 @@ async function storeBlob(
       sha256: options.sha256 === undefined ? [] : [parseSha256(options.sha256)],
       body: (isBlob ? body.stream() : body) as ReadableStream<Chunk>,
       ...storer,
-      spentUntil: Date.now(),
+      // No upload URL has this id.
+      usedUntil: Date.now(),
     });
   } catch (error) {
     if (error instanceof UploadError && error.status < 500) {
@@ -163,7 +162,7 @@ function parseContentType(text: string | null): string | null {
   throw badRequest("contentType", text, 'it is a media type, for example "image/png"');
 }
 
-/** `ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=` or `BA7816BF…` → lower-case hex. */
+/** Returns `ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=` or `BA7816BF…` as lower-case hex. */
 function parseSha256(text: string): string {
   const hex = /^[0-9a-f]{64}$/i.test(text) ? text.toLowerCase() : sha256OfBase64(text);
   if (hex === null) throw badRequest("sha256", text, "it is 64 hex digits, or base64 of 32 bytes");

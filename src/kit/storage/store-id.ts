@@ -1,13 +1,13 @@
 import { randomUUID } from "node:crypto";
 import { maintenance } from "../database/database";
 import { processWide } from "../process/process-wide";
-import { blobs } from "./driver";
+import { blobs } from "./blobs";
 
-/** Where the store keeps its id, among the blobs; no blob of a file is ever named so. */
+/** The key of the blob in which the store keeps its id. No blob of a file has this key. */
 export const storeIdKey = "00000000-0000-4000-8000-000000000000";
 const stateKey = "storeId";
 
-/** The store is not the one whose files the database lists. */
+/** The files in the database are in another store. */
 export class ForeignStore extends Error {
   override name = "ForeignStore";
 }
@@ -15,8 +15,7 @@ export class ForeignStore extends Error {
 const compared = processWide("store comparison", () => ({ promise: null as Promise<string | null> | null }));
 
 /**
- * Refuses what deletes bytes, or rows for want of a reference, unless the store is the one that belongs to the database.
- * Looked at once in a process.
+ * Refuses garbage collection unless this store belongs to this database. A process compares them once.
  * @throws ForeignStore
  */
 export async function refuseForeignStore(): Promise<void> {
@@ -25,21 +24,21 @@ export async function refuseForeignStore(): Promise<void> {
     const problem = await compared.promise;
     if (problem) throw new ForeignStore(problem);
   } catch (error) {
-    // A store or a database that does not answer may do so the next time.
+    // A store or a database that does not answer may answer the next time.
     if (!(error instanceof ForeignStore)) compared.promise = null;
     throw error;
   }
 }
 
-/** What is wrong, with what to do; `null` when the two belong together. */
+/** Returns what is wrong and what to do, or `null` when the two belong together. */
 async function compare(): Promise<string | null> {
   const [known, stored] = await Promise.all([readState(), readStore()]);
   return known !== null && stored === known ? null : agree();
 }
 
 /**
- * Gives the store or the database the id that it lacks. One process at a time: a write of the store that fails removes what
- * is there, also what another process has just written.
+ * Gives the store or the database the id that it lacks. Takes a lock, because a failed write to the store deletes the blob that
+ * is there, which another process may have written just before.
  */
 async function agree(): Promise<string | null> {
   return maintenance.$transaction(
@@ -47,8 +46,8 @@ async function agree(): Promise<string | null> {
       await client.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended(${stateKey}, 0))`;
       const [known, stored] = [await readState(client), await readStore()];
       if (known === null) {
-        // The first start, or an old store with a new database. The store comes first: after a crash in between, the
-        // database takes the id that it finds there.
+        // This is the first start, or an old store with a new database. The store is written first: after a crash between
+        // the two writes, the database takes the id that it finds there.
         const id = stored ?? randomUUID();
         if (stored === null) await writeStore(id);
         await client.systemState.create({ data: { key: stateKey, value: id } });

@@ -8,8 +8,8 @@ interface Source {
 }
 
 /**
- * A file of the blob store as a `Blob`: nothing is read before `stream()`, `text()` and the like are called. Not a
- * subclass: what Node keeps inside its own Blobs would make this one an empty part of other Blobs and of forms.
+ * A stored file as a `Blob`, whose bytes are read only when `stream()`, `text()` or a similar method is called. It does not
+ * extend `Blob`, because then Node would use the empty inner blob of the superclass in other Blobs and in forms.
  */
 export class StoredBlob implements Blob {
   readonly #driver: BlobDriver;
@@ -18,7 +18,7 @@ export class StoredBlob implements Blob {
   readonly size: number;
   readonly type: string;
 
-  /** @param start first byte @param size in bytes */
+  /** @param start the first byte @param size in bytes */
   constructor(
     driver: BlobDriver,
     source: Source,
@@ -42,7 +42,7 @@ export class StoredBlob implements Blob {
         const { done, value } = await (await reader).read();
         if (!done) return controller.enqueue(value);
         controller.close();
-        // A read that brought its own buffer is answered only so.
+        // A read with its own buffer waits for this response.
         controller.byobRequest?.respond(0);
       },
       cancel: async (reason) => (await reader)?.cancel(reason),
@@ -74,7 +74,7 @@ export class StoredBlob implements Blob {
     return new Response(this.stream()).text();
   }
 
-  /** What Blobs and forms make of parts they do not know. */
+  /** Blobs and forms call this for parts that they do not recognize. */
   toString(): never {
     throw new TypeError("A stored file is read when asked for; use new Blob([await file.arrayBuffer()]) here");
   }
@@ -86,7 +86,7 @@ export class StoredBlob implements Blob {
 
 Object.setPrototypeOf(StoredBlob.prototype, Blob.prototype);
 
-/** As `Array.prototype.slice` reads its arguments: negative counts from the end. */
+/** Reads an argument as `Array.prototype.slice` does: negative numbers count from the end. */
 function clamp(index: number, size: number): number {
   const whole = Math.trunc(index) || 0;
   return whole < 0 ? Math.max(0, size + whole) : Math.min(whole, size);

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { sweep } from "~/kit/storage/sweep";
+import { collectGarbage } from "~/kit/storage/garbage-collection";
 import { createCrowd, describeCrowd, runCrowd } from "../../kit/crash/crowd";
 import { examine, sound } from "../../kit/crash/examine";
 import { startFleet } from "../../kit/crash/fleet";
@@ -35,7 +35,7 @@ test.runIf(existsSync(".next/BUILD_ID"))(
     const crowd = createCrowd();
     const until = () => fleet.kills() >= appKills || fleet.failures.length > 0;
     const sweepNowAndThen = async () => {
-      for (; !until(); await pause(1000)) await sweep();
+      for (; !until(); await pause(1000)) await collectGarbage();
     };
     const load = runCrowd(crowd, {
       fleet,

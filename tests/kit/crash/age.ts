@@ -2,7 +2,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { prisma } from "~/kit/database/database";
 import { env } from "~/kit/process/env";
-import { uploadHours } from "~/kit/storage/ledger";
+import { uploadHours } from "~/kit/storage/ownership";
 
 /** Milliseconds. Only uploads that take longer can meet a sweep. */
 export const youth = 1000;

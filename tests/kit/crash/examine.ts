@@ -3,9 +3,9 @@ import { join } from "node:path";
 import { vi } from "vitest";
 import { prisma } from "~/kit/database/database";
 import { env } from "~/kit/process/env";
-import { createFileUrl } from "~/kit/storage/file-url";
+import { collectGarbage } from "~/kit/storage/garbage-collection";
 import { storeIdKey } from "~/kit/storage/store-id";
-import { sweep } from "~/kit/storage/sweep";
+import { createFileUrl } from "~/kit/storage/tokens";
 import { ageFiles, ageListings } from "./age";
 import { createClient } from "./client";
 import type { Crowd, KnownFile } from "./crowd";
@@ -36,7 +36,7 @@ export async function examine(crowd: Crowd, fleet: Pick<Fleet, "origin">) {
   const { files, violations } = crowd;
   await ageFiles(idsOf(files.filter(({ fate }) => fate === "abandoned")));
   await ageListings();
-  await sweep();
+  await collectGarbage();
 
   const kept = files.filter(({ fate }) => fate === "kept");
   const rows = await prisma.storage.findMany({ omit: { blobKey: false } });

@@ -2,8 +2,8 @@ import { setTimeout as pause } from "node:timers/promises";
 import { TRPCError } from "@trpc/server";
 import { z } from "zod";
 import { action, internalAction, internalMutation, mutation } from "~/kit/functions/builders";
-import { storageId } from "~/kit/storage/storage-id";
-import { sweep as sweepStorage } from "~/kit/storage/sweep";
+import { storageId } from "~/kit/storage/file";
+import { collectGarbage as sweepStorage } from "~/kit/storage/garbage-collection";
 
 /** What the tests need a server to do beside the app's own functions. Registered as `crash`. */
 

@@ -1,7 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { prisma } from "~/kit/database/database";
-import { createFileUrl } from "~/kit/storage/file-url";
-import { createUploadUrl } from "~/kit/storage/upload-url";
+import { createFileUrl, createUploadUrl } from "~/kit/storage/tokens";
 import { ageFiles, ageUploads, youth } from "./age";
 import type { Answer, Client } from "./client";
 import type { Crowd, KnownFile } from "./crowd";

@@ -1,8 +1,8 @@
 import { beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { prisma } from "~/kit/database/database";
 import { runDueJobs } from "~/kit/jobs/runner";
-import { serve } from "~/kit/storage/serve/serve";
-import { foldTotals } from "~/kit/storage/totals";
+import { compactTotals } from "~/kit/storage/quota";
+import { serve } from "~/kit/storage/serve";
 import { apiOf, post, uploadFile } from "../caller";
 import { eventually } from "../eventually";
 import { account } from "./administrator";
@@ -43,11 +43,11 @@ describe("total", () => {
     expect(await files.total()).toEqual({ files: 0, bytes: 0 });
     const [first = ""] = await uploaded([5], [10]);
     expect(await files.total()).toEqual({ files: 2, bytes: 15 });
-    await Promise.all([foldTotals(), foldTotals()]);
+    await Promise.all([compactTotals(), compactTotals()]);
     expect(await prisma.storageTotal.count()).toBe(1);
     await files.delete({ storageIds: [first] });
     expect(await files.total()).toEqual({ files: 1, bytes: 10 });
-    await foldTotals();
+    await compactTotals();
     expect(await files.total()).toEqual({ files: 1, bytes: 10 });
   });
 });

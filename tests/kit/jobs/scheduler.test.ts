@@ -8,7 +8,7 @@ import { createRouter } from "~/kit/functions/router";
 import { cronJobs, ensureCronJobs, setCrons } from "~/kit/jobs/crons";
 import { forgetOld, settle } from "~/kit/jobs/jobs";
 import { runDueJobs, startRunner } from "~/kit/jobs/runner";
-import { collectFiles } from "~/kit/storage/collect";
+import { deleteUnreferenced } from "~/kit/storage/garbage-collection";
 import { uploadFile } from "../caller";
 import { eventually } from "../eventually";
 
@@ -258,9 +258,9 @@ describe("job", () => {
       prisma.$executeRaw`SELECT set_config('storage.row', '*', true)`,
       prisma.$executeRaw`UPDATE "_storage" SET "_creationTime" = now() - interval '2 days'`,
     ]);
-    expect(await collectFiles()).toEqual({ files: 0, bytes: 0 });
+    expect(await deleteUnreferenced()).toEqual({ files: 0, bytes: 0 });
     await prisma.scheduledFunction.updateMany({ data: { state: "success" } });
-    expect(await collectFiles()).toMatchObject({ files: 1 });
+    expect(await deleteUnreferenced()).toMatchObject({ files: 1 });
   });
 
   test("ended a week ago, forgotten", async () => {

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { createFileUrl, type FileUrlOptions, readFileUrl } from "~/kit/storage/file-url";
+import { createFileUrl, type FileUrlOptions, readFileUrl } from "~/kit/storage/tokens";
 
 const id = "0199c1a2-7b3c-7d4e-8f50-123456789abc";
 const otherId = "0199c1a2-7b3c-7d4e-8f50-123456789abd";
@@ -145,7 +145,7 @@ describe("readFileUrl", () => {
   });
 
   test("a signature of the other purpose → forged", async () => {
-    const { sign } = await import("~/kit/storage/signature");
+    const { sign } = await import("~/kit/storage/tokens");
     const signed = sign("upload-url", JSON.stringify([id, null, null]));
     expect(read(`${origin}/api/storage/${id}/${signed}`)).toBe("forged");
   });

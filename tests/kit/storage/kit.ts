@@ -2,7 +2,7 @@ import { readdir, readlink } from "node:fs/promises";
 import { prisma } from "~/kit/database/database";
 import { actionCtx } from "~/kit/functions/context";
 import { createSystemContext } from "~/kit/functions/request-context";
-import { upload } from "~/kit/storage/upload/upload";
+import { upload } from "~/kit/storage/upload";
 
 /** `ctx.storage` of an action. */
 export const { storage } = actionCtx(createSystemContext());

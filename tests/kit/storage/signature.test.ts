@@ -7,7 +7,7 @@ const original = process.env.APP_SECRET;
 async function signedWith(...secrets: (string | undefined)[]) {
   vi.resetModules();
   process.env.APP_SECRET = secrets.join(",");
-  return import("~/kit/storage/signature");
+  return import("~/kit/storage/tokens");
 }
 
 beforeEach(() => vi.resetModules());

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { newStorageId, parseStorageId, storageId } from "~/kit/storage/storage-id";
+import { newStorageId, parseStorageId, storageId } from "~/kit/storage/file";
 
 const id = "0199c1a2-7b3c-7d4e-8f50-123456789abc";
 

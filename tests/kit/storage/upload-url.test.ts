@@ -1,12 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { sign } from "~/kit/storage/signature";
-import {
-  allowsContentType,
-  createUploadUrl,
-  readUploadToken,
-  type UploadLimits,
-  type UploadPermit,
-} from "~/kit/storage/upload-url";
+import { createUploadUrl, readUploadToken, sign, type UploadLimits, type UploadToken } from "~/kit/storage/tokens";
+import { allowsContentType } from "~/kit/storage/upload";
 
 const tokenOf = (limits?: UploadLimits) =>
   new URL(createUploadUrl("https://app.test", limits)).searchParams.get("token") ?? "";
@@ -100,7 +94,7 @@ describe("allowsContentType", () => {
     [["image/*"], null, false],
     [["image/x.png"], "image/x-png", false],
   ])("%j, %j → %s", (contentTypes, contentType, expected) => {
-    const permit: UploadPermit = { storageId: "id", expiresAt: 0, contentTypes };
+    const permit: UploadToken = { storageId: "id", expiresAt: 0, contentTypes };
     expect(allowsContentType(permit, contentType)).toBe(expected);
   });
 });

@@ -9,7 +9,7 @@ import { createSystemContext } from "~/kit/functions/request-context";
 import { env } from "~/kit/process/env";
 import { limits } from "~/kit/process/limits";
 import { processWide } from "~/kit/process/process-wide";
-import { blobs } from "~/kit/storage/driver";
+import { blobs } from "~/kit/storage/blobs";
 import { allowanceOf } from "~/kit/storage/quota";
 import { api, apiOf, post } from "../caller";
 import { everything } from "./kit";
@@ -20,7 +20,7 @@ const usual = { ...limits };
 const from = (address: string) => ({ "x-forwarded-for": address });
 
 /** What everybody stored is counted now and then: here, each time. */
-const counted = processWide("storage without an account", () => ({ countAgain: 0 }));
+const counted = processWide("storage without an account", () => ({ countAgainAt: 0 }));
 
 async function userOf(id: string, isAnonymous: boolean): Promise<string> {
   await pool.query(
@@ -41,13 +41,13 @@ beforeEach(() => {
   vi.spyOn(env, "TRUST_PROXY", "get").mockReturnValue(1);
   // The disk of whoever runs this test has its own reserve.
   vi.spyOn(blobs, "space").mockResolvedValue({ free: 10 ** 13, total: 10 ** 13 });
-  counted.countAgain = 0;
+  counted.countAgainAt = 0;
 });
 afterEach(async () => {
   vi.restoreAllMocks();
   Object.assign(limits, usual);
   await pool.query(`TRUNCATE "_rate_limits"; DELETE FROM "_users"`);
-  counted.countAgain = 0;
+  counted.countAgainAt = 0;
 });
 
 const status = async (by: typeof api, body: BodyInit, headers: Record<string, string> = {}) => {
@@ -108,7 +108,7 @@ describe("all who have no account", () => {
     const used = await usedWithoutAccount();
     limits.bytesWithoutAccount = used + 10;
     expect(await status(ann, "12345678")).toBe(200);
-    counted.countAgain = 0;
+    counted.countAgainAt = 0;
     expect(await status(ann, "12345678")).toBe(507);
     expect(await status(api, "12345678")).toBe(507);
     expect(await status(eve, "12345678")).toBe(200);
@@ -117,7 +117,7 @@ describe("all who have no account", () => {
   test("leave half of the free disk to accounts", async () => {
     const used = await usedWithoutAccount();
     vi.mocked(blobs.space as () => Promise<unknown>).mockResolvedValue({ free: used + 100, total: 200 });
-    counted.countAgain = 0;
+    counted.countAgainAt = 0;
     expect(await status(api, new Uint8Array(51))).toBe(507);
     expect(await status(api, new Uint8Array(49))).toBe(200);
   });

@@ -13,8 +13,8 @@ import {
 } from "./driver";
 
 /**
- * Blobs as files below `folder`, on one volume. A blob is written aside in `partial/` and renamed to its place, so what
- * stands at its place is whole.
+ * Keeps blobs as files below `folder`, on one volume. A blob is written to `partial/` and then renamed to its place, so that
+ * every file at its place is whole.
  */
 export function diskDriver(folder: string): BlobDriver {
   const folders = durableFolders(folder);
@@ -43,7 +43,7 @@ export function diskDriver(folder: string): BlobDriver {
         await within(folders, dirname(place), () => rename(aside, place));
         await syncFolder(dirname(place));
       } catch (error) {
-        // Why this failed says less; what it leaves is listed, and the sweeper's.
+        // If this fails too, the first error matters more. Garbage collection deletes the files, because the blob is listed.
         await Promise.allSettled([aside, place].map((path) => rm(path, { force: true })));
         throw toStorageError(error);
       }
@@ -82,12 +82,12 @@ export function diskDriver(folder: string): BlobDriver {
 
 const asideOf = (folder: string, key: string) => join(folder, "partial", checkedKey(key));
 
-/** 256 folders by the key's last two digits, which are random. */
+/** There are 256 folders, named by the last two digits of the keys, which are random. */
 const placeOf = (folder: string, key: string) => join(folder, "blobs", checkedKey(key).slice(-2), key);
 
 type Folders = ReturnType<typeof durableFolders>;
 
-/** Runs `use`, which needs `folder`; once more when someone removed the folder meanwhile. */
+/** Runs `use`, which needs `folder`. Makes the folder and runs it again if the folder was deleted in the meantime. */
 async function within<R>(folders: Folders, folder: string, use: () => Promise<R>): Promise<R> {
   await folders.make(folder);
   return use().catch(async (error) => {
@@ -98,7 +98,7 @@ async function within<R>(folders: Folders, folder: string, use: () => Promise<R>
   });
 }
 
-/** What the body threw stays as it is. */
+/** Errors that the body threw stay as they are. */
 function toStorageError(error: unknown): unknown {
   if (isCode(error, "ENOSPC", "EDQUOT")) return new StorageFullError("The disk is full", { cause: error });
   const broken = isCode(error, "EACCES", "EIO", "EMFILE", "ENFILE", "ENOTDIR", "EPERM", "EROFS");
@@ -113,8 +113,8 @@ function nullWhenMissing(error: unknown): null {
 const isCode = (error: unknown, ...codes: string[]) =>
   error instanceof Error && "code" in error && codes.includes(String(error.code));
 
-/** Bytes collected for one write; the next are collected while one is written. */
-const pieceSize = 256 * 1024;
+/** Chunks are collected to pieces of this size, while the piece before is written. */
+const pieceBytes = 256 * 1024;
 
 /** Writes all of `body` to the file, with at most two pieces in memory. */
 async function writePieces(file: FileHandle, body: AsyncIterable<Chunk>): Promise<void> {
@@ -125,10 +125,10 @@ async function writePieces(file: FileHandle, body: AsyncIterable<Chunk>): Promis
     for await (const chunk of body) {
       piece.push(chunk);
       size += chunk.byteLength;
-      if (size < pieceSize) continue;
+      if (size < pieceBytes) continue;
       await writing;
       writing = writeAll(file, piece);
-      // Awaited before the next write; until then its failure must not count as unhandled.
+      // It is awaited before the next write. Until then its failure must not count as unhandled.
       writing.catch(() => undefined);
       piece = [];
       size = 0;
@@ -136,12 +136,12 @@ async function writePieces(file: FileHandle, body: AsyncIterable<Chunk>): Promis
     await writing;
     await writeAll(file, piece);
   } finally {
-    // The caller closes the file next.
+    // The caller closes the file next, so no write may be under way.
     await writing.catch(() => undefined);
   }
 }
 
-/** One `writev` may write less than it was given. */
+/** Writes all chunks. One `writev` may write only a part of them. */
 async function writeAll(file: FileHandle, chunks: Chunk[]): Promise<void> {
   let rest = chunks.filter((chunk) => chunk.byteLength > 0);
   while (rest.length > 0) {
@@ -154,13 +154,13 @@ async function writeAll(file: FileHandle, chunks: Chunk[]): Promise<void> {
   }
 }
 
-/** Folders below `root` that are still there after a power cut. */
+/** Makes folders below `root` that survive a power cut. */
 export function durableFolders(root: string) {
   const made = new Map<string, Promise<void>>();
   return {
     /**
-     * Makes `path` and waits until its entry is on the disk. Whoever else makes the same folder may not be that far yet:
-     * each process sees to it itself, once.
+     * Makes `path` and waits until its entry is on the disk. Each process does this once for each folder, because another
+     * process that makes the same folder may not have finished.
      */
     async make(path: string): Promise<void> {
       const making = made.get(path) ?? make(resolve(root), resolve(path));
@@ -170,23 +170,23 @@ export function durableFolders(root: string) {
         throw error;
       });
     },
-    /** Call when `path` turns out to be missing, so that it is made again. */
+    /** Makes `make` start again. Call it when `path` is missing. */
     forget: (path: string): void => void made.delete(path),
   };
 }
 
-/** A new folder is an entry in its parent, which has to reach the disk too; so are the parents made with it. */
+/** Syncs the parent of every new folder, because the entry of the folder is in its parent. */
 async function make(root: string, path: string): Promise<void> {
   const first = await mkdir(path, { recursive: true, mode: 0o700 });
   const top = first && first.length <= root.length ? dirname(first) : root;
   for (let below = path; below !== top; below = dirname(below)) await syncFolder(dirname(below));
 }
 
-let isTold = false;
+let hasWarned = false;
 
 /**
- * Waits until the names in a folder are on the disk. Windows and some network file systems know no such thing for
- * folders: there a new file may be gone after a power cut, which is said once.
+ * Waits until the entries of a folder are on the disk. Windows and some network file systems cannot sync folders, so there a
+ * power cut may lose a new file. Warns about that once.
  */
 async function syncFolder(path: string): Promise<void> {
   try {
@@ -198,31 +198,31 @@ async function syncFolder(path: string): Promise<void> {
     }
   } catch (error) {
     const code = error instanceof Error && "code" in error ? String(error.code) : "";
-    // A folder that is missing, or a disk that fails, is something else.
+    // Other codes mean that the folder is missing or that the disk fails.
     if (!["EPERM", "EINVAL", "EISDIR", "ENOTSUP", "EBADF"].includes(code)) throw error;
-    if (!isTold) {
+    if (!hasWarned) {
       console.warn(
         `The file system of ${path} cannot bring a folder to the disk (${code}). A file that is stored just before a power cut ` +
           "may be lost there. Where that matters, put STORAGE_DISK_PATH on another file system.",
       );
     }
-    isTold = true;
+    hasWarned = true;
   }
 }
 
-/** Bytes read with the opening: most files end within them, and are closed again before they are sent. */
-const smallSize = 64 * 1024;
-// Descriptors, since `FileHandle`s would take a tenth more of a small file's whole request.
+/** Bytes that are read when a file is opened. Most files end within them, and are closed before they are sent. */
+const firstReadBytes = 64 * 1024;
+// File descriptors, because with `FileHandle`s the whole request for a small file takes a tenth longer.
 const [openFile, readFile, statFile] = [promisify(openDescriptor), promisify(read), promisify(fstat)];
 
-/** The file's bytes, or a range of them, as a byte stream that closes the file at its end. */
+/** Returns the file's bytes, or a range of them, as a byte stream that closes the file at its end. */
 async function readPieces(path: string, range?: ByteRange): Promise<ReadableStream<Chunk>> {
   const fd = await openFile(path, "r");
   try {
     const start = range?.start ?? 0;
-    const small = new Uint8Array(range ? Math.min(smallSize, range.end + 1 - start) : smallSize);
+    const small = new Uint8Array(range ? Math.min(firstReadBytes, range.end + 1 - start) : firstReadBytes);
     const { bytesRead } = await readFile(fd, small, 0, small.byteLength, start);
-    const isWhole = !range && bytesRead < smallSize;
+    const isWhole = !range && bytesRead < firstReadBytes;
     const end = range ? range.end + 1 : isWhole ? bytesRead : (await statFile(fd)).size;
     if (start + bytesRead < end) return piecesOf(fd, start, end);
     closeSync(fd);
@@ -247,7 +247,7 @@ function piecesOf(fd: number, start: number, end: number): ReadableStream<Chunk>
   let position = start;
   let reading: Promise<void> = Promise.resolve();
   let isOpen = true;
-  // Once, and not while a read is under way: the number may be another file's by then.
+  // A descriptor is closed once, and not during a read, because its number may already belong to another file.
   const close = () => {
     if (isOpen) closeSync(fd);
     isOpen = false;
@@ -265,13 +265,13 @@ function piecesOf(fd: number, start: number, end: number): ReadableStream<Chunk>
     if (position < end) return;
     close();
     controller.close();
-    // A read that is waiting by now is answered only so.
+    // A read that is waiting needs this response.
     controller.byobRequest?.respond(0);
   }
 
   return new ReadableStream({
     type: "bytes",
-    autoAllocateChunkSize: pieceSize,
+    autoAllocateChunkSize: pieceBytes,
     pull(controller) {
       reading = fill(controller).catch((error) => {
         close();

@@ -1,6 +1,6 @@
 import { processWide } from "../../process/process-wide";
 
-/** First and last byte, both included, as in HTTP. */
+/** The first and the last byte, both included, as in HTTP. */
 export interface ByteRange {
   start: number;
   end: number;
@@ -9,61 +9,61 @@ export interface ByteRange {
 export type Chunk = Uint8Array<ArrayBuffer>;
 
 /**
- * A place for bytes. Keys are the kit's own ids (`[0-9a-f-]`), never anything a user wrote. A key is written once.
- * A missing blob is never an error.
+ * A store of blobs. Keys are UUIDs that the kit makes, never text from a user. A key is written once. A missing blob is never
+ * an error.
  * @throws StorageUnavailableError from every method when the store is broken
  */
 export interface BlobDriver {
   /**
-   * Writes the bytes; when it resolves they survive a power cut. When it rejects, or the process dies on the way, `get`
-   * does not find the key, and `delete` removes whatever is there. What `body` throws comes out as it is.
-   * @param contentType for stores that serve their blobs themselves
-   * @param size in bytes, where it is known before
+   * Writes the bytes. When it resolves, they survive a power cut. When it rejects, or the process crashes, `get` does not find
+   * the key, and `delete` removes what was written. An error that `body` throws is thrown unchanged.
+   * @param contentType for stores that serve blobs themselves
+   * @param size in bytes, when it is known in advance
    * @throws StorageFullError when there is no room
    */
   put(key: string, body: AsyncIterable<Chunk>, contentType?: string | null, size?: number): Promise<void>;
-  /** The bytes, or a range of them that lies within the blob; `null` when there is no such blob. */
+  /** Returns the bytes, or a range that lies within the blob, or `null` when there is no such blob. */
   get(key: string, range?: ByteRange): Promise<ReadableStream<Chunk> | null>;
-  /** Whether `head` asks this machine, so that it costs next to nothing. */
+  /** Whether `head` reads from this machine, which costs next to nothing. */
   isLocal?: boolean;
-  /** The size in bytes, and the SHA-256 as lower-case hex where the store has verified one; or `null`. */
+  /** Returns the size in bytes, and the SHA-256 as lower-case hex if the store has verified one. `null` without a blob. */
   head(key: string): Promise<{ size: number; sha256?: string } | null>;
-  /** Removes the blob and what an interrupted `put` left of it. */
+  /** Deletes the blob, and what an interrupted `put` left of it. */
   delete(key: string): Promise<void>;
   /** Resolves when the store answers. */
   check(): Promise<void>;
-  /** Bytes of the volume, where there is one: in all, and those that are free. */
+  /** The size of the volume and its free space, in bytes. Only for stores on a volume. */
   space?(): Promise<{ total: number; free: number }>;
-  /** For stores that take bytes from the client itself. */
+  /** For stores that take bytes directly from the client. */
   direct?: DirectUploads;
   /**
-   * A URL at which the store itself serves the blob, until `expires`; `null` when it cannot serve it so.
-   * @param headers of the answer
+   * Returns a URL at which the store itself serves the blob until `expires`, or `null` when it cannot serve it with these headers.
+   * @param headers of the response
    */
   signUrl?(key: string, headers: ServedHeaders, expires: Date): Promise<string | null>;
 }
 
 interface ServedHeaders {
   contentType: string | null;
-  /** As `attachment; filename="a.txt"`. */
+  /** For example `attachment; filename="a.txt"`. */
   disposition: string;
   cacheControl: string;
 }
 
-/** Uploads that do not pass through us. What they leave unfinished, `delete` removes too. */
+/** Uploads whose bytes go from the client straight to the store. `delete` also removes unfinished ones. */
 export interface DirectUploads {
-  /** Signs where the client may send the bytes: once, only to this key, and only until `expires`. */
+  /** Signs URLs to which the client may send the bytes: only once, only for this key, and only until `expires`. */
   start(key: string, file: DirectFile, expires: Date): Promise<DirectTarget>;
   /**
-   * Makes the blob of what was sent, however often it is called. `null` when there is nothing, or parts are missing.
+   * Makes a blob of the bytes that were sent. It may be called several times. Returns `null` when bytes or parts are missing.
    * @param answers the bodies of the store's answers to the parts
    */
   complete(key: string, upload: { uploadId?: string; size: number }, answers: string[]): Promise<DirectResult | null>;
 }
 
-/** As the client announces it. */
+/** What the client announces. */
 export interface DirectFile {
-  /** Bytes; one at least. */
+  /** Bytes; at least one. */
   size: number;
   contentType: string | null;
   /** Lower-case hex. */
@@ -73,16 +73,16 @@ export interface DirectFile {
 export interface DirectTarget {
   /** The store's name for an upload in parts. */
   uploadId?: string;
-  /** Requests that may be sent in any order, side by side, and again; each has the next `size` bytes for its body. */
+  /** Requests that may be sent in any order, in parallel, and again. The body of each is the next `size` bytes. */
   parts: { method: string; url: string; headers: Record<string, string>; size: number }[];
 }
 
 export interface DirectResult {
   /** Bytes. */
   size: number;
-  /** Where the store lets the client choose it. */
+  /** Only if the store lets the client choose it. */
   contentType?: string;
-  /** Lower-case hex, where the store has verified it. */
+  /** Lower-case hex. Only if the store has verified it. */
   sha256?: string;
 }
 
@@ -94,12 +94,12 @@ export const StorageFullError = processWide(
     },
 );
 
-/** The store cannot be reached, or refuses us; `cause` says why. */
+/** The store does not answer, or refuses a request. `cause` says why. */
 export class StorageUnavailableError extends Error {
   override name = "StorageUnavailableError";
 }
 
-/** Runs a call of a store's client; names it when it fails. */
+/** Calls a store. An error names the operation. */
 export async function calling<T>(operation: string, call: () => Promise<T>): Promise<T> {
   try {
     return await call();
@@ -108,7 +108,7 @@ export async function calling<T>(operation: string, call: () => Promise<T>): Pro
   }
 }
 
-/** The key, which is a UUID of ours: as a path or in a URL it means nothing else. */
+/** Returns the key. Throws unless it is a UUID, which is safe in a path and in a URL. */
 export function checkedKey(key: string): string {
   if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(key)) {
     throw new Error(`Not a blob key: ${JSON.stringify(key)}`);

@@ -6,27 +6,27 @@ import { limits } from "../../process/limits";
 import { processWide } from "../../process/process-wide";
 import { type Chunk, StorageFullError } from "./driver";
 
-/** Bytes of a part of all but the largest files. */
+/** The bytes of a part. Parts of very large files are larger. */
 export const partSize = 16 * 1024 * 1024;
-/** Bytes of the largest part: 10,000 that grow to it are the 5 TiB that a store takes at most. */
-const largestPart = 1024 * 1024 * 1024;
-/** How many parts an upload has at most. */
-const mostParts = 10_000;
+/** The largest part. 10,000 parts that grow to this size make 5 TiB, the largest file of a store. */
+const maxPartBytes = 1024 * 1024 * 1024;
+/** The most parts that a store takes for one upload. */
+const maxParts = 10_000;
 
 /**
- * The bytes of part `number`, counted from 1. Where the size of the file is known all parts but the last are alike, which
- * some stores insist on. Where it is not, they double with every 950: 5 TiB fit into 10,000, and a file takes more
- * memory than three parts of 16 MiB only from 15 GB on.
+ * The bytes of part `number`, which counts from 1. When the size of the file is known, all parts but the last have the same
+ * size, which some stores require. Otherwise the size doubles after every 950 parts: then 5 TiB fit into 10,000 parts, and only
+ * a file of more than 15 GB needs more memory than three parts of 16 MiB.
  */
 export function sizeOfPart(number: number, fileSize?: number): number {
-  if (fileSize !== undefined) return Math.max(partSize, Math.ceil(fileSize / mostParts));
-  return Math.min(largestPart, partSize * 2 ** Math.floor((number - 1) / 950));
+  if (fileSize !== undefined) return Math.max(partSize, Math.ceil(fileSize / maxParts));
+  return Math.min(maxPartBytes, partSize * 2 ** Math.floor((number - 1) / 950));
 }
 
-/** Parts being sent while the next is collected. */
-const parallel = 2;
+/** Parts of one upload that are sent at the same time. */
+const maxSending = 2;
 
-/** Where a body of unknown length goes: at once when it is small, else part by part. */
+/** Receives a body of unknown length: as a whole when it is small, otherwise in parts. */
 interface Destination {
   putWhole(bytes: Buffer): Promise<void>;
   startParts(): Promise<PartsUpload>;
@@ -38,7 +38,7 @@ export interface PartsUpload {
   complete(): Promise<void>;
 }
 
-/** Sends all of `body`; nothing is completed before its end. When it rejects, no part is still on its way. */
+/** Sends all of `body`, and completes the upload at its end. When it rejects, no part is still being sent. */
 export async function sendInParts(
   body: AsyncIterable<Chunk>,
   destination: Destination,
@@ -55,15 +55,15 @@ export async function sendInParts(
     const partNumber = number++;
     const sent = current.send((bytes) => started.putPart(partNumber, bytes)).then(() => void sending.delete(sent));
     sending.add(sent);
-    // Awaited below; until then its failure must not count as unhandled.
+    // It is awaited below. Until then its failure must not count as unhandled.
     sent.catch(() => undefined);
-    if (sending.size >= parallel) await Promise.race(sending);
+    if (sending.size >= maxSending) await Promise.race(sending);
   }
 
   try {
     for await (const chunk of body) {
       let rest = chunk;
-      // A part goes out when a byte follows it: the last is never empty.
+      // A part is sent when another byte follows it, so that the last part is never empty.
       for (let room = roomIn(); rest.byteLength > room; room = roomIn()) {
         await part.add(rest.subarray(0, room));
         rest = rest.subarray(room);
@@ -92,41 +92,41 @@ export function sizesOfParts(size: number): number[] {
   return Array.from({ length: Math.ceil(size / each) }, (_, index) => Math.min(each, size - index * each));
 }
 
-/** Bytes that memory is taken by: whoever sends one byte at a time takes no more than one of these. */
-const blockSize = 64 * 1024;
+/** Memory is allocated in blocks of this size, so that a sender of single bytes takes no more than one block. */
+const blockBytes = 64 * 1024;
 
-/** What all parts of this process hold. */
+/** What all parts in this process hold. */
 const held = processWide("parts of uploads", () => ({
-  /** Bytes in memory that came in, and that go out. */
-  coming: 0,
-  going: 0,
+  /** Bytes in memory of parts that are received, and of parts that are sent. */
+  receiving: 0,
+  sending: 0,
   /** Bytes in temporary files. */
-  filed: 0,
-  /** Parts that wait to go out, the longest waiting first. */
+  inFiles: 0,
+  /** Continues parts that wait to be sent, oldest first. */
   waiting: [] as (() => void)[],
 }));
 
-/** Half of the memory is for parts that come in, half for those that go out. */
+/** One half of the memory is for parts that are received, the other for parts that are sent. */
 const half = () => limits.partBufferBytes / 2;
 
 /**
- * One part of an upload, while it comes in and goes out. It is in memory while all parts together have room there, else
- * in a temporary file: senders decide how slowly parts come, and many slow ones must not fill the memory.
+ * One part of an upload, while it is received and sent. It is in memory if all parts together leave room for it, otherwise in
+ * a temporary file: many slow senders must not fill the memory.
  */
 class PartBuffer {
   size = 0;
   private readonly blocks: Buffer[] = [];
-  /** Bytes of the last block in use. */
-  private filled = blockSize;
+  /** Bytes in use of the last block. */
+  private filled = blockBytes;
   private file: FileHandle | undefined;
-  private filed = 0;
+  private inFile = 0;
 
-  /** @throws StorageFullError when there is no room on the disk either */
+  /** @throws StorageFullError when the disk has no room either */
   async add(chunk: Chunk): Promise<void> {
     let rest = chunk;
     while (rest.byteLength > 0 && !this.file) {
-      if (this.filled === blockSize && !this.addBlock()) break;
-      const piece = rest.subarray(0, blockSize - this.filled);
+      if (this.filled === blockBytes && !this.addBlock()) break;
+      const piece = rest.subarray(0, blockBytes - this.filled);
       this.blocks.at(-1)?.set(piece, this.filled);
       this.filled += piece.byteLength;
       rest = rest.subarray(piece.byteLength);
@@ -135,46 +135,46 @@ class PartBuffer {
     this.size += chunk.byteLength;
   }
 
-  /** Has `use` send the bytes, once there is memory for them to go out, and lets go of them. */
+  /** Waits until there is memory to send the part, passes its bytes to `use`, and frees them. */
   async send<R>(use: (bytes: Buffer) => Promise<R>): Promise<R> {
     const { size } = this;
-    while (held.going > 0 && held.going + size > half()) await new Promise<void>((go) => held.waiting.push(go));
-    held.going += size;
+    while (held.sending > 0 && held.sending + size > half()) await new Promise<void>((go) => held.waiting.push(go));
+    held.sending += size;
     try {
       const bytes = await this.read();
       await this.discard();
       return await use(bytes);
     } finally {
-      held.going -= size;
+      held.sending -= size;
       for (const go of held.waiting.splice(0)) go();
     }
   }
 
-  /** Lets go of the bytes. May be called again. */
+  /** Frees the bytes. May be called again. */
   async discard(): Promise<void> {
-    held.coming -= this.blocks.length * blockSize;
+    held.receiving -= this.blocks.length * blockBytes;
     this.blocks.length = 0;
-    held.filed -= this.filed;
-    this.filed = 0;
+    held.inFiles -= this.inFile;
+    this.inFile = 0;
     const { file } = this;
     this.file = undefined;
     await file?.close();
   }
 
   private addBlock(): boolean {
-    if (held.coming + blockSize > half()) return false;
-    held.coming += blockSize;
-    this.blocks.push(Buffer.allocUnsafeSlow(blockSize));
+    if (held.receiving + blockBytes > half()) return false;
+    held.receiving += blockBytes;
+    this.blocks.push(Buffer.allocUnsafeSlow(blockBytes));
     this.filled = 0;
     return true;
   }
 
   private async addToFile(bytes: Chunk): Promise<void> {
-    if (held.filed + bytes.byteLength > limits.partFileBytes) {
+    if (held.inFiles + bytes.byteLength > limits.partFileBytes) {
       throw new StorageFullError(`Parts of uploads have ${limits.partFileBytes} bytes in temporary files already`);
     }
-    held.filed += bytes.byteLength;
-    this.filed += bytes.byteLength;
+    held.inFiles += bytes.byteLength;
+    this.inFile += bytes.byteLength;
     try {
       this.file ??= await temporaryFile();
       await this.file.writeFile(bytes);
@@ -187,10 +187,10 @@ class PartBuffer {
     const bytes = Buffer.allocUnsafeSlow(this.size);
     let offset = 0;
     for (const block of this.blocks) offset += block.copy(bytes, offset);
-    // The last block may be in use in part only.
-    offset = this.size - this.filed;
+    // The last block may be only partly in use.
+    offset = this.size - this.inFile;
     while (this.file && offset < this.size) {
-      const position = offset - (this.size - this.filed);
+      const position = offset - (this.size - this.inFile);
       const { bytesRead } = await this.file.read(bytes, offset, this.size - offset, position);
       if (bytesRead === 0) throw new Error("A temporary file lost bytes of an upload");
       offset += bytesRead;
@@ -199,7 +199,7 @@ class PartBuffer {
   }
 }
 
-/** A file without a name: it is gone when the process is, however it ends. */
+/** Opens a file without a name, which disappears with the process, however it ends. */
 async function temporaryFile(): Promise<FileHandle> {
   const path = join(tmpdir(), `upload-part-${randomUUID()}`);
   const file = await open(path, "wx+", 0o600);

@@ -11,9 +11,19 @@ import {
   type DirectUploads,
 } from "./driver";
 import { type PartsUpload, sendInParts, sizesOfParts } from "./parts";
-import { defaultStallTimeout, nullWhen, type S3Options, s3Client } from "./s3-client";
 
-/** Blobs as objects of a bucket of Amazon S3, or of a store that speaks its protocol. */
+interface S3Options {
+  bucket: string;
+  region: string;
+  /** For a store that is not Amazon's. */
+  endpoint?: string;
+  /** How long a request may go without a byte in either direction. Default: one minute. */
+  stallTimeoutMs?: number;
+}
+
+const defaultStallTimeoutMs = 60_000;
+
+/** Keeps blobs as objects in a bucket of Amazon S3, or of a store with the same protocol. */
 export function s3Driver(options: S3Options): BlobDriver {
   const Bucket = options.bucket;
   const connect = s3Client(options);
@@ -44,7 +54,7 @@ export function s3Driver(options: S3Options): BlobDriver {
   async function remove(key: string): Promise<void> {
     const Key = checkedKey(key);
     const { sdk, client } = await connect();
-    // Uploads first: what is completed before it is aborted is an object, deleted next.
+    // Uploads first: an upload that completes before it is aborted becomes an object, which is deleted next.
     await calling("abort an upload", () => abortUploads(sdk, client, { Bucket, Key }));
     await calling("delete a blob", () => client.send(new sdk.DeleteObjectCommand({ Bucket, Key })));
   }
@@ -54,7 +64,7 @@ export function s3Driver(options: S3Options): BlobDriver {
     const { sdk, client } = await connect();
     const head = new sdk.HeadObjectCommand({ Bucket, Key, ChecksumMode: "ENABLED" });
     const found = await calling("look for a blob", () => client.send(head).catch(nullWhen("NotFound")));
-    // The answer to HEAD has no body that could tell a missing object from a missing bucket.
+    // The answer to HEAD has no body that would tell a missing object from a missing bucket.
     if (!found) await check();
     const sha256 = found?.ChecksumType === "FULL_OBJECT" ? found.ChecksumSHA256 : undefined;
     return (
@@ -76,7 +86,7 @@ export function s3Driver(options: S3Options): BlobDriver {
       try {
         await sendInParts(body, { putWhole, startParts: () => startParts(Key, ContentType) }, size);
       } catch (error) {
-        // The store may have taken what it said it did not. If it cannot be removed now, the caller has the key listed.
+        // The store may have the bytes although the call failed. If the blob cannot be deleted now, its key is still listed.
         await remove(Key).catch((failure) => console.error(`Could not remove blob ${Key}:`, failure));
         throw error;
       }
@@ -90,7 +100,7 @@ export function s3Driver(options: S3Options): BlobDriver {
       if (!found) return null;
       if (!found.Body) throw new Error(`The blob store answered without the bytes of ${Key}`);
       if (range) checkLength(Key, range, found.ContentLength);
-      return toStream(found.Body as AsyncIterable<Chunk> & { socket?: Socket | null }, options.stallTimeout);
+      return toStream(found.Body as AsyncIterable<Chunk> & { socket?: Socket | null }, options.stallTimeoutMs);
     },
 
     head,
@@ -126,7 +136,7 @@ async function abortUploads(
   }
 }
 
-/** A store that does not know ranges answers with the whole object. */
+/** A store that does not support ranges answers with the whole object. */
 function checkLength(key: string, { start, end }: ByteRange, length: number | undefined): void {
   if (length !== end - start + 1) {
     throw new Error(`The blob store answered bytes ${start}-${end} of ${key} with ${length} bytes`);
@@ -134,12 +144,12 @@ function checkLength(key: string, { start, end }: ByteRange, length: number | un
 }
 
 /**
- * `Readable.toWeb` throws outside of any promise when the reader goes away. The store has so long for each chunk; the
- * reader may take as long as it likes, so the connection itself is no longer watched.
+ * Limits how long the store takes for each chunk. The reader may take any time, so the timeout of the socket is turned off.
+ * `Readable.toWeb` is not used because it throws outside of any promise when the reader cancels.
  */
 function toStream(
   body: AsyncIterable<Chunk> & { socket?: Socket | null },
-  stallTimeout = defaultStallTimeout,
+  stallTimeoutMs = defaultStallTimeoutMs,
 ): ReadableStream<Chunk> {
   body.socket?.setTimeout(0);
   const chunks = body[Symbol.asyncIterator]();
@@ -148,8 +158,8 @@ function toStream(
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => {
         body.socket?.destroy();
-        reject(new Error(`The blob store sent nothing for ${stallTimeout / 1000} s`));
-      }, stallTimeout);
+        reject(new Error(`The blob store sent nothing for ${stallTimeoutMs / 1000} s`));
+      }, stallTimeoutMs);
     });
     return Promise.race([chunks.next(), late]).finally(() => clearTimeout(timer));
   };
@@ -168,12 +178,12 @@ function toStream(
   );
 }
 
-/** A single PUT ends here; only for a file whose SHA-256 is known is it better than parts. */
-const largestPut = 5 * 1024 ** 3;
+/** The largest file that S3 takes in a single PUT. */
+const maxPutBytes = 5 * 1024 ** 3;
 
 /**
- * A file of known SHA-256 is sent with one PUT that signs it, if the store verifies it: no other bytes can be written.
- * All others are sent in parts, whose URLs are dead once we have completed the upload.
+ * A file of known SHA-256 is sent with one PUT whose signature covers the SHA-256, if the store verifies it: then no other bytes
+ * can be written. All other files are sent in parts, whose URLs stop working when the upload is completed.
  */
 function s3Direct(
   Bucket: string,
@@ -199,7 +209,7 @@ function s3Direct(
     const url = await getSignedUrl(client, command, {
       expiresIn: secondsUntil(expires),
       signableHeaders: new Set(["content-type"]),
-      // In the query it would be no header, which the store might not verify.
+      // By default the SDK moves it into the query, where the store might not verify it.
       unhoistableHeaders: new Set(["x-amz-checksum-sha256"]),
     });
     return { parts: [{ method: "PUT", url, headers, size }] };
@@ -221,7 +231,7 @@ function s3Direct(
     return { uploadId: UploadId, parts: await Promise.all(sizesOfParts(size).map(sign)) };
   }
 
-  /** All that the store has of the upload; `null` when the upload is over. */
+  /** All parts that the store has of the upload; `null` when the upload is over. */
   async function listParts(Key: string, UploadId: string) {
     const { sdk, client } = await connect();
     const parts: { PartNumber?: number; ETag?: string; size: number }[] = [];
@@ -229,7 +239,7 @@ function s3Direct(
     do {
       const list = new sdk.ListPartsCommand({ Bucket, Key, UploadId, PartNumberMarker });
       const page = await calling("list the parts of an upload", () =>
-        // Ceph finds no key where others find no upload.
+        // Ceph answers NoSuchKey where others answer NoSuchUpload.
         client.send(list).catch(nullWhen("NoSuchUpload", "NoSuchKey")),
       );
       if (!page) return null;
@@ -241,7 +251,7 @@ function s3Direct(
 
   return {
     async start(key, file, expires) {
-      const isWhole = file.sha256 !== undefined && file.size <= largestPut && (await verifiesPuts());
+      const isWhole = file.sha256 !== undefined && file.size <= maxPutBytes && (await verifiesPuts());
       return isWhole ? signPut(key, file, expires) : signParts(key, file, expires);
     },
 
@@ -253,7 +263,7 @@ function s3Direct(
         const { sdk, client } = await connect();
         const Parts = parts.map(({ PartNumber, ETag }) => ({ PartNumber, ETag }));
         const complete = new sdk.CompleteMultipartUploadCommand({ Bucket, Key, UploadId, MultipartUpload: { Parts } });
-        // Completed by another request in the meantime, if there is no such upload.
+        // Without such an upload, another request has completed it in the meantime.
         await calling("complete an upload", () => client.send(complete).catch(nullWhen("NoSuchUpload")));
       }
       return head(Key);
@@ -263,12 +273,12 @@ function s3Direct(
 
 const secondsUntil = (time: Date) => Math.ceil((time.getTime() - Date.now()) / 1000);
 
-/** Some 32 bytes that are not the SHA-256 of nothing. */
-const wrong = Buffer.alloc(32).toString("base64");
+/** A SHA-256 that an empty body does not have. */
+const wrongSha256 = Buffer.alloc(32).toString("base64");
 
 /**
- * Whether the store refuses a PUT whose bytes have not the SHA-256 that it announces: not every store of this protocol
- * does (Ceph 16). Asked once, with such a PUT.
+ * Finds out once whether the store refuses a PUT whose bytes do not have the announced SHA-256, by sending such a PUT. Not every
+ * store with this protocol refuses it: Ceph 16 does not.
  */
 function s3Checksum(Bucket: string, connect: ReturnType<typeof s3Client>): () => Promise<boolean> {
   let verifies: boolean | undefined;
@@ -276,12 +286,54 @@ function s3Checksum(Bucket: string, connect: ReturnType<typeof s3Client>): () =>
     if (verifies !== undefined) return verifies;
     const { sdk, client } = await connect();
     const Key = "checksum-probe";
-    const put = new sdk.PutObjectCommand({ Bucket, Key, Body: "", ChecksumSHA256: wrong });
+    const put = new sdk.PutObjectCommand({ Bucket, Key, Body: "", ChecksumSHA256: wrongSha256 });
     verifies = await calling("say whether it verifies checksums", async () => {
       const taken = await client.send(put).catch(nullWhen("BadDigest", "XAmzContentChecksumMismatch"));
       if (taken) await client.send(new sdk.DeleteObjectCommand({ Bucket, Key }));
       return taken === null;
     });
     return verifies;
+  };
+}
+
+interface Loaded {
+  sdk: typeof import("@aws-sdk/client-s3");
+  client: S3Client;
+}
+
+/**
+ * Loads the SDK at its first use, so that apps with another driver never load it. The SDK finds the credentials in the
+ * environment, in a profile or in the machine's role.
+ */
+function s3Client({ region, endpoint, stallTimeoutMs = defaultStallTimeoutMs }: S3Options): () => Promise<Loaded> {
+  let loaded: Promise<Loaded> | undefined;
+  return () => {
+    loaded ??= import("@aws-sdk/client-s3").then((sdk) => ({
+      sdk,
+      client: new sdk.S3Client({
+        region,
+        endpoint,
+        forcePathStyle: endpoint !== undefined,
+        // Some stores do not support the checksums that the SDK sends by default.
+        requestChecksumCalculation: "WHEN_REQUIRED",
+        responseChecksumValidation: "WHEN_REQUIRED",
+        requestHandler: {
+          connectionTimeout: 5_000,
+          // Limits only how long a request stands still. How long it takes depends on its size and on the network.
+          socketTimeout: stallTimeoutMs,
+          // A download holds its socket, and slow readers must not make all others wait.
+          httpAgent: { maxSockets: 1000 },
+          httpsAgent: { maxSockets: 1000 },
+        },
+      }),
+    }));
+    return loaded;
+  };
+}
+
+function nullWhen(...names: string[]) {
+  return (error: unknown): null => {
+    if (error instanceof Error && names.includes(error.name)) return null;
+    throw error;
   };
 }

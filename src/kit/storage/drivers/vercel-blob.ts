@@ -13,9 +13,9 @@ import { type PartsUpload, partSize, sendInParts, sizesOfParts } from "./parts";
 
 const access = "private";
 
-/** Blobs in a private store of Vercel Blob. The SDK finds the credentials in the environment. */
+/** Keeps blobs in a private store of Vercel Blob. The SDK finds the credentials in the environment. */
 export function vercelBlobDriver(): BlobDriver {
-  // Its default of 10, each waiting twice as long, keeps an upload to a broken store for a quarter of an hour.
+  // With the default of 10 retries and their backoff, an upload to a broken store would take a quarter of an hour to fail.
   process.env.VERCEL_BLOB_RETRIES ??= "2";
   let loaded: Promise<typeof import("@vercel/blob")> | undefined;
   const load = () => {
@@ -45,7 +45,7 @@ export function vercelBlobDriver(): BlobDriver {
 
   async function remove(key: string): Promise<void> {
     const sdk = await load();
-    // The store has no way to abort an upload in parts: it forgets those by itself.
+    // The store has no call to abort an upload in parts. It deletes unfinished ones itself.
     await calling("delete a blob", () => sdk.del(checkedKey(key)).catch(nullWhenMissing(sdk)));
   }
 
@@ -55,14 +55,14 @@ export function vercelBlobDriver(): BlobDriver {
       checkedKey(key);
       const sdk = await load();
       const putWhole = async (bytes: Buffer) => {
-        // The key is ours and fresh: overwriting lets the SDK repeat a request whose answer was lost.
+        // The key is new. Overwriting lets the SDK repeat a request whose answer was lost.
         const put = () => sdk.put(key, bytes, { access, contentType, allowOverwrite: true });
         await calling("write a blob", put);
       };
       try {
         await sendInParts(body, { putWhole, startParts: () => startParts(key, contentType) });
       } catch (error) {
-        // The store may have taken what it said it did not. If it cannot be removed now, the caller has the key listed.
+        // The store may have the bytes although the call failed. If the blob cannot be deleted now, its key is still listed.
         await remove(key).catch((failure) => console.error(`Could not remove blob ${key}:`, failure));
         throw error;
       }
@@ -92,7 +92,7 @@ export function vercelBlobDriver(): BlobDriver {
     direct: vercelBlobDirect(load, find),
 
     async signUrl(pathname, { disposition }, expires) {
-      // The store serves a blob with the type it was put with, and inline.
+      // The store serves a blob inline, with the type of its upload, and with no other disposition.
       if (disposition !== "inline") return null;
       const sdk = await load();
       const limits = { pathname: checkedKey(pathname), validUntil: expires.getTime() };
@@ -121,7 +121,7 @@ type Sdk = typeof import("@vercel/blob");
 
 const partAnswer = z.object({ etag: z.string() });
 
-/** What the store said of a part; nothing if it was not the store that said it. */
+/** The entity tag in the store's answer to a part; none if the text is not such an answer. */
 function readEtag(answer: string): string[] {
   try {
     return [partAnswer.parse(JSON.parse(answer)).etag];
@@ -131,7 +131,7 @@ function readEtag(answer: string): string[] {
   }
 }
 
-/** Bytes that the client sends to Vercel Blob with a signed URL, which writes one blob of this key and overwrites none. */
+/** Lets the client send bytes to Vercel Blob with a signed URL, which writes one blob with this key and never overwrites it. */
 function vercelBlobDirect(
   load: () => Promise<Sdk>,
   find: (key: string) => Promise<{ size: number; contentType: string } | null>,
@@ -152,7 +152,7 @@ function vercelBlobDirect(
 
     const options = { access, ...(file.contentType !== null && { contentType: file.contentType }) } as const;
     const create = () => sdk.createMultipartUpload(key, options);
-    // Its other name for the upload is the key again, as nothing random is added to that.
+    // The store also names the upload by a key. It is the same key, because no random suffix is added to it.
     const { uploadId } = await calling("start an upload", create);
     const url = new URL(presignedUrl);
     url.pathname = `${url.pathname.replace(/\/$/, "")}/mpu`;
@@ -185,7 +185,7 @@ function vercelBlobDirect(
         (error: unknown) => error,
       );
       const made = await find(key);
-      // When it failed, another request may have completed it in the meantime.
+      // After a failure, another request may have completed the upload in the meantime.
       if (failure && !made) throw failure;
       return made;
     },

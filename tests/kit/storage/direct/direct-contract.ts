@@ -79,7 +79,7 @@ export function describeDirect(name: string, open: () => Promise<Store>): void {
       // Each deletion has set off a sweep of its own, which may have taken a blob and not deleted it yet.
       await eventually(async () => {
         await kit.prisma.$executeRaw`UPDATE "_unowned_blobs" SET "deleteAfter" = now()`;
-        await kit.sweepBlobs();
+        await kit.deleteUnownedBlobs();
         expect(await count()).toEqual(nothing);
       });
     }
@@ -297,7 +297,7 @@ export function describeDirect(name: string, open: () => Promise<Store>): void {
       }
       expect(statuses).toEqual([200, 409]);
       await kit.prisma.$executeRaw`UPDATE "_unowned_blobs" SET "deleteAfter" = now()`;
-      await kit.sweepBlobs();
+      await kit.deleteUnownedBlobs();
       expect(await count()).toEqual({ blobs: 1, uploads: 0 });
     });
 
@@ -314,7 +314,7 @@ export function describeDirect(name: string, open: () => Promise<Store>): void {
       const { answers } = await send(parts, bytes);
       const { body } = await complete(receipt, answers);
       await kit.storage.delete(body.storageId);
-      await kit.sweepBlobs();
+      await kit.deleteUnownedBlobs();
       await send(parts, bytes);
       await sweepAll();
       expect(await count()).toEqual(nothing);
@@ -359,28 +359,26 @@ const keyOf = (receipt: string): string => receiptOf(receipt).blobKey;
 
 /** Modules that read the environment, loaded once it is set. */
 async function load() {
-  const [kit, database, start, complete, sweep, driver, env, serve, storeId, uploadUrl] = await Promise.all([
+  const [kit, database, direct, garbage, blobs, env, serve, storeId, tokens] = await Promise.all([
     import("../kit"),
     import("~/kit/database/database"),
-    import("~/kit/storage/direct/start-direct"),
-    import("~/kit/storage/direct/complete-direct"),
-    import("~/kit/storage/sweep"),
-    import("~/kit/storage/driver"),
+    import("~/kit/storage/direct-upload"),
+    import("~/kit/storage/garbage-collection"),
+    import("~/kit/storage/blobs"),
     import("~/kit/process/env"),
-    import("~/kit/storage/serve/serve"),
+    import("~/kit/storage/serve"),
     import("~/kit/storage/store-id"),
-    import("~/kit/storage/upload-url"),
+    import("~/kit/storage/tokens"),
   ]);
   return {
     ...kit,
     ...database,
-    ...start,
-    ...complete,
-    ...sweep,
-    ...driver,
+    ...direct,
+    ...garbage,
+    ...blobs,
     ...env,
     ...serve,
     ...storeId,
-    ...uploadUrl,
+    ...tokens,
   };
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { readDriverEnv } from "~/kit/storage/drivers/driver-env";
+import { readDriverEnv } from "~/kit/storage/blobs";
 
 const token = "vercel_blob_rw_store_secret";
 

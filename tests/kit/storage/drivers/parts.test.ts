@@ -112,7 +112,7 @@ describe("an S3 store over a slow network", () => {
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     const address = server.address();
     const port = typeof address === "object" ? address?.port : 0;
-    driver = s3Driver({ bucket: "b", region: "r", endpoint: `http://127.0.0.1:${port}`, stallTimeout: 1_500 });
+    driver = s3Driver({ bucket: "b", region: "r", endpoint: `http://127.0.0.1:${port}`, stallTimeoutMs: 1_500 });
   });
   afterAll(() => {
     server.closeAllConnections();

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { dispositionOf } from "~/kit/storage/serve/disposition";
+import { dispositionOf } from "~/kit/storage/headers";
 
 test("controls of a text's direction are left out, which would show another extension", () => {
   expect(dispositionOf(null, "photo\u202Egnp.exe\u2066")).toContain("photognp.exe");

@@ -1,5 +1,5 @@
 import { afterEach, expect, test, vi } from "vitest";
-import { fileHeaders } from "~/kit/storage/serve/file-headers";
+import { fileHeaders } from "~/kit/storage/headers";
 
 const storageId = "0199c1a2-7b3c-7d4e-8f50-123456789abc";
 const created = Date.UTC(2026, 0, 2, 3, 4, 5, 678);
@@ -41,6 +41,6 @@ test.each([
 test("fileHeaders with STORAGE_CACHE=public: a CDN may keep it", async () => {
   vi.resetModules();
   vi.stubEnv("STORAGE_CACHE", "public");
-  const module = await import("~/kit/storage/serve/file-headers");
+  const module = await import("~/kit/storage/headers");
   expect(module.fileHeaders(file, { storageId }).get("cache-control")).toMatch(/^public, max-age=/);
 });

@@ -1,7 +1,7 @@
 import { afterEach, expect, test, vi } from "vitest";
 import { pool } from "~/kit/database/database";
-import { blobs } from "~/kit/storage/driver";
-import { serve } from "~/kit/storage/serve/serve";
+import { blobs } from "~/kit/storage/blobs";
+import { serve } from "~/kit/storage/serve";
 import { storage, uploadFile } from "../kit";
 
 afterEach(() => vi.restoreAllMocks());

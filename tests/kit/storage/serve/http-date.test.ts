@@ -1,5 +1,5 @@
 import { afterEach, expect, test, vi } from "vitest";
-import { parseHttpDate } from "~/kit/storage/serve/serve";
+import { parseHttpDate } from "~/kit/storage/serve";
 
 afterEach(() => vi.useRealTimers());
 

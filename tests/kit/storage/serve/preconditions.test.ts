@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { allowsRange, evaluatePreconditions } from "~/kit/storage/serve/serve";
+import { allowsRange, evaluatePreconditions } from "~/kit/storage/serve";
 
 const etag = '"5891b5b5"';
 const validators = { etag, lastModified: Date.UTC(2026, 0, 2, 3, 4, 5) };

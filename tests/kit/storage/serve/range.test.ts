@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { parseRange } from "~/kit/storage/serve/serve";
+import { parseRange } from "~/kit/storage/serve";
 
 const whole = null;
 const unsatisfiable = "unsatisfiable";

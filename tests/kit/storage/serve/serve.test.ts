@@ -2,8 +2,8 @@ import { createHash } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { describe, expect, test, vi } from "vitest";
 import { prisma } from "~/kit/database/database";
-import type { FileUrlOptions } from "~/kit/storage/file-url";
-import { serve } from "~/kit/storage/serve/serve";
+import { serve } from "~/kit/storage/serve";
+import type { FileUrlOptions } from "~/kit/storage/tokens";
 import { storage, uploadFile } from "../kit";
 
 const text = "0123456789";

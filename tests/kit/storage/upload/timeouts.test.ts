@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { withTimeouts } from "~/kit/storage/upload/upload";
+import { withTimeouts } from "~/kit/storage/upload";
 import { streamOf } from "../kit";
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] }));
 afterEach(() => void vi.useRealTimers());
 
 const never = () => new Promise<never>(() => undefined);
-const timeouts = { stall: 1000, whole: 100_000 };
+const timeouts = { stallMs: 1000, wholeMs: 100_000 };
 const timeout = expect.objectContaining({ code: "RequestTimeout", status: 408 });
 
 async function sizeOf(body: AsyncIterable<Uint8Array>): Promise<number> {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { parseContentLength, parseContentType, parseDigests } from "~/kit/storage/upload/upload-headers";
+import { parseContentLength, parseContentType, parseDigests } from "~/kit/storage/headers";
 
 const badHeader = expect.objectContaining({ code: "BadHeader", status: 400 });
 

@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import { describe, expect, test, vi } from "vitest";
 import { prisma } from "~/kit/database/database";
-import { sweep } from "~/kit/storage/sweep";
-import { upload } from "~/kit/storage/upload/upload";
-import type { UploadLimits } from "~/kit/storage/upload-url";
+import { collectGarbage } from "~/kit/storage/garbage-collection";
+import type { UploadLimits } from "~/kit/storage/tokens";
+import { upload } from "~/kit/storage/upload";
 import { eventually } from "../../eventually";
 import { everything, post, storage, streamOf } from "../kit";
 
@@ -289,7 +289,7 @@ describe("a token, expired while two uploads with it were under way", () => {
     await storage.delete(storageId);
     try {
       vi.useFakeTimers({ now: Date.now() + 20 * 3_600_000, toFake: ["Date"] });
-      await sweep();
+      await collectGarbage();
       endSecond();
       expect(await read(await second)).toMatchObject({ status: 409, code: "StorageTokenUsed" });
     } finally {

@@ -1,6 +1,6 @@
-import { StorageFullError } from "../drivers/driver";
+import { StorageFullError } from "./drivers/driver";
 
-/** By what an upload is refused, and with which status. */
+/** The status of the answer by the code of the error. docs/protocol.md lists both. */
 const statuses = {
   BadQueryArgs: 400,
   StorageTokenInvalid: 401,
@@ -18,15 +18,13 @@ const statuses = {
   InternalServerError: 500,
 } as const;
 
-type UploadErrorCode = keyof typeof statuses;
-
-/** Why a file was not stored, in words for whoever sent it. */
+/** The reason why a file was not stored, in words for its sender. */
 export class UploadError extends Error {
   override name = "UploadError";
   readonly status: number;
 
   constructor(
-    readonly code: UploadErrorCode,
+    readonly code: keyof typeof statuses,
     message: string,
     /** Further fields of the JSON answer. */
     readonly details: { storageId?: string } = {},
@@ -37,9 +35,8 @@ export class UploadError extends Error {
   }
 
   static used(storageId: string): UploadError {
-    return new UploadError("StorageTokenUsed", "This upload URL has made its file already; ask for a new one", {
-      storageId,
-    });
+    const message = "This upload URL has made its file already; ask for a new one";
+    return new UploadError("StorageTokenUsed", message, { storageId });
   }
 
   static tooLarge(maxSize: number): UploadError {
@@ -52,10 +49,8 @@ export class UploadError extends Error {
   }
 
   static sha256Mismatch(expected: string, actual: string): UploadError {
-    return new UploadError(
-      "Sha256Mismatch",
-      `Sha256 mismatch: expected ${expected}, received ${actual}; send the file again`,
-    );
+    const message = `Sha256 mismatch: expected ${expected}, received ${actual}; send the file again`;
+    return new UploadError("Sha256Mismatch", message);
   }
 
   static incomplete(received: string): UploadError {
@@ -66,7 +61,7 @@ export class UploadError extends Error {
     return new UploadError("StorageFull", "The server has no room for the file; try again later", {}, { cause });
   }
 
-  /** Of what a blob store threw. */
+  /** The answer for an error of a blob store or of the database. */
   static ofStore(cause: unknown): UploadError {
     return cause instanceof StorageFullError
       ? UploadError.full(cause)

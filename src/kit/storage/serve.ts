@@ -1,12 +1,11 @@
-import { pool } from "../../database/database";
-import { DatabaseUnavailable } from "../../database/errors";
-import { env } from "../../process/env";
-import { blobs } from "../driver";
-import type { ByteRange } from "../drivers/driver";
-import { type FileMetadata, toMetadata } from "../file-metadata";
-import { type FilePermit, readFileUrl } from "../file-url";
-import { dispositionOf } from "./disposition";
-import { cacheHeaders, corsHeaders, etagOf, fileHeaders, lastModifiedOf } from "./file-headers";
+import { pool } from "../database/database";
+import { DatabaseUnavailable, retryAfter } from "../database/errors";
+import { env } from "../process/env";
+import { blobs } from "./blobs";
+import type { ByteRange } from "./drivers/driver";
+import { type FileMetadata, type FileRow, fileColumns, toMetadata } from "./file";
+import { cacheHeaders, corsHeaders, dispositionOf, etagOf, fileHeaders, lastModifiedOf } from "./headers";
+import { type FileToken, readFileUrl } from "./tokens";
 
 const preflight = {
   ...corsHeaders,
@@ -15,13 +14,14 @@ const preflight = {
   "Access-Control-Max-Age": "86400",
 };
 
-/** `GET`, `HEAD /api/storage/<storage id>/<signature>`: the bytes of a file. */
+/** `GET` and `HEAD /api/storage/<storage id>/<signature>`: answers the bytes of a file. */
 export async function serve(request: Request): Promise<Response> {
   if (request.method === "OPTIONS") return new Response(null, { status: 204, headers: preflight });
   const response = await respond(request).catch((error) => {
     console.error("Could not serve a file:", error);
-    if (error instanceof DatabaseUnavailable)
-      return refuse(503, "StorageUnavailable", error.message, { "Retry-After": "1" });
+    if (error instanceof DatabaseUnavailable) {
+      return refuse(503, "StorageUnavailable", error.message, { "Retry-After": String(retryAfter) });
+    }
     return refuse(500, "InternalServerError", "The file could not be read; try again");
   });
   return request.method === "HEAD" ? new Response(null, response) : response;
@@ -31,50 +31,50 @@ async function respond(request: Request): Promise<Response> {
   if (request.method !== "GET" && request.method !== "HEAD") {
     return refuse(405, "MethodNotAllowed", `Cannot ${request.method} a file URL`, { Allow: "GET, HEAD, OPTIONS" });
   }
-  const permit = readFileUrl(new URL(request.url));
-  if (permit === "malformed") {
+  const token = readFileUrl(new URL(request.url));
+  if (token === "malformed") {
     return refuse(400, "InvalidStoragePath", "This is not a file URL; use one that getUrl returns");
   }
-  if (permit === "forged") return notFound();
-  if (permit.expires !== undefined && permit.expires * 1000 <= Date.now()) {
+  if (token === "forged") return notFound();
+  if (token.expires !== undefined && token.expires * 1000 <= Date.now()) {
     return refuse(410, "FileUrlExpired", "The file URL expired; ask for a new one");
   }
-  return respondWithFile(request, permit);
+  return respondWithFile(request, token);
 }
 
-async function respondWithFile(request: Request, permit: FilePermit): Promise<Response> {
-  const found = await findFile(permit.storageId);
+async function respondWithFile(request: Request, token: FileToken): Promise<Response> {
+  const found = await findFile(token.storageId);
   if (!found) return notFound();
   const { file, blobKey } = found;
   const validators = { etag: etagOf(file), lastModified: lastModifiedOf(file) };
 
   const precondition = evaluatePreconditions(request.headers, validators);
-  if (precondition === 304) return new Response(null, { status: 304, headers: cacheHeaders(file, permit) });
+  if (precondition === 304) return new Response(null, { status: 304, headers: cacheHeaders(file, token) });
   if (precondition === 412) {
     return refuse(412, "PreconditionFailed", "The file is not the one that the request asks for");
   }
 
   const isHead = request.method === "HEAD";
-  // Range is defined for GET alone (RFC 9110 §14.2).
+  // Range is defined only for GET (RFC 9110 §14.2).
   const asksRange = !isHead && allowsRange(request.headers, validators);
   const range = asksRange ? parseRange(request.headers.get("range"), file.size) : null;
   if (range === "unsatisfiable") {
     const message = `Cannot serve ${request.headers.get("range")}: the file has ${file.size} bytes`;
     return refuse(416, "RangeNotSatisfiable", message, { "Content-Range": `bytes */${file.size}` });
   }
-  const headers = fileHeaders(file, permit);
+  const headers = fileHeaders(file, token);
   headers.set("Content-Length", String(range ? range.end - range.start + 1 : file.size));
   if (range) headers.set("Content-Range", `bytes ${range.start}-${range.end}/${file.size}`);
-  // Where asking costs next to nothing. A cloud store would take as long to say as to begin to send.
+  // HEAD looks for the blob on a disk, which costs next to nothing. A cloud store would take as long as for a GET.
   if (isHead && (!blobs.isLocal || (await blobs.head(blobKey)))) return new Response(null, { headers });
 
-  const redirect = isHead ? null : await redirectToStore(file, blobKey, permit);
+  const redirect = isHead ? null : await redirectToStore(file, blobKey, token);
   if (redirect) return redirect;
   const body = isHead ? null : await blobs.get(blobKey, range ?? undefined);
   if (body) return new Response(body, { status: range ? 206 : 200, headers });
-  // Deleted between the look-up and now; or else the store lost it.
-  if (!(await findFile(permit.storageId))) return notFound();
-  throw new Error(`Blob ${blobKey} of file ${permit.storageId} is not in the store`);
+  // Either the file was deleted since it was looked up, or the store has lost the blob.
+  if (!(await findFile(token.storageId))) return notFound();
+  throw new Error(`Blob ${blobKey} of file ${token.storageId} is not in the store`);
 }
 
 const notFound = () => refuse(404, "FileNotFound", "There is no such file; it may have been deleted");
@@ -84,15 +84,15 @@ function refuse(status: number, code: string, message: string, headers: Record<s
   return Response.json({ code, message }, { status, headers: all });
 }
 
-/** What a conditional request is compared with. */
+/** What the headers of a conditional request are compared with. */
 interface Validators {
   /** A strong entity tag, quotes included. */
   etag: string;
-  /** To the second, in milliseconds since the epoch. */
+  /** Whole seconds, as milliseconds since the epoch. */
   lastModified: number;
 }
 
-/** `200`: answer as if unconditional. The order is that of RFC 9110 §13.2.2, for GET and HEAD. */
+/** Returns `200` when the request is to be answered as if it had no conditions. The order is that of RFC 9110 §13.2.2. */
 export function evaluatePreconditions(headers: Headers, { etag, lastModified }: Validators): 200 | 304 | 412 {
   const ifMatch = headers.get("if-match");
   const ifUnmodifiedSince = parseHttpDate(headers.get("if-unmodified-since") ?? "");
@@ -112,7 +112,7 @@ export function evaluatePreconditions(headers: Headers, { etag, lastModified }: 
   return 200;
 }
 
-/** Whether `Range` counts: `If-Range` is absent, or names exactly this file (RFC 9110 §13.1.5). */
+/** Whether to heed `Range`: `If-Range` must be absent or name exactly this file (RFC 9110 §13.1.5). */
 export function allowsRange(headers: Headers, { etag, lastModified }: Validators): boolean {
   const ifRange = headers.get("if-range");
   return ifRange === null || ifRange === etag || parseHttpDate(ifRange) === lastModified;
@@ -121,7 +121,7 @@ export function allowsRange(headers: Headers, { etag, lastModified }: Validators
 const entityTag = String.raw`(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"`;
 const entityTags = new RegExp(String.raw`^[ \t,]*(?:${entityTag}[ \t]*(?:,[ \t,]*|$))*$`);
 
-/** A list that is not one of entity tags has none that matches. */
+/** Whether the header names this entity tag. A malformed list matches nothing. */
 function matches(header: string, etag: string, comparison: "strong" | "weak"): boolean {
   if (header === "*") return true;
   const tags = (entityTags.test(header) && header.match(new RegExp(entityTag, "g"))) || [];
@@ -138,7 +138,7 @@ const forms = [
   new RegExp(String.raw`^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) ${month} (?<day>[ 1-9]\d) ${time} (?<year>\d{4})$`),
 ];
 
-/** The three forms of RFC 9110 §5.6.7, in milliseconds since the epoch; `null` for anything else. */
+/** Parses the three forms of RFC 9110 §5.6.7 to milliseconds since the epoch. Returns `null` for anything else. */
 export function parseHttpDate(text: string): number | null {
   const fields = forms.map((form) => form.exec(text)?.groups).find(Boolean);
   if (!fields) return null;
@@ -149,13 +149,13 @@ export function parseHttpDate(text: string): number | null {
   const date = (year: number) => Date.UTC(year, months.indexOf(fields.month ?? ""), day, hour, minute, second);
 
   const year = fields.year?.length === 2 ? fullYear(Number(fields.year), date) : Number(fields.year);
-  // A day that its month does not have would become one of the next month.
+  // For 30 February, `Date.UTC` would return a day in March.
   const hasDay = day > 0 && new Date(Date.UTC(year, months.indexOf(fields.month ?? ""), day)).getUTCDate() === day;
-  // The RFC lets a minute have a leap second.
+  // The RFC allows leap seconds.
   return hasDay && hour < 24 && minute < 60 && second <= 60 ? date(year) : null;
 }
 
-/** Of two digits: this century's, unless that is more than 50 years ahead; then the last century's. */
+/** A year of two digits is in this century, or in the last one if it would be more than 50 years ahead. */
 function fullYear(digits: number, date: (year: number) => number): number {
   const now = new Date();
   const year = Math.floor(now.getUTCFullYear() / 100) * 100 + digits;
@@ -163,12 +163,12 @@ function fullYear(digits: number, date: (year: number) => number): number {
   return date(year) > horizon ? year - 100 : year;
 }
 
-/** A list of one range; RFC 9110 §5.6.1.2 lets lists have empty members. */
+/** A list of one range. RFC 9110 §5.6.1.2 allows empty members in lists. */
 const single = /^bytes=[ \t,]*(\d*)-(\d*)[ \t,]*$/i;
 
 /**
- * What a `Range` header asks of a file of `size` bytes (RFC 9110 §14.2): one range, `"unsatisfiable"`, or `null` for the
- * whole file, which is also the answer to a malformed header, another unit and several ranges.
+ * Parses a `Range` header for a file of `size` bytes (RFC 9110 §14.2). Returns one range, `"unsatisfiable"`, or `null` for the
+ * whole file, which is also the result for a malformed header, for another unit and for several ranges.
  *
  *     bytes=0-499     → { start: 0, end: 499 }
  *     bytes=-500      → the last 500
@@ -178,7 +178,7 @@ const single = /^bytes=[ \t,]*(\d*)-(\d*)[ \t,]*$/i;
  */
 export function parseRange(header: string | null, size: number): ByteRange | "unsatisfiable" | null {
   const [, first, last] = single.exec(header ?? "") ?? [];
-  // An empty file has no bytes to give a part of; clients that always ask for a range get it whole.
+  // An empty file has no ranges. Some clients always ask for a range, and get the whole file.
   if (size === 0 || first === undefined || last === undefined || first + last === "") return null;
   if (first === "") {
     const length = Math.min(Number(last), size);
@@ -190,44 +190,31 @@ export function parseRange(header: string | null, size: number): ByteRange | "un
   return { start, end: last === "" ? size - 1 : Math.min(Number(last), size - 1) };
 }
 
-/** Milliseconds that the store's URL works, also after a delete: a player asks it for further parts. */
-const lifetime = 60 * 60 * 1000;
+/** How long the store's URL works. A player uses it for further ranges, even after the file was deleted. */
+const redirectLifetimeMs = 60 * 60 * 1000;
 
-/**
- * Sends the reader of a large file to the store, which serves it with what it can of the file's headers. `null` when the
- * file is to go through the app.
- */
-async function redirectToStore(file: FileMetadata, blobKey: string, permit: FilePermit) {
+/** Redirects the download of a large file to the store. Returns `null` when the app serves the file itself. */
+async function redirectToStore(file: FileMetadata, blobKey: string, token: FileToken) {
   if (env.STORAGE_REDIRECT_ABOVE === undefined || file.size < env.STORAGE_REDIRECT_ABOVE) return null;
-  const last = permit.expires === undefined ? Number.POSITIVE_INFINITY : permit.expires * 1000;
-  const expires = new Date(Math.min(last, Date.now() + lifetime));
+  const lastMs = token.expires === undefined ? Number.POSITIVE_INFINITY : token.expires * 1000;
+  const expires = new Date(Math.min(lastMs, Date.now() + redirectLifetimeMs));
   const { contentType } = file;
-  const disposition = dispositionOf(contentType, permit.download);
-  const cacheControl = `private, max-age=${lifetime / 1000}, immutable, no-transform`;
+  const disposition = dispositionOf(contentType, token.download);
+  const cacheControl = `private, max-age=${redirectLifetimeMs / 1000}, immutable, no-transform`;
   const url = await blobs.signUrl?.(blobKey, { contentType, disposition, cacheControl }, expires);
   if (!url) return null;
-  // Never kept: after a delete the next request has to be a 404.
+  // Caches must not keep the redirect: after the file is deleted, the next request must get a 404.
   return new Response(null, { status: 307, headers: { ...corsHeaders, "Cache-Control": "no-store", Location: url } });
 }
 
-interface Row {
-  id: string;
-  creationTime: Date;
-  sha256: string;
-  size: string;
-  contentType: string | null;
-  blobKey: string;
-}
-
 /**
- * A file and where its bytes are, or `null`. PostgreSQL is asked directly: by way of Prisma the look-up is a quarter of
- * the work of serving a small file.
+ * Returns a file and the key of its blob, or `null`. It does not use Prisma, which would take a quarter of the time that serving
+ * a small file takes.
  */
 export async function findFile(id: string): Promise<{ file: FileMetadata; blobKey: string } | null> {
-  const [row] = await pool.sql<Row>(
-    `SELECT "_id" AS "id", "_creationTime" AS "creationTime", "sha256", "size", "contentType", "blobKey"
-    FROM "_storage" WHERE "_id" = $1`,
+  const [row] = await pool.sql<FileRow & { blobKey: string }>(
+    `SELECT ${fileColumns}, "blobKey" FROM "_storage" WHERE "_id" = $1`,
     [id],
   );
-  return row ? { file: toMetadata({ ...row, size: BigInt(row.size) }), blobKey: row.blobKey } : null;
+  return row ? { file: toMetadata(row), blobKey: row.blobKey } : null;
 }

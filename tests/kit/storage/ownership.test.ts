@@ -2,24 +2,24 @@ import { randomUUID } from "node:crypto";
 import { expect, test } from "vitest";
 import { pool, prisma } from "~/kit/database/database";
 import { transaction } from "~/kit/database/transaction";
-import { claimUpload, condemnUpload, listUpload, takeCondemned, takeFile } from "~/kit/storage/ledger";
+import { abandonUpload, claimFile, commitUpload, listUpload, takeDueBlobs } from "~/kit/storage/ownership";
 import { everything, storage } from "./kit";
 
 test.each<[string, (blobKey: string) => Promise<unknown>]>([
-  ["a sweep took", async () => expect(await takeCondemned(prisma, 10)).toHaveLength(1)],
-  ["its upload gave up", async (blobKey) => expect(await condemnUpload(prisma, blobKey)).toBe(true)],
-])("claimUpload of a blob that %s → false, and there is no file: its bytes may be gone", async (_, condemn) => {
+  ["a sweep took", async () => expect(await takeDueBlobs(prisma, 10)).toHaveLength(1)],
+  ["its upload gave up", async (blobKey) => expect(await abandonUpload(prisma, blobKey)).toBe(true)],
+])("commitUpload of a blob that %s → false, and there is no file: its bytes may be gone", async (_, condemn) => {
   const upload = { blobKey: randomUUID(), storageId: randomUUID() };
   expect(await listUpload(prisma, upload)).toBe(true);
   await pool.query('UPDATE "_unowned_blobs" SET "deleteAfter" = now()');
   await condemn(upload.blobKey);
-  const received = { ...upload, sha256: "0".repeat(64), size: 1, contentType: null, spentUntil: Date.now() + 1000 };
-  expect(await claimUpload(prisma, received)).toBe(false);
+  const received = { ...upload, sha256: "0".repeat(64), size: 1, contentType: null, usedUntil: Date.now() + 1000 };
+  expect(await commitUpload(prisma, received)).toBe(false);
   expect(await everything()).toMatchObject({ files: [], unowned: [{ blobKey: upload.blobKey }] });
   await pool.query('DELETE FROM "_unowned_blobs"');
 });
 
-test("takeFile, among many files that nobody owns, locks none of the others: those who take them do not conflict", async () => {
+test("claimFile, among many files that nobody owns, locks none of the others: those who take them do not conflict", async () => {
   await pool.query(`
     BEGIN;
     SELECT set_config('storage.row', '*', true);
@@ -31,7 +31,7 @@ test("takeFile, among many files that nobody owns, locks none of the others: tho
   // PostgreSQL plans a statement anew the first times.
   for (const { id } of rows) {
     await transaction(async ({ run }) => {
-      expect(await run((client) => takeFile(client, id, null))).not.toBeNull();
+      expect(await run((client) => claimFile(client, id, null))).not.toBeNull();
       const [held] = await run(
         (client) => client.$queryRaw<{ pages: number }[]>`
           SELECT count(*)::int AS pages FROM pg_locks
@@ -44,10 +44,10 @@ test("takeFile, among many files that nobody owns, locks none of the others: tho
 });
 
 test.each([[null], ["https://a.test|first"]])(
-  "takeFile by %s of a file that nobody owns → theirs; for everyone else null",
+  "claimFile by %s of a file that nobody owns → theirs; for everyone else null",
   async (first) => {
     const storageId = await storage.store(new Blob(["bytes"]));
-    const take = async (owner: string | null) => (await takeFile(prisma, storageId, owner)) !== null;
+    const take = async (owner: string | null) => (await claimFile(prisma, storageId, owner)) !== null;
     expect(await take(first)).toBe(true);
     expect(await take(null)).toBe(false);
     expect(await take("https://a.test|second")).toBe(false);
@@ -55,7 +55,7 @@ test.each([[null], ["https://a.test|first"]])(
   },
 );
 
-test("takeCondemned takes no more than it is asked for, whatever plan PostgreSQL makes", async () => {
+test("takeDueBlobs takes no more than it is asked for, whatever plan PostgreSQL makes", async () => {
   await pool.query(`
     INSERT INTO "_unowned_blobs" ("blobKey", "deleteAfter")
     SELECT gen_random_uuid(), now() - interval '1 second' FROM generate_series(1, 10)`);
@@ -63,7 +63,7 @@ test("takeCondemned takes no more than it is asked for, whatever plan PostgreSQL
     // Leaves the plan that a table has which was small a moment ago.
     for (const step of ["hashjoin", "mergejoin", "hashagg", "sort", "memoize", "material"])
       await client.$queryRaw`SELECT set_config(${`enable_${step}`}, 'off', true)`;
-    return takeCondemned(client, 3);
+    return takeDueBlobs(client, 3);
   });
   expect(taken).toHaveLength(3);
   await pool.query('DELETE FROM "_unowned_blobs"');

@@ -1,0 +1,60 @@
+import { TRPCError } from "@trpc/server";
+import { v7 } from "uuid";
+import { z } from "zod";
+import { quote } from "../log/text";
+
+/** A document of the `_storage` system table. */
+export interface FileMetadata {
+  _id: string;
+  /** Milliseconds since the epoch. */
+  _creationTime: number;
+  /** Lower-case hex. */
+  sha256: string;
+  /** Bytes. */
+  size: number;
+  /** As sent with the upload; `null` when none was. */
+  contentType: string | null;
+}
+
+/** A row of `_storage`, as Prisma's client returns it and as SQL selects it with `fileColumns`. */
+export interface FileRow {
+  id: string;
+  creationTime: Date;
+  sha256: string;
+  /** Bytes. `pg` returns it as a string. */
+  size: bigint | string;
+  contentType: string | null;
+}
+
+/** The columns of a `FileRow`, for SQL that reads or returns rows of `_storage`. */
+export const fileColumns = `"_id"::text AS "id", "_creationTime" AS "creationTime", "sha256", "size", "contentType"`;
+
+/** A `_storage` row as functions see it. */
+export const toMetadata = (row: FileRow): FileMetadata => ({
+  _id: row.id,
+  _creationTime: row.creationTime.getTime(),
+  sha256: row.sha256,
+  size: Number(row.size),
+  contentType: row.contentType,
+});
+
+const idSchema = z.uuid({ error: ({ input }) => `Invalid storage id ${shown(input)}; it is a UUID` }).toLowerCase();
+
+/** The argument type of a storage id: `args: { storageId: storageId() }`. */
+export const storageId = () => idSchema;
+
+export const newStorageId = (): string => v7();
+
+/** Returns the id in lower case. Throws a `BAD_REQUEST` that quotes a malformed one. */
+export function parseStorageId(id: unknown): string {
+  const { data, error } = idSchema.safeParse(id);
+  if (error) throw new TRPCError({ code: "BAD_REQUEST", message: error.issues[0]?.message });
+  return data;
+}
+
+/** Describes a value that may be anything: an object may be endless, circular or have a `toString` of its own. */
+function shown(input: unknown): string {
+  if (typeof input === "string") return quote(input);
+  if (typeof input === "object" && input !== null) return "an object";
+  return typeof input === "function" || typeof input === "symbol" ? `a ${typeof input}` : String(input);
+}

@@ -1,0 +1,243 @@
+import { Prisma } from "~/generated/prisma/client";
+import { type Client, prisma } from "../database/database";
+import { sqlState, uniqueViolation } from "../database/errors";
+import { env } from "../process/env";
+import { type FileRow, fileColumns } from "./file";
+import type { UploadToken } from "./tokens";
+
+// Every blob in the store is owned by a row of `_storage` or listed in `_unowned_blobs`. Each function here moves a blob from
+// one to the other in one statement. Garbage collection deletes only listed blobs. A listed blob that it has decided to delete
+// is marked in the column `condemned`, and no upload can make a file of it after that.
+
+/** Hours that an upload may take. Its blob stays listed for one hour more, so that garbage collection never meets it. */
+export const uploadHours = 24;
+export const maxUploadMs = uploadHours * 3_600_000;
+
+/**
+ * The time in milliseconds since the epoch until which an upload URL is remembered as used. An upload that began before the
+ * URL expired may end this much later.
+ */
+export const urlUsedUntil = ({ expiresAt }: UploadToken): number => expiresAt + 2 * maxUploadMs;
+
+/**
+ * Lets one statement write one row of `_storage`. A trigger refuses all other writes, and another trigger ends the permission
+ * with the statement. This guards against nested writes and SQL by mistake, not against SQL that is written to get around it.
+ */
+export const allowWrite = (storageId: string) => Prisma.sql`
+  permit AS MATERIALIZED (SELECT set_config('storage.row', ${storageId}, true))`;
+
+/** Lists the blob of an upload before its first byte. Returns `false` when the upload URL was used. */
+export async function listUpload(client: Client, upload: { blobKey: string; storageId: string }): Promise<boolean> {
+  const listed = await client.$executeRaw`
+    INSERT INTO "_unowned_blobs" ("blobKey", "deleteAfter")
+    SELECT ${upload.blobKey}, now() + make_interval(hours => ${uploadHours + 1})
+    WHERE NOT EXISTS (SELECT FROM "_spent_uploads" WHERE "_id" = ${upload.storageId}::uuid)`;
+  return listed === 1;
+}
+
+interface ReceivedFile {
+  storageId: string;
+  blobKey: string;
+  /** Lower-case hex. */
+  sha256: string;
+  /** Bytes. */
+  size: number;
+  contentType: string | null;
+  /** As `tokenIdentifier`. */
+  owner?: string;
+  /** Until when the upload URL is remembered as used, in milliseconds since the epoch. */
+  usedUntil: number;
+}
+
+/**
+ * Makes a file of the blob. Returns `false` when the blob is not listed any more, because garbage collection took it. Throws a
+ * unique violation when another attempt with the same upload URL was first; then the blob stays listed.
+ */
+export async function commitUpload(client: Client, file: ReceivedFile): Promise<boolean> {
+  const committed = await client.$executeRaw`
+    WITH ${allowWrite(file.storageId)},
+    received AS (
+      DELETE FROM "_unowned_blobs" WHERE "blobKey" = ${file.blobKey} AND NOT "condemned" RETURNING "blobKey"
+    ),
+    used AS (
+      INSERT INTO "_spent_uploads" ("_id", "expiresAt")
+      SELECT ${file.storageId}::uuid, ${new Date(file.usedUntil)} FROM received
+    )
+    INSERT INTO "_storage" ("_id", "blobKey", "sha256", "size", "contentType", "owner")
+    SELECT ${file.storageId}::uuid, "blobKey", ${file.sha256}, ${file.size}, ${file.contentType},
+      coalesce((SELECT "to" FROM "_adoptions" WHERE "from" = ${file.owner ?? null}), ${file.owner ?? null})
+    FROM received, permit`;
+  return committed === 1;
+}
+
+/**
+ * Whether `commitUpload` threw this error because another attempt with the same upload URL was first. A unique violation alone
+ * does not prove it, because a trigger of the app may have caused it.
+ */
+export async function wasOvertaken(client: Client, error: unknown, storageId: string): Promise<boolean> {
+  return sqlState(error) === uniqueViolation && (await isUsed(client, storageId));
+}
+
+/** Whether the upload URL has made its file. */
+export async function isUsed(client: Client, storageId: string): Promise<boolean> {
+  return (await client.spentUpload.count({ where: { id: storageId } })) > 0;
+}
+
+/** Keeps the blob of a failed upload from becoming a file. Returns `false` when it is a file already, or is not listed. */
+export async function abandonUpload(client: Client, blobKey: string): Promise<boolean> {
+  const abandoned = await client.$executeRaw`
+    UPDATE "_unowned_blobs" SET "condemned" = true, "deleteAfter" = now() WHERE "blobKey" = ${blobKey}`;
+  return abandoned === 1;
+}
+
+/**
+ * Claims a file for `owner`: a file that the owner uploaded, also before signing up, or one without an owner that was never
+ * claimed. Returns `null` for any other file and when there is none.
+ *
+ * CASE keeps PostgreSQL from using the index of owners, where a serializable transaction would read the rows of many files and
+ * conflict with everyone who claims one of them.
+ */
+export async function claimFile(client: Client, storageId: string, owner: string | null, contentType?: string) {
+  const [row] = await client.$queryRaw<(FileRow & { wasUnowned: boolean })[]>`
+    WITH ${allowWrite(storageId)},
+    before AS MATERIALIZED (SELECT "owner" IS NULL AS unowned FROM "_storage" WHERE "_id" = ${storageId}::uuid),
+    noted AS MATERIALIZED (SELECT ${allowReferences(Prisma.sql`${storageId}::text`)})
+    UPDATE "_storage" SET "claimed" = true, "owner" = ${owner}, "contentType" = coalesce(${contentType ?? null}, "contentType")
+    FROM permit, noted, before
+    WHERE "_id" = ${storageId}::uuid AND CASE
+      WHEN "owner" IS NULL THEN NOT "claimed"
+      WHEN "owner" = ${owner} THEN true
+      ELSE EXISTS (SELECT FROM "_adoptions" WHERE "from" = "_storage"."owner" AND "to" = ${owner})
+    END
+    RETURNING ${Prisma.raw(fileColumns)}, before.unowned AS "wasUnowned"`;
+  return row ?? null;
+}
+
+/** Lets rows that this transaction writes reference the file: see the trigger `guard_file`. */
+const allowReferences = (id: Prisma.Sql) =>
+  Prisma.sql`set_config('storage.claimed', concat(current_setting('storage.claimed', true), ' ', ${id}), true)`;
+
+/** Lets rows of this transaction reference a file of any owner. Returns `false` when there is no such file. */
+export async function reuseFile(client: Client, storageId: string): Promise<boolean> {
+  const rows = await client.$queryRaw<unknown[]>`
+    SELECT ${allowReferences(Prisma.sql`"_id"::text`)} FROM "_storage" WHERE "_id" = ${storageId}::uuid`;
+  return rows.length === 1;
+}
+
+/**
+ * Lists the blobs of the rows in the table `gone`, which must have all columns of `_storage`. Unless the deletion is permanent,
+ * it keeps the blobs with a copy of their rows for `DELETED_FILE_RETENTION_HOURS`.
+ */
+export const listDeleted = (permanently: boolean) => {
+  const hours = permanently ? 0 : env.DELETED_FILE_RETENTION_HOURS;
+  const kept = hours > 0;
+  return Prisma.sql`
+    INSERT INTO "_unowned_blobs" ("blobKey", "deleteAfter", "condemned", "fileId", "owner", "size", "deletedAt", "file")
+    SELECT "blobKey", now() + make_interval(hours => ${hours}), true,
+      CASE WHEN ${kept} THEN "_id" END, CASE WHEN ${kept} THEN "owner" END, CASE WHEN ${kept} THEN "size" END,
+      CASE WHEN ${kept} THEN now() END, CASE WHEN ${kept} THEN to_jsonb(gone) END
+    FROM gone`;
+};
+
+/**
+ * Deletes the file's row and lists its blob. A permanent deletion also applies to a file that was deleted before and whose
+ * bytes are still kept. Returns `false` when there is no such file.
+ */
+export async function deleteFile(client: Client, storageId: string, permanently = false): Promise<boolean> {
+  const deleted = await client.$executeRaw`
+    WITH ${allowWrite(storageId)},
+    gone AS (DELETE FROM "_storage" USING permit WHERE "_id" = ${storageId}::uuid RETURNING "_storage".*)
+    ${listDeleted(permanently)}`;
+  return deleted === 1 || (permanently && (await forgetDeleted(client, [storageId])) === 1);
+}
+
+/** Deletes those of the files that exist, or none when it throws. Returns how many. */
+export async function deleteFiles(client: Client, storageIds: string[], permanently = false): Promise<number> {
+  return client.$executeRaw`
+    WITH ${allowWrite("*")},
+    gone AS (DELETE FROM "_storage" USING permit WHERE "_id" = ANY(${storageIds}::uuid[]) RETURNING "_storage".*)
+    ${listDeleted(permanently)}`;
+}
+
+/** Lets the next garbage collection delete the bytes of deleted files. Returns how many files still had bytes. */
+export function forgetDeleted(client: Client, storageIds: string[]): Promise<number> {
+  return client.$executeRaw`
+    UPDATE "_unowned_blobs"
+    SET "deleteAfter" = now(), "fileId" = NULL, "owner" = NULL, "size" = NULL, "deletedAt" = NULL, "file" = NULL
+    WHERE "fileId" = ANY(${storageIds}::uuid[])`;
+}
+
+/**
+ * Undoes a deletion. The row comes back as it was; the rows that referenced it do not. Returns `false` when the bytes are
+ * deleted or about to be.
+ */
+export async function restoreFile(client: Client, storageId: string): Promise<boolean> {
+  const restored = await client.$executeRaw`
+    WITH ${allowWrite(storageId)},
+    back AS (DELETE FROM "_unowned_blobs" WHERE "fileId" = ${storageId}::uuid AND "file" IS NOT NULL RETURNING "file")
+    INSERT INTO "_storage"
+    SELECT (jsonb_populate_record(NULL::"_storage", "file" || jsonb_build_object('restoredAt', now()))).* FROM back, permit`;
+  return restored === 1;
+}
+
+/**
+ * Takes listed blobs that are due, to delete their bytes. No upload can make a file of them any more, and other processes leave
+ * them alone for ten minutes.
+ */
+export async function takeDueBlobs(client: Client, limit: number): Promise<string[]> {
+  // PostgreSQL computes the array once. With IN it may run the subquery again for each row, and take more than `limit`.
+  const rows = await client.$queryRaw<{ blobKey: string }[]>`
+    UPDATE "_unowned_blobs" SET "condemned" = true, "deleteAfter" = now() + interval '10 minutes',
+      "fileId" = NULL, "owner" = NULL, "size" = NULL, "deletedAt" = NULL, "file" = NULL
+    WHERE "blobKey" = ANY(ARRAY(
+      SELECT "blobKey" FROM "_unowned_blobs" WHERE "deleteAfter" <= now()
+      ORDER BY "deleteAfter" LIMIT ${limit} FOR UPDATE SKIP LOCKED
+    ))
+    RETURNING "blobKey"`;
+  return rows.map((row) => row.blobKey);
+}
+
+/**
+ * Removes blobs that the store has deleted from the list. A blob that a signed URL can still write may come back, so it stays
+ * listed until the URL has expired.
+ */
+export async function removeFromList(client: Client, blobKeys: string[]): Promise<void> {
+  const closed = blobKeys.filter((blobKey) => writableUntil(blobKey) <= Date.now());
+  await client.$executeRaw`DELETE FROM "_unowned_blobs" WHERE "blobKey" = ANY(${closed})`;
+  for (const blobKey of blobKeys.filter((key) => !closed.includes(key))) {
+    const deleteAfter = new Date(writableUntil(blobKey));
+    await client.unownedBlob.updateMany({ where: { blobKey }, data: { deleteAfter } });
+  }
+}
+
+/**
+ * The time until which signed URLs can write a blob, in milliseconds since the epoch. Only direct uploads have such URLs; their
+ * keys are UUIDv7, which start with the time when they were made.
+ */
+function writableUntil(blobKey: string): number {
+  const madeAt = Number.parseInt(blobKey.slice(0, 8) + blobKey.slice(9, 13), 16);
+  return blobKey[14] === "7" ? madeAt + maxUploadMs + 3_600_000 : 0;
+}
+
+/** A deleted file whose bytes are still kept. */
+interface DeletedFile {
+  storageId: string;
+  /** As `tokenIdentifier`; `null` when the uploader had no identity. */
+  owner: string | null;
+  /** Bytes. */
+  size: number;
+  contentType: string | null;
+  /** Milliseconds since the epoch. */
+  deletedAt: number;
+  /** When its bytes are deleted, in milliseconds since the epoch. */
+  goneAt: number;
+}
+
+/** The files that were deleted last come first. */
+export function listDeletedFiles(limit: number): Promise<DeletedFile[]> {
+  return prisma.$queryRaw<DeletedFile[]>`
+    SELECT "fileId"::text AS "storageId", "owner", "size"::float AS "size", "file" ->> 'contentType' AS "contentType",
+      extract(epoch FROM "deletedAt")::float * 1000 AS "deletedAt", extract(epoch FROM "deleteAfter")::float * 1000 AS "goneAt"
+    FROM "_unowned_blobs" WHERE "file" IS NOT NULL AND "deleteAfter" > now()
+    ORDER BY "deletedAt" DESC, "blobKey" LIMIT ${limit}`;
+}

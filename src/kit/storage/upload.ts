@@ -1,0 +1,147 @@
+import { DatabaseUnavailable } from "../database/errors";
+import { RateLimited } from "../functions/rate-limit";
+import { clientNetwork } from "../http/client-address";
+import { env } from "../process/env";
+import type { Chunk } from "./drivers/driver";
+import { essenceOf, parseContentLength, parseContentType, parseDigests } from "./headers";
+import { maxUploadMs, urlUsedUntil } from "./ownership";
+import { receiveFile } from "./receive";
+import { readUploadToken, type UploadToken } from "./tokens";
+import { UploadError } from "./upload-error";
+
+/** `POST /api/storage/upload?token=…`: stores the raw body as a file. */
+export const upload = uploadEndpoint(async (request) => {
+  const token = readTokenOf(request);
+  const contentType = parseContentType(request.headers);
+  const size = parseContentLength(request.headers);
+  const sha256 = parseDigests(request.headers);
+  checkAnnounced(token, { contentType, size });
+  const { storageId, maxSize, owner } = token;
+  const timeouts = { stallMs: env.UPLOAD_STALL_TIMEOUT, wholeMs: maxUploadMs };
+  const body = withTimeouts(request.body ?? new Blob().stream(), timeouts);
+  const network = clientNetwork(request.headers);
+  const usedUntil = urlUsedUntil(token);
+  await receiveFile({ storageId, body, contentType, sha256, size, maxSize, owner, network, usedUntil });
+  return { storageId };
+});
+
+/** The token is the authority: every site may upload with it, and no site can with the user's cookies. */
+const cors = { "Access-Control-Allow-Origin": "*" };
+
+const preflight = {
+  ...cors,
+  "Access-Control-Allow-Methods": "POST",
+  "Access-Control-Allow-Headers": "Content-Type, Digest, Content-Digest, Repr-Digest",
+  "Access-Control-Max-Age": "86400",
+};
+
+/** What the endpoints of uploads share: they accept POST from every site, and answer JSON, `{ code, message }` for errors. */
+export function uploadEndpoint(handle: (request: Request) => Promise<object>) {
+  return async (request: Request): Promise<Response> => {
+    if (request.method === "OPTIONS") return new Response(null, { status: 204, headers: preflight });
+    if (request.method !== "POST") {
+      const message = `Cannot ${request.method} an upload URL; POST the file to it`;
+      const refusal = answer({ code: "MethodNotAllowed", message }, 405, { Allow: "POST, OPTIONS" });
+      return request.method === "HEAD" ? new Response(null, refusal) : refusal;
+    }
+    try {
+      return answer(await handle(request), 200);
+    } catch (error) {
+      const { code, message, details, status } = toUploadError(error);
+      if (status >= 500) console.error("Upload failed:", error);
+      const headers = {
+        // The rest of a stalled body may still arrive, and would be taken for the start of the next request.
+        ...(status === 408 && { Connection: "close" }),
+        ...(error instanceof RateLimited && { "Retry-After": String(error.retryAfter) }),
+      };
+      return answer({ code, message, ...details }, status, headers);
+    }
+  };
+}
+
+function toUploadError(error: unknown): UploadError {
+  if (error instanceof UploadError) return error;
+  if (error instanceof RateLimited) return new UploadError("TooManyRequests", error.message);
+  if (error instanceof DatabaseUnavailable) return UploadError.ofStore(error);
+  return new UploadError("InternalServerError", "The upload failed on the server; try again");
+}
+
+/** `no-transform` turns off the compression of Next.js, which starts at 1 KB and never ends such a response. */
+function answer(body: object, status: number, headers: Record<string, string> = {}): Response {
+  return Response.json(body, { status, headers: { ...cors, "Cache-Control": "no-store, no-transform", ...headers } });
+}
+
+/** Reads the upload token in the URL. It must be valid when the request starts, not when the upload ends. */
+export function readTokenOf(request: Request): UploadToken {
+  const text = new URL(request.url).searchParams.get("token");
+  if (!text) throw new UploadError("BadQueryArgs", "The URL has no token; use the URL that generateUploadUrl returns");
+  const token = readUploadToken(text);
+  if (!token) throw new UploadError("StorageTokenInvalid", "This is not an upload URL of ours; ask for a new one");
+  if (token.expiresAt < Date.now()) {
+    throw new UploadError("StorageTokenExpired", "The upload URL expired; ask for a new one");
+  }
+  return token;
+}
+
+/** Refuses a file that the token does not allow, before its first byte. */
+export function checkAnnounced(token: UploadToken, file: { contentType: string | null; size?: number }): void {
+  const { maxSize, contentTypes } = token;
+  if (!allowsContentType(token, file.contentType)) {
+    const given = file.contentType ?? "a file without a type";
+    const message = `This upload URL takes ${contentTypes?.join(", ")}, not ${given}; send such a file`;
+    throw new UploadError("ContentTypeNotAllowed", message);
+  }
+  if (maxSize !== undefined && file.size !== undefined && file.size > maxSize) throw UploadError.tooLarge(maxSize);
+}
+
+/** Whether the token allows this type. Parameters such as `charset` do not count. */
+export function allowsContentType({ contentTypes }: UploadToken, contentType: string | null): boolean {
+  if (!contentTypes) return true;
+  const type = essenceOf(contentType);
+  return contentTypes.some((allowed) => {
+    const [kind, subtype] = allowed.toLowerCase().split("/");
+    return subtype === "*" ? type.startsWith(`${kind}/`) : type === `${kind}/${subtype}`;
+  });
+}
+
+interface Timeouts {
+  /** The longest time without a chunk. */
+  stallMs: number;
+  /** The longest time for the whole body. Garbage collection deletes the bytes of older uploads. */
+  wholeMs: number;
+}
+
+/** Passes the chunks on. Throws `RequestTimeout` when they come too slowly, and `IncompleteBody` when the body breaks off. */
+export async function* withTimeouts(body: ReadableStream<Chunk>, timeouts: Timeouts): AsyncGenerator<Chunk> {
+  const reader = body.getReader();
+  let waiting = false;
+  let late: string | undefined;
+  // Cancelling ends the read that waits. A race between the read and the timer would keep every chunk in memory.
+  const giveUp = (message: string) => {
+    late = message;
+    reader.cancel().catch(() => undefined);
+  };
+  const { stallMs, wholeMs } = timeouts;
+  const stall = setTimeout(() => waiting && giveUp(`No bytes came for ${stallMs / 1000} s`), stallMs);
+  const whole = setTimeout(() => giveUp(`The upload took ${wholeMs / 3_600_000} hours`), wholeMs);
+  try {
+    for (;;) {
+      waiting = true;
+      stall.refresh();
+      const { done, value } = await reader.read().catch(brokenOff);
+      waiting = false;
+      if (late) throw new UploadError("RequestTimeout", `${late}; send the file again`);
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    clearTimeout(stall);
+    clearTimeout(whole);
+    // Not awaited, because cancelling a body that stalls may never end.
+    reader.cancel().catch(() => undefined);
+  }
+}
+
+function brokenOff(cause: unknown): never {
+  throw new UploadError("IncompleteBody", "The body broke off; send the file again", {}, { cause });
+}
