@@ -28,6 +28,8 @@ interface PoolSettings {
   waitTimeout?: number;
   /** Milliseconds that a statement may take before its connection is given up. */
   statementTimeout: number;
+  /** Called when a connection has committed something. */
+  onCommit?: () => void;
 }
 
 /**
@@ -40,7 +42,7 @@ export class Pool extends pg.Pool {
   readonly place: string;
   readonly statementTimeout: number;
 
-  constructor({ url, size, waitTimeout = connectTimeoutMs, statementTimeout }: PoolSettings) {
+  constructor({ url, size, waitTimeout = connectTimeoutMs, statementTimeout, onCommit }: PoolSettings) {
     super({
       Client: Connection,
       connectionString: url,
@@ -59,6 +61,7 @@ export class Pool extends pg.Pool {
     // The pool replaces a connection that dies. Without this listener an error on a checked-out client crashes the process;
     // `pool.on("error")` covers idle clients only.
     this.on("connect", (client) => {
+      if (onCommit) watchCommits(client, onCommit);
       client.on("error", (error) =>
         console.error(`Lost a connection to the database at ${this.place}:`, error.message),
       );
@@ -118,6 +121,23 @@ class Connection extends pg.Client {
     // Poolers pass this parameter on, but refuse `options`.
     return { ...super.getStartupConf(), TimeZone: "UTC" };
   }
+}
+
+/** The command tags of statements that changed rows, and of a commit. Those of statements that change nothing end with 0. */
+const changing = /^(INSERT|UPDATE|DELETE|MERGE|COPY|TRUNCATE|COMMIT)(?!.* 0$)/;
+
+/** Calls `onCommit` when a statement, or a transaction, that changed something has committed. */
+function watchCommits({ connection }: pg.PoolClient, onCommit: () => void): void {
+  let hasChanged = false;
+  connection.on("commandComplete", ({ text }) => {
+    if (changing.test(text)) hasChanged = true;
+    else if (text === "ROLLBACK") hasChanged = false;
+  });
+  connection.on("readyForQuery", ({ status }) => {
+    if (status !== "I" || !hasChanged) return;
+    hasChanged = false;
+    onCommit();
+  });
 }
 
 const isUtc = ({ timeZone = "" }: pg.Client) => /^(Etc\/)?(UTC|Zulu|Universal|UCT)$/i.test(timeZone);

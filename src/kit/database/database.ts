@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { PrismaClient } from "~/generated/prisma/client";
 import { env } from "../process/env";
 import { processWide } from "../process/process-wide";
@@ -21,7 +22,7 @@ export const pools = processWide("pools", () => {
   const { size, waitTimeout } = poolSettings(new URL(url).searchParams);
   return {
     /** For functions, and for the kit where it holds no other connection. */
-    functions: new Pool({ url, size, waitTimeout, statementTimeout }),
+    functions: new Pool({ url, size, waitTimeout, statementTimeout, onCommit: announce }),
     /**
      * For what the kit looks up while a function may hold a connection: the identity, and rate limits. Code that holds a
      * connection never waits for a second one of the same pool, because enough such code would wait for itself. Code that
@@ -29,9 +30,37 @@ export const pools = processWide("pools", () => {
      */
     lookups: new Pool({ url, size: Math.ceil(size / 2), waitTimeout, statementTimeout }),
     /** For housekeeping. */
-    upkeep: new Pool({ url, size: 2, waitTimeout: housekeepingTimeout, statementTimeout: housekeepingTimeout }),
+    upkeep: new Pool({
+      url,
+      size: 2,
+      waitTimeout: housekeepingTimeout,
+      statementTimeout: housekeepingTimeout,
+      onCommit: announce,
+    }),
   };
 });
+
+/** The least time between two announcements of a process. */
+const announcementPauseMs = 20;
+const announcements = processWide("announcements", () => ({ isPaused: false, isDue: false }));
+
+/**
+ * Wakes the processes on this database to look for what was committed. Announcing has a transaction of its own: PostgreSQL
+ * takes one lock for the commits of all transactions that notify, so that those would wait for one another.
+ */
+async function announce(): Promise<void> {
+  announcements.isDue = true;
+  // Where pages ask now and then, no process listens.
+  if (announcements.isPaused || (onVercel && env.LIVE_TRANSPORT !== "stream")) return;
+  announcements.isPaused = true;
+  while (announcements.isDue) {
+    announcements.isDue = false;
+    // Lost announcements do no harm: processes look now and then by themselves.
+    const sent = pools.lookups.query("NOTIFY changes").catch(() => undefined);
+    await Promise.all([sent, sleep(announcementPauseMs, undefined, { ref: false })]);
+  }
+  announcements.isPaused = false;
+}
 
 /** The pool for functions. */
 export const pool = pools.functions;

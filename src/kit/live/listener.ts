@@ -14,9 +14,14 @@ const steady = 60_000;
 /** Milliseconds in which a connection that broke may come back without anybody being told. */
 export const grace = 10_000;
 
-/** Milliseconds between two looks at the connection; longer while no page waits, so that a database may sleep. */
-const heartbeat = 30_000;
-const idleHeartbeat = 10 * 60_000;
+/** How often changes are looked for while a page is open: other programs do not announce theirs. */
+const lookEveryMs = 500;
+/** How often while no page is open, so that a database may sleep. */
+const idleLookMs = 10 * 60_000;
+/** The least time between two looks that announcements cause. */
+const lookPauseMs = 20;
+/** How long notes of changes are kept at least. A process that looks less often may have missed some. */
+const keepMs = 60_000;
 
 /** Milliseconds for which changes are polled for before listening is tried again. */
 const retryAfter = 60_000;
@@ -29,8 +34,10 @@ const hearing = processWide("change hearing", () => ({
   silentSince: 0,
   /** How many need changes at once. */
   awaiting: 0,
-  /** Has the connection looked at. */
-  look: null as (() => void) | null,
+  /** Whether there may be something to see. */
+  isDue: false,
+  /** Ends the wait for the next look. */
+  wake: null as (() => void) | null,
 }));
 
 /**
@@ -55,12 +62,12 @@ async function hear(): Promise<void> {
   for (let failures = 0; listeners.size > 0; failures += 1) {
     const started = Date.now();
     try {
-      if ((await listen(tell, nextHeartbeat)) === "deaf") {
+      if ((await listen()) === "deaf") {
         console.warn(
-          "DATABASE_URL delivers no notifications, as a transaction pooler does, so changes are polled for; put a " +
-            "direct connection into DIRECT_DATABASE_URL to hear of them at once.",
+          "DATABASE_URL delivers no notifications, because it leads through a transaction pooler, so each process looks for " +
+            "changes twice a second. Set DIRECT_DATABASE_URL to a direct connection.",
         );
-        await poll(tell);
+        await follow(pool, everyNowAndThen);
       }
     } catch (error) {
       explain(error);
@@ -75,21 +82,13 @@ async function hear(): Promise<void> {
   hearing.wanted = false;
 }
 
-/** Resolves when the connection is to be looked at: one that was cut off says nothing. */
-async function nextHeartbeat(wait: (milliseconds: number) => Promise<unknown>): Promise<void> {
-  const awaited = new Promise<void>((resolve) => {
-    hearing.look = resolve;
-  });
-  await Promise.race([wait(hearing.awaiting > 0 ? heartbeat : idleHeartbeat), awaited]);
-}
-
 /** Polls until it is time to try again to listen, or polling breaks too. */
 async function pollForAWhile(): Promise<void> {
   const over = new AbortController();
   const timer = setTimeout(() => over.abort(), retryAfter);
   timer.unref();
   try {
-    await poll(tell, over.signal);
+    await follow(pool, everyNowAndThen, over.signal);
   } catch (error) {
     if (!over.signal.aborted) explain(error);
   } finally {
@@ -115,10 +114,10 @@ function explain(error: unknown): void {
   console.error(`Lost the connection that hears of changes, will connect again: ${reason}${advice}`);
 }
 
-const tell: Tell = (table) => {
+function tell(table: string | null): void {
   hearing.works = true;
   for (const listener of listeners) listener(table);
-};
+}
 
 /** Lets all know that from now on changes may be missed. */
 function stopHearing(): void {
@@ -137,7 +136,7 @@ export const isHearing = (): boolean => hearing.works;
  */
 export function awaitChanges(): () => void {
   hearing.awaiting += 1;
-  hearing.look?.();
+  look();
   return () => {
     hearing.awaiting -= 1;
   };
@@ -164,14 +163,12 @@ export const backoff = (failures: number): number =>
 
 /** Milliseconds within which a notification of our own is heard where notifications are delivered at all. */
 const patience = 1_000;
+
 /**
- * Tells of changes as PostgreSQL notifies of them, until the connection is lost: then throws. Returns `"deaf"` when
- * notifications do not arrive, as behind a transaction pooler.
+ * Tells of changes when a process announces some, until the connection is lost: then throws. Returns `"deaf"` when
+ * notifications do not arrive, because of a transaction pooler.
  */
-export async function listen(
-  tell: Tell,
-  nextHeartbeat: (wait: (milliseconds: number) => Promise<unknown>) => Promise<void>,
-): Promise<"deaf"> {
+async function listen(): Promise<"deaf"> {
   const lost = new AbortController();
   const client = new pg.Client({
     connectionString: directDatabaseUrl() ?? env.DATABASE_URL,
@@ -180,23 +177,19 @@ export async function listen(
     query_timeout: 10_000,
   });
   client.on("error", (error) => lost.abort(error)).on("end", () => lost.abort(new Error("The database closed it")));
-  const wait = (milliseconds: number) =>
-    sleep(milliseconds, undefined, { ref: false, signal: lost.signal }).catch(() => lost.signal.throwIfAborted());
   try {
     await client.connect();
     const test = `test_${randomUUID().replaceAll("-", "")}`;
     const heard = new Promise<boolean>((resolve) => {
-      client.on("notification", ({ channel, payload }) => (channel === test ? resolve(true) : tell(payload ?? null)));
+      client.on("notification", ({ channel }) => (channel === test ? resolve(true) : look()));
     });
     const canListen = await client.query(`LISTEN changes; LISTEN ${test}`).then(() => true, isRefusal);
     if (!canListen) return "deaf";
     await pool.query("SELECT pg_notify($1, '')", [test]);
-    if (!(await Promise.race([heard, wait(patience)]))) return "deaf";
+    if (!(await Promise.race([heard, sleep(patience, false, { ref: false })]))) return "deaf";
     await client.query(`UNLISTEN ${test}`);
-    // What committed before is not told.
-    for (tell(null); ; await client.query("SELECT 1")) {
-      await nextHeartbeat(wait);
-    }
+    await follow(client, () => nextLook(lost.signal));
+    return "deaf";
   } finally {
     client.end().catch(() => undefined);
   }
@@ -208,74 +201,83 @@ function isRefusal(error: unknown): false {
   throw error;
 }
 
-/** Milliseconds between two looks. */
-const interval = 500;
-/** Milliseconds between two times of saying that the table is read, and without a look after which some may be missed. */
-const renewal = 60_000;
+/** Has changes looked for soon. */
+function look(): void {
+  hearing.isDue = true;
+  hearing.wake?.();
+}
+
+/** Resolves when it is time to look for changes. Throws when the connection is lost. */
+async function nextLook(lost: AbortSignal): Promise<void> {
+  await sleep(lookPauseMs, undefined, { ref: false });
+  if (!hearing.isDue) {
+    const wait = new AbortController();
+    const end = () => wait.abort();
+    lost.addEventListener("abort", end);
+    hearing.wake = end;
+    const time = hearing.awaiting > 0 ? lookEveryMs : idleLookMs;
+    await sleep(time, undefined, { ref: false, signal: wait.signal }).catch(() => undefined);
+    hearing.wake = null;
+    lost.removeEventListener("abort", end);
+  }
+  lost.throwIfAborted();
+  hearing.isDue = false;
+}
+
+const everyNowAndThen = () => sleep(lookEveryMs, undefined, { ref: false });
 
 /**
- * Tells of changes by reading the table of changes, which is written while processes do. Throws when the database does
- * not answer, or some changes may have been missed. Ends with `signal`.
+ * What a statement saw. Transactions end in another order than they are numbered in. A later statement sees the changes of
+ * those from `end` on, and of those that were running.
  */
-export async function poll(tell: Tell, signal?: AbortSignal): Promise<void> {
-  await renew();
-  // What ran before has not noted its changes: they are told of when it has ended.
-  const { xmin, xmax } = await snapshot();
-  let unnotedUntil: bigint | null = xmin < xmax ? xmax : null;
-  tell(null);
+interface Snapshot {
+  text: string;
+  end: bigint;
+  running: string[];
+}
 
-  // Transactions end in another order than they are numbered in. Below `settled` all have; those from there on that have
-  // been told are remembered one by one.
-  let settled = xmin;
-  let told = new Map<string, bigint>();
-  let looked = Date.now();
-  let renewed = Date.now();
+/**
+ * Tells of changes by reading `_changes`, where triggers note them in the transaction that makes them. Each look reads what
+ * the one before could not see, so that a transaction that commits late is not skipped, and nothing is told before its
+ * commit. Throws when the database does not answer. Ends with `signal`.
+ */
+async function follow(
+  database: Pick<pg.Pool | pg.Client, "query">,
+  pause: () => Promise<void>,
+  signal?: AbortSignal,
+): Promise<void> {
+  let { seen } = await changesSince(database, null);
+  let old = { seen, time: Date.now() };
+  tell(null);
   while (!signal?.aborted) {
-    await sleep(interval, undefined, { ref: false });
-    if (Date.now() - looked > renewal) throw new Error("Nothing was polled for a minute");
-    looked = Date.now();
-    if (looked - renewed > renewal) {
-      await renew();
-      await prune();
-      renewed = looked;
-    }
-    const changes = await changesFrom(settled);
-    for (const { transaction, table } of changes) {
-      const key = `${transaction} ${table}`;
-      if (table === null) settled = transaction;
-      else if (!told.has(key)) {
-        told.set(key, transaction);
-        tell(table);
-      }
-    }
-    told = new Map([...told].filter(([, transaction]) => transaction >= settled));
-    if (unnotedUntil !== null && settled >= unnotedUntil) {
-      unnotedUntil = null;
-      tell(null);
+    await pause();
+    const { tables, ...now } = await changesSince(database, seen);
+    seen = now.seen;
+    if (tables === null) tell(null);
+    else for (const table of tables) tell(table);
+    if (Date.now() - old.time > keepMs) {
+      // What this process saw a minute ago the others have seen too, or know that they have not.
+      if (old.seen.end < seen.end) await database.query('SELECT "prune_changes"($1::pg_snapshot)', [old.seen.text]);
+      old = { seen, time: Date.now() };
     }
   }
 }
 
-/** Those of one snapshot, and of no table the transaction below which all had ended in it. */
-async function changesFrom(settled: bigint): Promise<{ transaction: bigint; table: string | null }[]> {
-  const { rows } = await pool.query<{ transaction: string; table: string | null }>(
-    `SELECT "transaction", "table" FROM "_changes" WHERE "transaction" >= $1
-     UNION ALL SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint, NULL`,
-    [settled],
+/** The tables of changes that have become visible since; `null` when some may have been missed. */
+async function changesSince(database: Pick<pg.Pool | pg.Client, "query">, since: Snapshot | null) {
+  const { rows } = await database.query<{ snapshot: string; pruned: string; tables: string[] }>(
+    `SELECT now::text AS snapshot, (SELECT last_value::text FROM "_changes_pruned") AS pruned, ARRAY(
+       SELECT "table" FROM "_changes"
+       WHERE ("transaction" >= $1 OR "transaction" = ANY($2)) AND "transaction" < pg_snapshot_xmax(now)::text::bigint
+       GROUP BY "table" ORDER BY min("transaction")
+     ) AS tables
+     FROM pg_current_snapshot() AS now`,
+    [since?.end ?? 0, since?.running ?? []],
   );
-  return rows.map(({ transaction, table }) => ({ transaction: BigInt(transaction), table }));
+  const { snapshot = "", pruned = "0", tables = [] } = rows[0] ?? {};
+  const [, end = "0", running = ""] = snapshot.split(":");
+  const seen: Snapshot = { text: snapshot, end: BigInt(end), running: running ? running.split(",") : [] };
+  // A server that took over may lack the last transactions, and number others like them.
+  const isComplete = since && BigInt(pruned) < since.end && since.end <= seen.end;
+  return { seen, tables: isComplete ? tables : null };
 }
-
-async function snapshot(): Promise<{ xmin: bigint; xmax: bigint }> {
-  const { rows } = await pool.query<{ xmin: string; xmax: string }>(
-    "SELECT pg_snapshot_xmin(now)::text AS xmin, pg_snapshot_xmax(now)::text AS xmax FROM pg_current_snapshot() AS now",
-  );
-  return { xmin: BigInt(rows[0]?.xmin ?? 0), xmax: BigInt(rows[0]?.xmax ?? 0) };
-}
-
-/** Has changes noted for the next five minutes. */
-const renew = () =>
-  pool.query(`SELECT setval('"_changes_read_until"', extract(epoch FROM clock_timestamp())::bigint + 300)`);
-
-/** No transaction lasts an hour and then commits. */
-const prune = () => pool.query(`DELETE FROM "_changes" WHERE "at" < now() - interval '1 hour'`);

@@ -85,7 +85,7 @@ describe("changesSince", () => {
     const { next } = follow(await now());
     await pool.query(
       `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-       WHERE datname = current_database() AND query LIKE 'UNLISTEN%'`,
+       WHERE datname = current_database() AND query LIKE '%"_changes_pruned"%' AND pid <> pg_backend_pid()`,
     );
     expect(await next()).toMatchObject({ tables: null });
     await change("images");
