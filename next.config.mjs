@@ -1,6 +1,6 @@
 import { networkInterfaces } from "node:os";
 
-/** What pages say to browsers. Files and HTTP actions have headers of their own; docs/limits.md says why no script-src. */
+/** Headers of pages. Files and HTTP actions have their own. docs/limits.md says why there is no script-src. */
 const pageHeaders = [
   {
     key: "Content-Security-Policy",
@@ -12,7 +12,7 @@ const pageHeaders = [
 ];
 const hsts = { key: "Strict-Transport-Security", value: "max-age=31536000" };
 
-/** By what the app in development may be called besides localhost: by this machine's addresses, and through tunnels. */
+/** Host names besides localhost under which the app may be opened in development: this machine's addresses, and tunnels. */
 const developmentNames = [
   ...Object.values(networkInterfaces()).flatMap((all) => all?.map(({ address }) => address) ?? []),
   "*.local",
@@ -27,9 +27,9 @@ const developmentNames = [
 
 /** @type {import("next").NextConfig} */
 const config = {
-  // The Dockerfile asks for it: all that the server needs, without node_modules.
+  // The Dockerfile uses this: a folder with everything that the server needs, without node_modules.
   output: process.env.NEXT_OUTPUT === "standalone" ? "standalone" : undefined,
-  // `/_next/image` would fetch and decode strangers' files, and go on serving them after they are deleted.
+  // `/_next/image` would decode uploaded files, and serve them even after they are deleted.
   images: { unoptimized: true },
   poweredByHeader: false,
   allowedDevOrigins: developmentNames,
@@ -45,14 +45,14 @@ const config = {
         ]
       : []),
   ],
-  // `npm test` has a check of its own.
+  // `npm test` checks types separately.
   typescript: { ignoreBuildErrors: process.env.TYPES_CHECKED === "1" },
-  // HTTP actions receive their paths as they were sent; a 308 would break preflights.
+  // HTTP actions receive each path as it was sent. A redirect would break preflight requests.
   skipTrailingSlashRedirect: true,
   experimental: {
-    // A cache for the next build takes a quarter of this one.
+    // Writing a cache for the next build takes a quarter of the time.
     turbopackFileSystemCacheForBuild: process.env.FIRST_BUILD !== "1",
-    // Loading every route at the start doubles the time until the first answer, and keeps unused routes in memory.
+    // Loading every route at the start would double the time until the first answer, and keep unused routes in memory.
     preloadEntriesOnStart: false,
   },
 };

@@ -2,5 +2,5 @@ import { register as start } from "~/kit/start";
 
 const isDevelopment = process.env.NODE_ENV === "development";
 
-/** Starts what the process does beside serving. The scheduler runs functions by their names, so that it needs all of them. */
+/** Starts the kit's background work. In production it imports all functions, because jobs refer to them by name. */
 export const register = () => start(isDevelopment ? undefined : async () => (await import("~/functions")).app);

@@ -1,17 +1,17 @@
-// A component that imports a function is told so by name, instead of by what the function needs.
+// With this import, the build names the component that imports a function by mistake.
 import "server-only";
 import { createKit } from "./kit/server";
 
-/** The kit of this app. docs/settings.md lists what the environment adds. */
+/** The kit of this app. docs/settings.md lists the environment variables that it reads. */
 export const kit = createKit({
   auth: {
-    // By model, the column that says whose a row is: these become an account's when its visitor signs up.
+    // The column of each model that holds the owner. When a visitor signs up, these rows become the account's.
     owners: { message: "owner", file: "owner", image: "uploadedBy" },
-    // Whose Bearer tokens to accept, beside the app's own and AUTH_ISSUER's:
+    // Further issuers whose Bearer tokens are accepted, besides the app itself and AUTH_ISSUER, for example
     //   { issuer: "https://accounts.example.com", audience: "my-app" }
     issuers: [],
   },
 });
 
-/** What functions are made with. */
+/** The builders of functions. */
 export const { query, mutation, action, internalQuery, internalMutation, internalAction, httpAction } = kit;

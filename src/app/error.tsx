@@ -2,7 +2,7 @@
 
 import { SiteHeader } from "~/components/site-header";
 
-/** What is shown when a page throws. The error itself is in the server's log, or in the console. */
+/** Replaces a page that throws. The error is in the server's log, or in the browser's console. */
 export default function ErrorPage({ retry }: { error: unknown; retry: () => void }) {
   return (
     <>

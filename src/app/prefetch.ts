@@ -8,9 +8,9 @@ import { createServerApi, orNotFound, queryClient } from "~/kit/pages";
 export const api = createServerApi(app);
 
 /**
- * What a function answers, for the page at `path`, whose client components then render with it at once. Someone without an
- * identity is sent to the sign-in, and from there back. The page is a 404 when the answer is `null` or NOT_FOUND, or when
- * the arguments are invalid, because anybody may write any id into an address.
+ * Returns the result of a query for the page at `path`. Client components below `Prefetched` then render with it at once.
+ * Sends callers without an identity to the sign-in page, which leads back. Shows the 404 page when the result is `null` or
+ * NOT_FOUND, and when the arguments are invalid, because an id in an address may be mistyped.
  *
  *     const note = await prefetch(api.notes.get.queryOptions({ noteId }), `/notes/${noteId}`);
  */

@@ -5,7 +5,7 @@ import { useState } from "react";
 import { useTRPCClient } from "~/components/api";
 import { UploadDropzone } from "~/components/upload";
 
-/** Uploads a file into the viewer's own, and leads to it. */
+/** Uploads a file, saves it with the viewer's files, and opens its page. */
 export function TryUpload() {
   const { files } = useTRPCClient();
   const [saved, setSaved] = useState<{ _id: string; name: string } | null>(null);

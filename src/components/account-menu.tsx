@@ -6,7 +6,7 @@ import { DropdownMenu } from "radix-ui";
 import { AuthError, authClient, confirmLeaving, useViewer } from "~/kit/client";
 import { Avatar } from "./avatar";
 
-/** Leads visitors to an account, and those who have one out of it. */
+/** Leads visitors to the sign-in page, and shows people with an account their menu. */
 export function AccountMenu() {
   const viewer = useViewer();
   const pathname = usePathname();
@@ -15,7 +15,7 @@ export function AccountMenu() {
     mutationFn: async () => {
       const { error } = await authClient.signOut();
       if (error) throw new AuthError(error);
-      // Loaded anew, so that nothing of the account stays in memory.
+      // Load the page again, so that nothing of the account stays in memory.
       window.location.assign("/");
     },
   });
@@ -63,7 +63,7 @@ export function AccountMenu() {
         <DropdownMenu.Item
           disabled={signOut.isPending}
           onSelect={(event) => {
-            // Open until the page goes, or there is something to say.
+            // Keep the menu open until the page is left or an error is shown.
             event.preventDefault();
             signOut.mutate();
           }}

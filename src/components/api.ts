@@ -3,5 +3,5 @@
 import type { AppRouter } from "~/functions";
 import { createClient } from "~/kit/client";
 
-/** How components call the functions of this app: see "Your first feature" in README.md. */
+/** Hooks with which components call the functions of this app. README.md shows them in "Your first feature". */
 export const { ApiProvider, useTRPC, useTRPCClient } = createClient<AppRouter>();

@@ -1,6 +1,6 @@
 import type { CSSProperties } from "react";
 
-/** Initials on a colour that is always the same for a name. The name itself stands beside it. */
+/** The initials of a name, on a colour that depends on the name. Screen readers read the name beside it. */
 export function Avatar({ name, className = "size-9" }: { name: string; className?: string }) {
   const style: CSSProperties & { "--hue": number } = { "--hue": hue(name) };
   return (

@@ -8,12 +8,12 @@ interface ImageUploadProps {
   onRemove: (id: number) => void;
 }
 
-/** A picture on its way, in the frame in which it will appear: how far it is, or why it failed and what to do. */
+/** A picture that is being uploaded, in its later frame. Shows the progress, or why the upload failed and what to do. */
 export function ImageUpload({ upload, onRetry, onRemove }: ImageUploadProps) {
   const { id, file, previewUrl, state, error } = upload;
   return (
     <div
-      // Or the list would have every percent read out.
+      // Without this, screen readers would read every percent aloud.
       aria-live="off"
       className="picture-frame"
       style={previewUrl ? { backgroundImage: `url("${previewUrl}")` } : undefined}

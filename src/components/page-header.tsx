@@ -4,14 +4,14 @@ interface PageHeaderProps {
   title: string;
   /** One or two sentences below the title. */
   description?: ReactNode;
-  /** The title, which takes the focus when what had it is gone. */
+  /** The title. It receives the focus when the focused element disappears. */
   ref?: Ref<HTMLHeadingElement>;
   /** Buttons beside the title. */
   children?: ReactNode;
 }
 
 /**
- * The title of a page and its buttons, first in `<main className="page">`:
+ * The title of a page and its buttons. It comes first in `<main className="page">`:
  *
  *     <SiteHeader />
  *     <main className="page">

@@ -1,4 +1,4 @@
-/** What the header leads to. */
+/** The pages that the header links. */
 export const pages = [
   { href: "/chat", label: "Chat" },
   { href: "/files", label: "Files" },

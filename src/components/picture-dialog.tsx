@@ -2,7 +2,7 @@ import { ExternalLink, X } from "lucide-react";
 import Image from "next/image";
 import { Dialog } from "radix-ui";
 
-/** A picture as large as the window, in a `Dialog.Root`. */
+/** Shows a picture as large as the window. Put it into a `Dialog.Root`. */
 export function PictureDialog({ title, url }: { title: string; url: string }) {
   return (
     <Dialog.Portal>

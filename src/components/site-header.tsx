@@ -8,7 +8,7 @@ import { confirmLeaving } from "~/kit/client";
 import { AccountMenu } from "./account-menu";
 import { pages } from "./pages";
 
-/** The same on every page; `children` are a page's own controls. */
+/** The header of every page. `children` are the page's own controls. */
 export function SiteHeader({ children }: { children?: ReactNode }) {
   const pathname = usePathname();
   return (
@@ -31,7 +31,7 @@ export function SiteHeader({ children }: { children?: ReactNode }) {
             <Link
               key={href}
               href={href}
-              // Nothing of these pages is the same for everyone, that could be had in advance.
+              // Prefetching would load nothing, because these pages differ for each viewer.
               prefetch={false}
               aria-current={href === pathname ? "page" : undefined}
               onNavigate={(event) => confirmLeaving() || event.preventDefault()}

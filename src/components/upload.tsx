@@ -6,16 +6,16 @@ import { useDropzone } from "react-dropzone";
 import { UploadList, type UploadOptions, useUploads } from "~/kit/client";
 
 interface UploadProps extends UploadOptions {
-  /** The files to choose from, as `<input type="file">` takes them: `"image/*,.pdf"`. What is dropped may be others. */
+  /** Types to choose from, for example `"image/*,.pdf"`. People can still drop others: the upload URL limits those. */
   accept?: string;
   /** Whether several files may be chosen at once; true by default. */
   multiple?: boolean;
-  /** What the button says. */
+  /** The label of the button. */
   children: ReactNode;
 }
 
 /**
- * A button that uploads the files one chooses, followed by those under way and those that failed:
+ * A button that uploads the chosen files, with a list of the uploads that are running or failed:
  *
  *     <UploadButton
  *       generateUploadUrl={() => client.notes.generateUploadUrl.mutate()}
@@ -49,7 +49,7 @@ export function UploadButton({ accept, multiple = true, children, ...options }: 
   );
 }
 
-/** An area that uploads the files one drops on it or chooses, with what `UploadButton` takes. */
+/** An area that uploads files that are dropped on it or chosen. It has the properties of `UploadButton`. */
 export function UploadDropzone({ accept, multiple = true, children, ...options }: UploadProps) {
   const { pending, add, retry, remove } = useUploads(options);
   const { getRootProps, getInputProps, isDragActive, open } = useDropzone({

@@ -2,7 +2,7 @@ import Link from "next/link";
 import { usePathname } from "next/navigation";
 import { useViewer } from "~/kit/client";
 
-/** Tells visitors without an account by what thread their things hang. */
+/** Tells visitors without an account that their things are lost with the browser's cookie. */
 export function VisitorHint({ things }: { things: string }) {
   const viewer = useViewer();
   const next = usePathname();

@@ -1,6 +1,6 @@
 import { cronJobs, upkeep } from "~/kit/server";
 
-/** Functions that run again and again. */
+/** Recurring functions. */
 const crons = cronJobs();
 
 crons.interval("upkeep", { hours: 1 }, upkeep);

@@ -6,22 +6,22 @@ import { type MutationCtx, pageArgs, type QueryCtx, requireIdentity, storageId }
 const userQuery = query.use(requireIdentity);
 const userMutation = mutation.use(requireIdentity);
 
-/** Bytes of the largest file; anybody may upload here. */
-const largest = 5 * 1024 ** 3;
+/** The largest upload, in bytes. Callers without an identity may upload here, too. */
+const maxBytes = 5 * 1024 ** 3;
 const name = z.string().trim().min(1).max(255);
 
-/** A URL that takes one file of at most `maxSize` bytes and one of `contentTypes`, as `["image/*"]`. */
+/** Returns a URL that takes one file of at most `maxSize` bytes, with one of the `contentTypes`, for example `["image/*"]`. */
 export const generateUploadUrl = mutation({
   args: { maxSize: z.int().nonnegative().optional(), contentTypes: z.array(z.string()).optional() },
-  handler: (ctx, { maxSize = largest, contentTypes }) =>
-    ctx.storage.generateUploadUrl({ maxSize: Math.min(maxSize, largest), contentTypes }),
+  handler: (ctx, { maxSize = maxBytes, contentTypes }) =>
+    ctx.storage.generateUploadUrl({ maxSize: Math.min(maxSize, maxBytes), contentTypes }),
 });
 
 export const saveFile = mutation({
   args: { storageId: storageId(), name },
   handler: async (ctx, { storageId, name }) => {
     const owner = await ownerOf(ctx);
-    // A client whose answer was lost calls again.
+    // The client calls again when the answer to its first call was lost.
     const saved = owner === null ? null : await ctx.db.file.findFirst({ where: { storageId, owner } });
     if (saved) return saved;
     const { size, contentType } = await ctx.storage.claim(storageId);
@@ -38,11 +38,11 @@ const orders = {
   largest: [{ size: desc }, { id: desc }],
 };
 
-/** A page of the caller's files, of those with `search` in their names. */
+/** Returns a page of the caller's files whose names contain `search`. */
 export const list = userQuery({
   args: { ...pageArgs, search, sort: z.enum(["newest", "oldest", "name", "largest"]).default("newest") },
   handler: async (ctx, { limit, cursor, search, sort }) => {
-    // One more than asked for tells whether there is a next page.
+    // One row more than the page has shows whether there is a next page.
     const found = await ctx.db.file.findMany({
       where: named(search, ctx.identity.tokenIdentifier),
       orderBy: orders[sort],
@@ -55,13 +55,13 @@ export const list = userQuery({
   },
 });
 
-/** How many files all pages of `list` have together. */
+/** Counts the files of all pages of `list`. */
 export const count = userQuery({
   args: { search },
   handler: (ctx, { search }) => ctx.db.file.count({ where: named(search, ctx.identity.tokenIdentifier) }),
 });
 
-/** One of the caller's files, or `null`. */
+/** Returns one of the caller's files, or `null`. */
 export const get = userQuery({
   args: { fileId: z.uuid() },
   handler: async (ctx, { fileId }) => {
@@ -70,13 +70,13 @@ export const get = userQuery({
   },
 });
 
-/** Puts an upload in the place of one of the caller's files, which keeps its name. The bytes before are deleted. */
+/** Replaces the bytes of one of the caller's files by an upload. The file keeps its name, and the old bytes are deleted. */
 export const replace = userMutation({
   args: { fileId: z.uuid(), storageId: storageId() },
   handler: async (ctx, { fileId, storageId }) => {
     const file = await ctx.db.file.findFirst({ where: { id: fileId, owner: ctx.identity.tokenIdentifier } });
     if (!file) throw notFound(fileId);
-    // A client whose answer was lost calls again.
+    // The client calls again when the answer to its first call was lost.
     if (file.storageId === storageId) return;
     const { size, contentType } = await ctx.storage.claim(storageId);
     await ctx.db.file.update({ where: { id: fileId }, data: { storageId, size, contentType } });
@@ -84,7 +84,7 @@ export const replace = userMutation({
   },
 });
 
-/** A URL of one of the caller's files, or `null`. `expiresIn` is in milliseconds. */
+/** Returns a URL of one of the caller's files, or `null`. `expiresIn` is in milliseconds. */
 export const getUrl = query({
   args: {
     storageId: storageId(),
@@ -113,7 +113,7 @@ export const rename = userMutation({
   },
 });
 
-/** Deletes the row and the file together. */
+/** Deletes a row and its file together. */
 const deleteFile = userMutation({
   args: { storageId: storageId() },
   handler: async (ctx, { storageId }) => {
@@ -129,7 +129,7 @@ export { deleteFile as delete };
 const ownerOf = async (ctx: Pick<QueryCtx | MutationCtx, "auth">) =>
   (await ctx.auth.getUserIdentity())?.tokenIdentifier ?? null;
 
-/** For `contains`, `%` and `_` are wildcards. */
+/** Matches files by owner and part of the name. `contains` treats `%` and `_` as wildcards, so they are escaped. */
 const named = (search: string, owner: string) => ({
   owner,
   ...(search && { name: { contains: search.replace(/[\\%_]/g, "\\$&"), mode: "insensitive" as const } }),
@@ -141,11 +141,11 @@ const withUrls = async <File extends { storageId: string; name: string }>(ctx: Q
   downloadUrl: await ctx.storage.getUrl(file.storageId, { downloadAs: file.name }),
 });
 
-/** Files uploaded without an identity belong to those without one who know the id. */
+/** A file that was uploaded without an identity belongs to every caller without an identity who knows its id. */
 async function isOwn(ctx: QueryCtx, id: string): Promise<boolean> {
   const file = await ctx.db.storage.findUnique({ where: { id }, select: { owner: true } });
   return file !== null && file.owner === (await ownerOf(ctx));
 }
 
 const notFound = (id: string) =>
-  new TRPCError({ code: "NOT_FOUND", message: `There is no file ${id} of yours; it may have been deleted` });
+  new TRPCError({ code: "NOT_FOUND", message: `File ${id} does not exist or belongs to someone else.` });

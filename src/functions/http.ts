@@ -14,17 +14,17 @@ import {
 import * as images from "./images";
 import * as messages from "./messages";
 
-/** The HTTP API, served below `/http`. */
+/** The HTTP API, which is served under `/http`. */
 const http = httpRouter();
 export default http;
 
-/** Pages of these origins may call it. */
+/** Opens a route to pages of the origins in `CLIENT_ORIGIN`. */
 const open = cors({
   origins: (process.env.CLIENT_ORIGIN ?? "").split(",").flatMap((origin) => origin.trim() || []),
   headers: ["Content-Type", "Digest"],
 });
 
-/** Anyone may call these, but not without end. */
+/** An HTTP action that anyone may call, up to a rate limit. */
 const limitedAction = httpAction.use(async (ctx) => {
   await ctx.limitRate("http");
   return {};
@@ -37,11 +37,11 @@ const sendImage = limitedAction(async (ctx, request) => {
   if (!contentType.startsWith("image/")) {
     throw new TRPCError({
       code: "BAD_REQUEST",
-      message: `Only images can be sent, not ${contentType || "a file without a type"}`,
+      message: `Only images can be sent, not ${contentType || "a file without a type"}.`,
     });
   }
   if (!request.body)
-    throw new TRPCError({ code: "BAD_REQUEST", message: "The request has no body; send the image as it" });
+    throw new TRPCError({ code: "BAD_REQUEST", message: "The request has no body. Send the image as the body." });
   const [sha256] = parseDigests(request.headers);
 
   const storageId = await ctx.storage.store(request.body, { contentType, sha256 });
@@ -59,7 +59,7 @@ const getImage = httpAction(async (ctx, request) => {
 });
 http.route(open({ path: "/getImage", method: "GET", handler: getImage }));
 
-/** Access control at serving time: the owner's, by session or Bearer token. */
+/** Checks each time that the caller owns the image, by session cookie or Bearer token. */
 const getPrivateImage = httpAction(async (ctx, request) => {
   const identity = await ctx.auth.getUserIdentity();
   const id = storageId().safeParse(query(request).storageId);

@@ -8,7 +8,7 @@ const userQuery = query.use(requireIdentity);
 const userMutation = mutation.use(requireIdentity);
 const userAction = action.use(requireIdentity);
 
-/** Bytes of the largest image. */
+/** The largest image, in bytes. */
 const maxSize = 20 * 1024 * 1024;
 const details = { title: z.string().trim().min(1).max(200), description: z.string().trim().max(2000).optional() };
 const imageId = z.uuid();
@@ -17,7 +17,7 @@ export const generateUploadUrl = userMutation({
   handler: (ctx) => ctx.storage.generateUploadUrl({ maxSize, contentTypes: [...imageTypes] }),
 });
 
-/** Saves an upload as an image, if its bytes are one, whatever type it was sent with. */
+/** Saves an upload as an image. Its bytes decide its type, not the type that it was sent with. */
 export const saveImage = userAction({
   args: { storageId: storageId(), ...details },
   handler: async (ctx, { storageId, ...details }) => {
@@ -30,14 +30,14 @@ export const saveImage = userAction({
   },
 });
 
-/** Fetches a public URL into an image; a private, local or link-local host is refused. */
+/** Fetches an image from a public URL and saves it. Refuses hosts of private networks. */
 export const downloadAndStore = userAction({
   args: { url: z.url({ protocol: /^https?$/ }).max(2000) },
   handler: async (ctx, { url }) => {
     await ctx.limitRate("fetches");
     const { storageId, actualType } = await fetchPublic(url, { maxSize }, async ({ head, body }) => {
       const contentType = await imageTypeOf(head);
-      if (!contentType) throw new TRPCError({ code: "BAD_REQUEST", message: `There is no image at ${url}` });
+      if (!contentType) throw new TRPCError({ code: "BAD_REQUEST", message: `There is no image at ${url}.` });
       return { storageId: await ctx.storage.store(body, { contentType }), actualType: contentType };
     });
     try {
@@ -54,20 +54,20 @@ export const insertImage = internalMutation({
     storageId: storageId(),
     ...details,
     originalUrl: z.string().optional(),
-    /** What the bytes are. */
+    /** The type that the bytes have. `null` when they are not an image. */
     actualType: z.string().nullable(),
   },
   handler: async (ctx, { storageId, actualType, ...details }) => {
     const { identity } = await requireIdentity(ctx);
-    // A client whose answer was lost calls again.
+    // The client calls again when the answer to its first call was lost.
     const saved = await ctx.db.image.findFirst({ where: { storageId, uploadedBy: identity.tokenIdentifier } });
     if (saved) return saved;
     const { contentType: saidType, size } = await ctx.storage.claim(storageId);
     if (!actualType || !saidType?.startsWith("image/")) {
-      const message = `Cannot save ${saidType ?? "a file without a type"} as an image: its bytes are ${actualType ?? "no image"}`;
+      const message = `Cannot save ${saidType ?? "a file without a type"} as an image: its bytes are ${actualType ?? "not an image"}.`;
       throw new TRPCError({ code: "BAD_REQUEST", message });
     }
-    // A picture is what its bytes are: many are named by another kind's ending.
+    // Many pictures have the extension of another format, and browsers derive the type from the extension.
     if (saidType !== actualType) await ctx.storage.claim(storageId, { contentType: actualType });
     const data = { storageId, ...details, contentType: actualType, size, uploadedBy: identity.tokenIdentifier };
     const image = await ctx.db.image.create({ data });
@@ -76,7 +76,7 @@ export const insertImage = internalMutation({
   },
 });
 
-/** A page of the caller's images, newest first. */
+/** Returns a page of the caller's images, newest first. */
 export const list = userQuery({
   args: pageArgs,
   handler: async (ctx, page) => {
@@ -93,7 +93,7 @@ export const list = userQuery({
   },
 });
 
-/** Deletes the image, its thumbnail and both files. */
+/** Deletes an image with its thumbnail and both files. */
 export const deleteImage = userMutation({
   args: { imageId },
   handler: async (ctx, { imageId }) => {
@@ -106,7 +106,7 @@ export const deleteImage = userMutation({
   },
 });
 
-/** Makes the thumbnail of one of the caller's images anew, and returns its storage id. */
+/** Makes a new thumbnail for one of the caller's images, and returns its storage id. */
 export const generateThumbnail = userAction({
   args: { imageId },
   handler: async (ctx, { imageId }) => {
@@ -123,7 +123,7 @@ export const createThumbnail = internalAction({
     const image = await ctx.runQuery(find, { imageId });
     const blob = image && (await ctx.storage.get(image.storageId));
     if (!blob) throw notFound(imageId);
-    // A row may refer to any file; only the gallery's own URLs bound their size.
+    // Only upload URLs of the gallery limit the size, and a row may reference a file that came another way.
     if (blob.size > maxSize) throw tooLarge();
     const thumbnail = await makeThumbnail(blob);
     const thumbnailId = await ctx.storage.store(thumbnail);
@@ -148,28 +148,31 @@ export const find = internalQuery({
   handler: (ctx, { imageId }) => ctx.db.image.findUnique({ where: { id: imageId } }),
 });
 
-/** Who uploaded a file, as `tokenIdentifier`; `null` when nobody is known, or there is none. */
+/** Returns the `tokenIdentifier` of the user who uploaded a file. `null` without an identity or a file. */
 export const ownerOf = internalQuery({
   args: { storageId: storageId() },
   handler: async (ctx, { storageId }) => (await ctx.db.storage.findUnique({ where: { id: storageId } }))?.owner ?? null,
 });
 
 const notFound = (imageId: string) =>
-  new TRPCError({ code: "NOT_FOUND", message: `There is no image ${imageId} of yours; it may have been deleted` });
+  new TRPCError({ code: "NOT_FOUND", message: `Image ${imageId} does not exist or belongs to someone else.` });
 
 const tooLarge = () =>
-  new TRPCError({ code: "PAYLOAD_TOO_LARGE", message: `Images have ${maxSize} bytes at most. Send a smaller one.` });
+  new TRPCError({
+    code: "PAYLOAD_TOO_LARGE",
+    message: `An image may have at most ${maxSize} bytes. Send a smaller one.`,
+  });
 
-/** The last part of the URL's path, as people read it. */
+/** Makes a title of the last part of the URL's path. */
 function titleOf(url: string): string {
   const last = new URL(url).pathname.split("/").at(-1) ?? "";
   let title = last;
   try {
     title = decodeURIComponent(last);
   } catch {
-    // A `%` of no meaning stays as it is.
+    // The path has a `%` that does not begin an escape. Use the text as it is.
   }
-  // A NUL is no text for PostgreSQL.
+  // PostgreSQL cannot store a NUL, and titles need no control characters.
   return (
     title
       .replace(/\p{Cc}/gu, "")

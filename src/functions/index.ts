@@ -5,7 +5,7 @@ import http from "./http";
 import * as images from "./images";
 import * as messages from "./messages";
 
-/** Every file of functions. What a file exports is served as `<file>.<export>`. */
+/** Lists every file of functions. What `files.ts` exports as `list` is served as `files.list`. */
 export const app = kit.app({ functions: { messages, files, images }, http, crons });
 
 export type AppRouter = typeof app.router;

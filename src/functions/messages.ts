@@ -5,7 +5,7 @@ import { type MutationCtx, pageArgs, paginate, requireIdentity, storageId } from
 
 export const author = z.string().trim().min(1).max(100);
 
-/** A page of messages, newest last; without a cursor the latest. */
+/** Returns a page of messages, newest last. Without a cursor it is the latest page. */
 export const list = query({
   args: pageArgs,
   handler: async (ctx, page) => {
@@ -32,7 +32,7 @@ export const sendMessage = mutation({
 });
 
 export const generateUploadUrl = mutation({
-  // Bytes. Anybody may upload here.
+  // `maxSize` is in bytes. Callers without an identity may upload here, too.
   handler: (ctx) => ctx.storage.generateUploadUrl({ maxSize: 5 * 1024 ** 3 }),
 });
 
@@ -44,7 +44,7 @@ export const sendImage = mutation({
     if (!file.contentType?.startsWith("image/")) {
       throw new TRPCError({
         code: "BAD_REQUEST",
-        message: `Only images can be sent, not ${file.contentType ?? "a file without a type"}`,
+        message: `Only images can be sent, not ${file.contentType ?? "a file without a type"}.`,
       });
     }
     if (/^image\/(hei[cf](-sequence)?|tiff|jp2|vnd\.adobe\.photoshop)\b/i.test(file.contentType)) {
@@ -58,27 +58,31 @@ export const sendImage = mutation({
   },
 });
 
-/** Only whoever sent a message deletes it, and its image when nothing else shows it. */
+/** Deletes a message. Only its sender can. */
 export const deleteMessage = mutation.use(requireIdentity)({
   args: { messageId: z.uuid() },
   handler: async (ctx, { messageId }) => {
     const where = { id: messageId, owner: ctx.identity.tokenIdentifier };
     const message = await ctx.db.message.findFirst({ where });
-    if (!message) throw new TRPCError({ code: "NOT_FOUND", message: `There is no message ${messageId} of yours` });
+    if (!message)
+      throw new TRPCError({
+        code: "NOT_FOUND",
+        message: `Message ${messageId} does not exist or belongs to someone else.`,
+      });
     await ctx.db.message.delete({ where });
-    // The image may be shown or kept elsewhere too; when nothing refers to it any more it is collected.
+    // Its image stays, because other rows may reference it. Garbage collection deletes it when none does.
   },
 });
 
 const ownerOf = async (ctx: Pick<MutationCtx, "auth">) => (await ctx.auth.getUserIdentity())?.tokenIdentifier ?? null;
 
-/** For the HTTP API, whose messages say where they come from. */
+/** Sends a message for the HTTP API. The text says where it comes from. */
 export const sendOne = internalMutation({
   args: { body: z.string().trim().min(1).max(10_000), author },
   handler: (ctx, { body, author }) => ctx.runMutation(sendMessage, { author, body: `Sent via HTTP action: ${body}` }),
 });
 
-/** The latest 100 messages of an author, newest last. */
+/** Returns the latest 100 messages of an author, newest last. */
 export const listByAuthor = internalQuery({
   args: { author: z.string() },
   handler: async (ctx, { author }) => {
@@ -87,7 +91,7 @@ export const listByAuthor = internalQuery({
   },
 });
 
-/** Whether an image message shows this file. */
+/** Returns whether a message shows this file. */
 export const isShown = internalQuery({
   args: { storageId: storageId() },
   handler: async (ctx, { storageId }) => (await ctx.db.message.findFirst({ where: { storageId } })) !== null,

@@ -26,7 +26,7 @@ test("an image has a thumbnail once the job that its saving scheduled has run", 
 test("what is no image by its bytes is refused, whatever it was sent as", async () => {
   const ann = as("ann");
   const storageId = await upload(await ann.images.generateUploadUrl(), "no picture", "image/png");
-  await expect(ann.images.saveImage({ storageId, title: "?" })).rejects.toThrow("its bytes are no image");
+  await expect(ann.images.saveImage({ storageId, title: "?" })).rejects.toThrow("its bytes are not an image");
 });
 
 test("a deleted image takes both of its files along", async () => {

@@ -3,7 +3,7 @@ import { Popover } from "radix-ui";
 import { type FormEvent, useId, useState } from "react";
 import { Avatar } from "~/components/avatar";
 
-/** Shows under which name the visitor writes, and changes it. */
+/** Shows the name that the visitor writes under, and lets the visitor change it. */
 export function AuthorName({ author, onChange }: { author: string; onChange: (author: string) => void }) {
   const [isOpen, setOpen] = useState(false);
   const inputId = useId();
@@ -15,7 +15,7 @@ export function AuthorName({ author, onChange }: { author: string; onChange: (au
     setOpen(false);
   }
 
-  // Not known yet while the page hydrates.
+  // The name is not known before the page is hydrated.
   if (author === "") return null;
   return (
     <Popover.Root open={isOpen} onOpenChange={setOpen}>

@@ -13,10 +13,10 @@ import { useMessages } from "./use-messages";
 import { usePastedFiles } from "./use-pasted-files";
 import { useSendMessage } from "./use-send-message";
 
-/** Kinds of pictures that phones and cameras make and most browsers do not show. */
+/** Formats of pictures that phones and cameras make, and that most browsers cannot show. */
 const isUnshown = (type: string) => /^image\/(hei[cf](-sequence)?|tiff|jp2|vnd\.adobe\.photoshop)$/.test(type);
 
-/** Everyone's messages and pictures, and what is on its way to them. */
+/** The chat: all messages and pictures, and those that are being sent. */
 export function Chat() {
   const client = useTRPCClient();
   const author = useAuthor();
@@ -40,13 +40,13 @@ export function Chat() {
   const { texts, send, error, isPending } = useSendMessage({
     messages,
     author,
-    // Back into the field.
+    // Put the text back into the field.
     onFailed: (body) => {
       if (field.current) field.current.value = [body, field.current.value].filter(Boolean).join("\n");
     },
   });
 
-  // The newest message is at the scroller's origin, so what comes next stays in view from here on.
+  // The newest message is at the origin of the scroll position, so new messages stay in view from now on.
   const showLatest = () => scroller.current?.scrollTo({ top: 0 });
   const sendFiles = (files: File[]) => {
     showLatest();

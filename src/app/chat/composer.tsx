@@ -12,7 +12,7 @@ interface ComposerProps {
   fileInput: ReactNode;
 }
 
-/** Where messages are written. */
+/** The field for a new message. */
 export function Composer({ field, onSend, isSending, error, onAttach, fileInput }: ComposerProps) {
   function send(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();
@@ -21,14 +21,14 @@ export function Composer({ field, onSend, isSending, error, onAttach, fileInput 
 
   function take(form: FormData) {
     const body = form.get("body")?.toString() ?? "";
-    // What has been typed since it was submitted stays.
+    // Keep what was typed after the message was submitted.
     if (field.current?.value === body) field.current.value = "";
     field.current?.focus();
     if (body.trim()) onSend(body.trim());
   }
 
   function sendOnEnter(event: KeyboardEvent<HTMLTextAreaElement>) {
-    // This Enter belongs to an input method, which Safari says by an old number alone.
+    // An input method handles this Enter. Safari marks such a key only by the key code 229.
     const isComposing = event.nativeEvent.isComposing || event.keyCode === 229;
     if (event.key !== "Enter" || event.shiftKey || isComposing) return;
     event.preventDefault();
@@ -36,8 +36,8 @@ export function Composer({ field, onSend, isSending, error, onAttach, fileInput 
   }
 
   return (
-    // The action is for what was submitted before the page was hydrated: React replays that. It would also empty the
-    // field later, with what has been typed by then.
+    // The form's action handles a message that was submitted before the page was hydrated, which React replays. It cannot
+    // handle the others, because it empties the field late and would delete what was typed by then.
     <form
       onSubmit={send}
       action={take}

@@ -6,11 +6,11 @@ import type { Message } from "./message-list-query";
 
 interface DeleteMessageProps {
   message: Message;
-  /** Puts the focus somewhere, since the message that had it is gone. */
+  /** Moves the focus, because the message that had it is gone. */
   onClosed: () => void;
 }
 
-/** Takes back what the visitor has sent. Shown when the mouse or the focus is there, on touch screens always. */
+/** Deletes a message of the viewer. The button appears under the mouse or with the focus, and always on touch screens. */
 export function DeleteMessage({ message: { _id, format, body }, onClosed }: DeleteMessageProps) {
   const client = useTRPCClient();
   const [isOpen, setOpen] = useState(false);

@@ -6,17 +6,17 @@ interface EntryItemProps {
   author: string;
   /** Milliseconds since the epoch. */
   at: number;
-  /** Only the first of a run shows its author and time; screen readers get them for each. */
+  /** Whether to show the author and the time. Only the first entry of a run does. Screen readers get them for each. */
   isFirstOfRun: boolean;
   isText: boolean;
-  /** Not known to the others yet. */
+  /** Whether the entry is still being sent. */
   isPending: boolean;
   children: ReactNode;
-  /** What can be done with it. */
+  /** The buttons of the entry. */
   action?: ReactNode;
 }
 
-/** One entry of the list. Texts have a row for themselves; the pictures of a run stand side by side. */
+/** One entry of the list. Each text has its own row. The pictures of a run stand side by side. */
 export function EntryItem({ author, at, isFirstOfRun, isText, isPending, children, action }: EntryItemProps) {
   const column = isText ? "col-span-full" : isFirstOfRun ? "col-start-1" : "";
   const distance = isFirstOfRun ? "mt-5" : isText ? "mt-1" : "mt-2";

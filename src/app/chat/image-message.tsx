@@ -7,19 +7,19 @@ import type { Message } from "./message-list-query";
 
 interface ImageMessageProps {
   message: Message;
-  /** A `blob:` URL shown until the picture is loaded, for the one who has just sent it. */
+  /** A `blob:` URL that the sender sees until the picture is loaded. */
   preview: string | null;
-  /** Near the end of the list, which is in view first. */
+  /** Whether the picture is near the end of the list, which is in view first. */
   isRecent: boolean;
 }
 
-/** A picture in its frame, which opens it large. */
+/** A picture in a frame. A click opens it in full size. */
 export function ImageMessage({ message: { author, url }, preview, isRecent }: ImageMessageProps) {
   const [isLoaded, setLoaded] = useState(false);
   const [isBroken, setBroken] = useState(false);
   const image = useRef<HTMLImageElement>(null);
   useEffect(() => {
-    // It may have failed before the page was hydrated.
+    // Loading may have failed before the page was hydrated.
     if (image.current?.complete) image.current.decode().catch(() => setBroken(true));
   }, []);
   const alt = `Image from ${author}`;
@@ -39,7 +39,7 @@ export function ImageMessage({ message: { author, url }, preview, isRecent }: Im
           alt={alt}
           loading={isRecent ? "eager" : "lazy"}
           onLoad={() => setLoaded(true)}
-          // With `onError`, next/image would load it anew when the page is hydrated.
+          // With `onError`, next/image would load the picture again when the page is hydrated.
           onErrorCapture={() => setBroken(true)}
           className="object-contain motion-safe:transition-opacity hover:opacity-90"
         />

@@ -5,7 +5,7 @@ type Page = inferRouterOutputs<AppRouter>["messages"]["list"];
 
 export type Message = Page["page"][number];
 
-/** The chat's query, written once because the server's prefetch and the browser must agree on it. */
+/** The query of the page. The prefetch on the server and the browser both use it, so that their query keys are equal. */
 export const messageList = {
   input: { limit: 30 },
   options: { getNextPageParam: ({ nextCursor }: Page) => nextCursor },

@@ -2,7 +2,7 @@ import { MessagesSquare } from "lucide-react";
 import { Empty, Failed, Loading } from "~/kit/client";
 import type { Messages } from "./use-messages";
 
-/** What stands in the place of messages when there are none. */
+/** Replaces the list when there are no messages to show. */
 export function MessageListState({ query }: Pick<Messages, "query">) {
   if (query.isPending) return <Loading>Loading messages…</Loading>;
   if (query.isError) {

@@ -18,13 +18,13 @@ interface MessageListProps extends Messages {
   author: string;
   texts: readonly OutgoingText[];
   uploads: readonly Upload[];
-  /** Those of them that are not in the list yet. */
+  /** The uploads that are not in the list yet. */
   pending: readonly Upload[];
   onRetry: (id: number) => void;
   onRemove: (id: number) => void;
 }
 
-/** A message, or a text or picture that is to become one. */
+/** A message, or a text or picture that is being sent. */
 interface Entry {
   key: string;
   author: string;
@@ -36,14 +36,14 @@ interface Entry {
   upload?: Upload;
 }
 
-// Whoever has no mouse scrolls by focusing the list.
+// Users of a keyboard scroll the list by focusing it.
 const scrollableByKeyboard = { tabIndex: 0 };
 
 /**
- * The conversation, oldest first, then what the visitor is sending in the place where it will appear.
+ * The conversation, oldest first, followed by what the viewer is sending.
  *
- * `flex-col-reverse` puts the scroller's origin at the bottom: the newest message is in view from the first paint, stays
- * there when others arrive, and older ones are added above without moving anything.
+ * `flex-col-reverse` puts the origin of the scroll position at the bottom. The newest message is in view from the first
+ * paint and stays in view when others arrive. Older messages are added above without moving anything.
  */
 export function MessageList({
   ref,
@@ -58,7 +58,7 @@ export function MessageList({
 }: MessageListProps) {
   const list = useRef<HTMLOListElement>(null);
   useKeptPlace(ref, list);
-  // The button that is pressed goes away, and the focus would go with it.
+  // The pressed button disappears, and the focus would be lost with it.
   const focusList = () => ref.current?.focus({ preventScroll: true });
   const keepFocus = (action: (id: number) => void) => (id: number) => {
     action(id);
@@ -84,7 +84,7 @@ export function MessageList({
         ref={ref}
         role="log"
         aria-label="Messages"
-        // Read what arrives at the end, not what is loaded above.
+        // Screen readers announce messages that arrive, and not older ones that are loaded above.
         aria-live={newestWhenLeft === null ? "polite" : "off"}
         aria-relevant="additions"
         onScroll={({ currentTarget }) =>

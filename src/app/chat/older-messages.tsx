@@ -3,7 +3,7 @@ import { type RefObject, useRef } from "react";
 import { useNearView } from "~/kit/client";
 import type { Messages } from "./use-messages";
 
-/** The top of the list, which loads older messages before it is scrolled to. Its height never changes. */
+/** The top of the list. It loads older messages before the viewer scrolls to it, and its height never changes. */
 export function OlderMessages({
   query,
   scroller,

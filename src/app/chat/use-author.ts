@@ -5,7 +5,7 @@ const key = "author";
 const subscribers = new Set<() => void>();
 let name: string | null = null;
 
-/** The visitor's name, random at first and remembered by the browser. Not for the server. */
+/** The visitor's name: random at first, and stored by the browser. Call it in the browser only. */
 function authorName(): string {
   if (name === null) {
     name = storage()?.getItem(key) ?? `User ${Math.floor(Math.random() * 10_000)}`;
@@ -25,7 +25,7 @@ function subscribe(subscriber: () => void) {
   return () => void subscribers.delete(subscriber);
 }
 
-/** `null` where the visitor keeps sites from storing anything, which browsers say by throwing. */
+/** The browser's storage, or `null` when the visitor does not allow it. Then browsers throw. */
 function storage(): Storage | null {
   try {
     return window.localStorage;
@@ -34,13 +34,13 @@ function storage(): Storage | null {
   }
 }
 
-/** Under which name the viewer writes: that of their account, or one that they choose. */
+/** The name that the viewer writes under: that of the account, or one that a visitor chooses. */
 export interface Author {
-  /** Empty until the page is hydrated, for someone without an account. */
+  /** The name to show. Empty for a visitor without an account until the page is hydrated. */
   name: string;
-  /** The same, but known before that too: what was sent before the page is hydrated is replayed. */
+  /** The name to send with. It is never empty, because React replays what was sent before the page was hydrated. */
   now: () => string;
-  /** `null` for an account's name. */
+  /** Changes the name. `null` for the name of an account. */
   rename: ((name: string) => void) | null;
 }
 

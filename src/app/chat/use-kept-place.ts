@@ -1,13 +1,12 @@
 import { type RefObject, useLayoutEffect, useRef } from "react";
 
-/** Whether someone has scrolled up to read, rather than rests at the newest message, give or take some pixels. */
+/** Whether the viewer has scrolled up from the newest message by more than some pixels. */
 export function awayFromLatest(scroller: HTMLElement): boolean {
   return scroller.scrollTop < -64;
 }
 
 /**
- * Keeps what is being read where it is when something is added or removed below it. Not all browsers anchor the scroll
- * position themselves.
+ * Keeps the scroll position when messages below it are added or removed. Some browsers do not do this themselves.
  */
 export function useKeptPlace(scroller: RefObject<HTMLElement | null>, list: RefObject<HTMLElement | null>) {
   const mark = useRef<{ item: Element; below: number } | null>(null);

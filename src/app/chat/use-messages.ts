@@ -3,7 +3,7 @@ import { useMemo } from "react";
 import { useTRPC } from "~/components/api";
 import { messageList } from "./message-list-query";
 
-/** The messages loaded so far, oldest first. */
+/** Loads messages page by page. Returns them oldest first. */
 export function useMessages() {
   const trpc = useTRPC();
   const query = useInfiniteQuery(trpc.messages.list.infiniteQueryOptions(messageList.input, messageList.options));

@@ -1,6 +1,6 @@
 import { useEffect, useEffectEvent } from "react";
 
-/** Calls `onFiles` with what is pasted anywhere on the page, unless it is text: a spreadsheet's cells come as both. */
+/** Calls `onFiles` with files that are pasted anywhere on the page. Ignores text with a picture, such as spreadsheet cells. */
 export function usePastedFiles(onFiles: (files: File[]) => void) {
   const handlePaste = useEffectEvent((event: ClipboardEvent) => {
     const files = Array.from(event.clipboardData?.files ?? []);

@@ -5,14 +5,14 @@ import { useArrivals } from "~/kit/client";
 import type { Message } from "./message-list-query";
 import type { Author } from "./use-author";
 
-/** A text on its way to the others. */
+/** A text that is being sent. */
 export interface OutgoingText {
   key: string;
   author: string;
   body: string;
   /** Milliseconds since the epoch. */
   at: number;
-  /** Whether the server has yet to take it. */
+  /** Whether the server has not answered yet. */
   isPending: boolean;
   messageId: string | null;
 }
@@ -20,11 +20,11 @@ export interface OutgoingText {
 interface SendMessageOptions {
   messages: readonly Message[];
   author: Author;
-  /** Called with what could not be sent. */
+  /** Called with a text that could not be sent. */
   onFailed: (body: string) => void;
 }
 
-/** Sends texts. They are shown with the messages at once, and no more when they cannot be sent. */
+/** Sends texts. The list shows them at once, and removes those that could not be sent. */
 export function useSendMessage({ messages, author, onFailed }: SendMessageOptions) {
   const trpc = useTRPC();
   const [texts, setTexts] = useState<readonly OutgoingText[]>([]);
@@ -32,7 +32,7 @@ export function useSendMessage({ messages, author, onFailed }: SendMessageOption
   const count = useRef(0);
   const { mutate, error, isPending } = useMutation(
     trpc.messages.sendMessage.mutationOptions({
-      // One after the other, so that quick messages keep their order.
+      // Sends one after the other, so that quick messages keep their order.
       scope: { id: "sendMessage" },
       onMutate({ author, body }) {
         count.current += 1;

@@ -7,7 +7,7 @@ export type SavedFile = Page["page"][number];
 
 export type Sort = "newest" | "oldest" | "name" | "largest";
 
-/** What is searched for, and in which order the files are. */
+/** The search text and the order of the files. */
 export interface View {
   search: string;
   sort: Sort;
@@ -15,7 +15,7 @@ export interface View {
 
 const first: View = { search: "", sort: "newest" };
 
-/** The page's query, written once because the server's prefetch and the browser must agree on it. */
+/** The query of the page. The prefetch on the server and the browser both use it, so that their query keys are equal. */
 export const fileList = {
   input: { limit: 50, ...first },
   options: { getNextPageParam: ({ nextCursor }: Page) => nextCursor },

@@ -10,7 +10,7 @@ import { useSelection } from "./use-selection";
 
 interface FileListProps {
   files: readonly SavedFile[];
-  /** How many there are, loaded or not. */
+  /** How many files the viewer has, including those that are not loaded. */
   total: number;
   query: ReturnType<typeof useFiles>["query"];
   focusAbove: () => void;
@@ -29,7 +29,7 @@ export function FileList({ files, total, query, focusAbove }: FileListProps) {
   const these = count === 1 ? "this file" : `these ${count} files`;
 
   async function deleteSelected() {
-    // One at a time: deletions side by side would only wait for one another in the database.
+    // Deletes one at a time, because parallel deletions would wait for each other in the database.
     for (const storageId of selection.selected) await client.files.delete.mutate({ storageId }).catch(unlessGone);
   }
 
@@ -102,7 +102,7 @@ export function FileList({ files, total, query, focusAbove }: FileListProps) {
   );
 }
 
-/** A list may still show what was deleted a moment ago, here or in another window. */
+/** Ignores that a file does not exist: the list may still show one that was deleted a moment ago. */
 function unlessGone(error: unknown): void {
   if (!(error instanceof TRPCClientError && error.data?.code === "NOT_FOUND")) throw error;
 }

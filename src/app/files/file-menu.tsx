@@ -19,7 +19,7 @@ const choices = [
   { choice: "deletion", label: "Delete…", icon: Trash2 },
 ] as const;
 
-/** What can be done with one file. */
+/** The menu of one file. */
 export function FileMenu({ ref, file: { _id, name, downloadUrl }, onChoose }: FileMenuProps) {
   const chosen = useRef<Choice | null>(null);
   return (
@@ -31,7 +31,7 @@ export function FileMenu({ ref, file: { _id, name, downloadUrl }, onChoose }: Fi
         align="end"
         collisionPadding={12}
         className="menu"
-        // What was chosen opens when the menu has gone, and takes the focus that would return to the button.
+        // The chosen dialog opens when the menu is closed. The focus goes to the dialog instead of the button.
         onCloseAutoFocus={(event) => {
           if (!chosen.current) return;
           event.preventDefault();

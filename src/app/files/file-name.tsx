@@ -11,10 +11,10 @@ interface FileNameProps {
   onDone: () => void;
 }
 
-/** A file's name, which opens the file, or the field to change it. */
+/** A file's name as a link to the file, or the field that renames the file. */
 export function FileName({ name, url, isEditing, onRename, onDone }: FileNameProps) {
   const renaming = useMutation({ mutationFn: onRename, onSuccess: onDone });
-  // The new name is shown as soon as the server has taken it, a moment before it comes from there.
+  // Shows the new name as soon as the server has saved it, a moment before the refetched list has it.
   const shown = renaming.isSuccess ? renaming.variables : name;
 
   function leave() {
@@ -80,7 +80,7 @@ export function FileName({ name, url, isEditing, onRename, onDone }: FileNamePro
   );
 }
 
-/** Selects the name without its extension, as file managers do. */
+/** Selects the name without its extension, like file managers do. */
 function selectStem(input: HTMLInputElement | null) {
   if (!input) return;
   input.focus();

@@ -14,7 +14,7 @@ interface FileRowProps {
   focusAbove: () => void;
 }
 
-/** Bytes of the largest picture that is worth loading for a thumbnail. */
+/** Pictures of more bytes are not loaded as thumbnails. */
 const previewLimit = 3_000_000;
 
 export function FileRow({ file, isSelected, onSelect, focusAbove }: FileRowProps) {
@@ -49,7 +49,7 @@ export function FileRow({ file, isSelected, onSelect, focusAbove }: FileRowProps
             <p className="flex gap-x-2 text-muted text-xs">
               <span className="flex-none tabular-nums sm:hidden">{formatBytes(size)}</span>
               <span className="min-w-0 flex-1 truncate">{type || "Unknown type"}</span>
-              {/* Last, because it is empty at first and nothing may move. */}
+              {/* This comes last because it is empty at first, so that nothing moves when it appears. */}
               <span className="flex-none sm:hidden">
                 <Timestamp at={file._creationTime} />
               </span>

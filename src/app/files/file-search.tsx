@@ -2,7 +2,7 @@ import type { Sort, View } from "./file-list-query";
 
 const sorts: Record<Sort, string> = { newest: "Newest", oldest: "Oldest", name: "Name", largest: "Largest" };
 
-/** Finds files by their names, and orders them. */
+/** The field that searches files by name, and the choice of their order. */
 export function FileSearch({ view, onChange }: { view: View; onChange: (view: View) => void }) {
   return (
     <search className="mb-3 flex gap-2">

@@ -13,7 +13,7 @@ import { fileList, type View } from "./file-list-query";
 import { FileSearch } from "./file-search";
 import { useFiles } from "./use-files";
 
-/** The viewer's own files: what they keep, and what is on its way. */
+/** The viewer's files: those that are saved, and those that are being uploaded. */
 export function Files() {
   const client = useTRPCClient();
   const [view, setView] = useState<View>({ search: fileList.input.search, sort: fileList.input.sort });

@@ -10,13 +10,13 @@ interface LinkDialogProps {
   file: SavedFile;
   isOpen: boolean;
   onClose: () => void;
-  /** Puts the focus back. */
+  /** Moves the focus back to where it was. */
   onClosed: () => void;
 }
 
 const hour = 60 * 60 * 1000;
 
-/** Milliseconds that a link works. */
+/** How long a link works, in milliseconds. */
 const lifetimes = [
   { label: "As long as the file exists", expiresIn: undefined },
   { label: "For an hour", expiresIn: hour },
@@ -46,7 +46,7 @@ export function LinkDialog({ file, isOpen, onClose, onClosed }: LinkDialogProps)
             </Dialog.Close>
           </div>
           <Dialog.Description className="mt-1 text-muted text-sm">
-            Whoever has it can open the file, without signing in.
+            Everyone who has it can open the file, without signing in.
           </Dialog.Description>
           <Link storageId={file.storageId} />
         </Dialog.Content>
@@ -66,7 +66,7 @@ function Link({ storageId }: { storageId: string }) {
 
   async function copy() {
     field.current?.select();
-    // Without HTTPS there is no clipboard, and the selected link is there to be copied by hand.
+    // Without HTTPS, pages cannot use the clipboard. Select the link, so that the user can copy it by hand.
     await navigator.clipboard?.writeText(url);
     if (navigator.clipboard) setCopied(url);
   }

@@ -7,7 +7,7 @@ import { Files } from "./files";
 export const metadata: Metadata = { title: "Files" };
 
 export default async function FilesPage() {
-  // Someone without a session has no files, and would be refused.
+  // A viewer without a session has no files, and the queries would be refused.
   if (await viewer()) {
     await Promise.all([
       queryClient().prefetchInfiniteQuery(api.files.list.infiniteQueryOptions(fileList.input, fileList.options)),

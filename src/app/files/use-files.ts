@@ -4,15 +4,15 @@ import { useTRPC } from "~/components/api";
 import { useViewer } from "~/kit/client";
 import { fileList, type View } from "./file-list-query";
 
-/** The viewer's files loaded so far. */
+/** Loads the viewer's files page by page. */
 export function useFiles(view: View) {
   const trpc = useTRPC();
   const viewer = useViewer();
   const query = useInfiniteQuery({
     ...trpc.files.list.infiniteQueryOptions({ ...fileList.input, ...view }, fileList.options),
-    // Whoever has no session has no files.
+    // A viewer without a session has no files.
     enabled: viewer !== null,
-    // What was found before stays until what is searched for now is.
+    // Keep showing the last result until the new one has arrived.
     placeholderData: keepPreviousData,
   });
   const count = useQuery({

@@ -1,6 +1,6 @@
 import { useState } from "react";
 
-/** Which of these ids are selected. Those that are no longer there do not count. */
+/** Keeps track of which of these ids are selected. Ids that disappear are no longer selected. */
 export function useSelection(ids: readonly string[]) {
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
   const selected = ids.filter((id) => chosen.has(id));

@@ -14,12 +14,12 @@ import { TitlesDialog } from "./titles-dialog";
 import { UrlDialog } from "./url-dialog";
 import { useImages } from "./use-images";
 
-/** As `images.saveImage` takes them. */
+/** The types that `images.saveImage` accepts. */
 const types = ["image/jpeg", "image/png", "image/gif", "image/webp", "image/avif"];
-/** Bytes. */
+/** The size of the largest image, in bytes. */
 const maxSize = 20 * 1024 * 1024;
 
-/** The viewer's own images: what they keep, and what is on its way. */
+/** The viewer's images: those that are saved, and those that are being uploaded. */
 export function Gallery() {
   const client = useTRPCClient();
   const { viewer, images, query } = useImages();

@@ -9,7 +9,7 @@ interface ImageGridProps {
   images: readonly GalleryImage[];
   query: ReturnType<typeof useImages>["query"];
   focusAbove: () => void;
-  /** What comes before the images. */
+  /** Shown before the images. */
   children: ReactNode;
 }
 

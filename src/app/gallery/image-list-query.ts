@@ -5,7 +5,7 @@ type Page = inferRouterOutputs<AppRouter>["images"]["list"];
 
 export type GalleryImage = Page["page"][number];
 
-/** The page's query, written once because the server's prefetch and the browser must agree on it. */
+/** The query of the page. The prefetch on the server and the browser both use it, so that their query keys are equal. */
 export const imageList = {
   input: { limit: 48 },
   options: { getNextPageParam: ({ nextCursor }: Page) => nextCursor },

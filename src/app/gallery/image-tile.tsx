@@ -12,13 +12,13 @@ interface ImageTileProps {
   focusAbove: () => void;
 }
 
-/** An image's thumbnail, which opens it large. */
+/** The thumbnail of an image. A click opens the image in full size. */
 export function ImageTile({ image, focusAbove }: ImageTileProps) {
   const { _id, title, url, thumbnailUrl } = image;
   const client = useTRPCClient();
   const [isDeleting, setDeleting] = useState(false);
   const deletion = useRef<HTMLButtonElement>(null);
-  // The image itself until its thumbnail is made.
+  // Show the image itself until its thumbnail is made.
   const shown = thumbnailUrl ?? url;
   return (
     <li className="min-w-0">

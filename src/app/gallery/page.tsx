@@ -7,7 +7,7 @@ import { imageList } from "./image-list-query";
 export const metadata: Metadata = { title: "Gallery" };
 
 export default async function GalleryPage() {
-  // Someone without a session has no images, and would be refused.
+  // A viewer without a session has no images, and the query would be refused.
   if (await viewer()) {
     await queryClient().prefetchInfiniteQuery(api.images.list.infiniteQueryOptions(imageList.input, imageList.options));
   }

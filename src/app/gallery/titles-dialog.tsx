@@ -2,13 +2,13 @@ import { Dialog } from "radix-ui";
 import type { FormEvent } from "react";
 
 interface TitlesDialogProps {
-  /** Those that were chosen; none while it is closed. */
+  /** The chosen images. The dialog is closed when there are none. */
   files: readonly File[];
   onAdd: (named: { file: File; title: string }[]) => void;
   onCancel: () => void;
 }
 
-/** Asks what the chosen images show; the names of their files are a first answer. */
+/** Asks for the titles of the chosen images, and suggests the names of their files. */
 export function TitlesDialog({ files, onAdd, onCancel }: TitlesDialogProps) {
   function submit(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();

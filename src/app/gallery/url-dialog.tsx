@@ -5,7 +5,7 @@ import { type FormEvent, type ReactNode, useId, useState } from "react";
 import { useTRPC } from "~/components/api";
 import { explainError } from "~/kit/client";
 
-/** Has the server fetch an image from the web. `children` is the button that opens it. */
+/** Asks for the URL of an image, which the server fetches. `children` is the button that opens the dialog. */
 export function UrlDialog({ children }: { children: ReactNode }) {
   const trpc = useTRPC();
   const id = useId();

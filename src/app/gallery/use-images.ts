@@ -4,13 +4,13 @@ import { useTRPC } from "~/components/api";
 import { useViewer } from "~/kit/client";
 import { imageList } from "./image-list-query";
 
-/** The viewer's images loaded so far, newest first. */
+/** Loads the viewer's images page by page, newest first. */
 export function useImages() {
   const trpc = useTRPC();
   const viewer = useViewer();
   const query = useInfiniteQuery({
     ...trpc.images.list.infiniteQueryOptions(imageList.input, imageList.options),
-    // Whoever has no session has no images.
+    // A viewer without a session has no images.
     enabled: viewer !== null,
   });
   const images = useMemo(

@@ -1,4 +1,4 @@
-/** A message as `GET /http/getMessagesByAuthor` answers it. */
+/** A message in the response of `GET /http/getMessagesByAuthor`. */
 export interface SentMessage {
   _id: string;
   body: string;
@@ -6,7 +6,7 @@ export interface SentMessage {
   storageId: string | null;
 }
 
-/** Calls the HTTP API at `api`, as any page may whose origin it allows. */
+/** Calls the HTTP API at `api`. A page of any origin that the API allows can do this. */
 export function httpApi(api: string) {
   async function call(path: string, init?: RequestInit): Promise<Response> {
     const response = await fetch(`${api}${path}`, init);
@@ -16,7 +16,7 @@ export function httpApi(api: string) {
   }
   return {
     async sendImage(author: string, image: Blob) {
-      // The browser sends the picture's type, for which it asks the server first: a "preflight".
+      // Because of this header the browser sends a preflight request first.
       await call(`/sendImage?author=${encodeURIComponent(author)}`, { method: "POST", body: image });
     },
     async postMessage(author: string, body: string) {

@@ -7,7 +7,7 @@ import { useAuthor } from "../chat/use-author";
 import { type HttpApi, httpApi } from "./http-api";
 import { SentMessages } from "./sent-messages";
 
-/** Sends texts and pictures straight to the HTTP API, and shows what it answers. */
+/** Sends texts and pictures to the HTTP API, and shows its answers. */
 export function HttpDemo({ api }: { api: string }) {
   const http = httpApi(api);
   const id = useId();

@@ -5,7 +5,7 @@ import { HttpDemo } from "./http-demo";
 
 export const metadata: Metadata = { title: "HTTP API" };
 
-/** A page that talks to the HTTP API alone, at `APP_ORIGIN`: it works wherever it is served from. */
+/** A page that uses nothing but the HTTP API at `APP_ORIGIN`, so it would work on another origin, too. */
 export default function HttpDemoPage() {
   return (
     <div className="flex min-h-dvh flex-col">

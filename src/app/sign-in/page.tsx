@@ -25,12 +25,12 @@ export default async function SignInPage({ searchParams }: SignInPageProps) {
   );
 }
 
-/** Where to go afterwards: never to another origin, whatever a link to this page says. */
+/** The path to go to after signing in. A link to this page cannot lead to another origin. */
 function pathOfThisSite(next = "/"): string {
   const base = "http://this.site";
-  // A browser drops tabs and line breaks, and takes `//` and `/\` for the beginning of a host.
+  // Browsers drop tabs and line breaks from a URL, and read `//` and `/\` as the start of a host name.
   if (!/^\/(?![/\\])[^\t\n\r]*$/.test(next)) return "/";
   const { pathname, search, hash } = new URL(next, base);
-  // As `/.//example.com` has become.
+  // For example, the URL parser makes `//example.com` of `/.//example.com`.
   return pathname.startsWith("//") ? "/" : pathname + search + hash;
 }

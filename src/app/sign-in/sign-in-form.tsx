@@ -6,11 +6,11 @@ import { useActionState, useId } from "react";
 import { AuthError, authClient, explainError } from "~/kit/client";
 
 interface SignInFormProps {
-  /** Where to go when it is done. */
+  /** The path to go to after signing in. */
   next: string;
-  /** Makes an account rather than signing in to one. */
+  /** Whether to create an account instead of signing in to one. */
   isNew: boolean;
-  /** There may be files and messages that the account will take over. */
+  /** Whether the visitor may have files and messages, which become the account's. */
   isVisitor: boolean;
 }
 
@@ -27,13 +27,14 @@ export function SignInForm({ next, isNew, isVisitor }: SignInFormProps) {
     } catch (error) {
       return { ...values, error };
     }
-    // Loaded anew, because everything on it may look different now. Until then this is not done.
+    // Load the page again, because everything on it may look different now. The form stays disabled until then.
     window.location.assign(next);
     return new Promise<never>(() => undefined);
   }, null);
 
   return (
-    // An action, so that what is submitted before the page is hydrated waits, rather than end up in an address.
+    // With an action, a form that is submitted before the page is hydrated waits. Otherwise the browser would put the
+    // password into the address.
     <form action={submit} className="grid gap-4 rounded-3xl border border-line bg-surface p-6 shadow-raised sm:p-8">
       <div className="mb-1 grid gap-1.5">
         <h1 className="font-semibold text-xl tracking-tight">{isNew ? "Create an account" : "Sign in"}</h1>

@@ -74,7 +74,7 @@ test.describe("what the server refuses", () => {
     const page = await visit({ url });
     await choose(page, { name: "fake.png", mimeType: "image/png", buffer: Buffer.from("not a picture") });
     await addOne(page);
-    await expect(page.getByRole("alert").filter({ hasText: "fake.png" })).toContainText("its bytes are no image");
+    await expect(page.getByRole("alert").filter({ hasText: "fake.png" })).toContainText("its bytes are not an image");
 
     await page.getByRole("button", { name: "Add from the web" }).click();
     await page.getByLabel("Address of the image").fill("http://127.0.0.1/secret.png");

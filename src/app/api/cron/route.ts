@@ -2,5 +2,5 @@ import { app } from "~/functions";
 import { cronRoute } from "~/kit/next";
 
 export const GET = cronRoute(app);
-/** Seconds; the most that Vercel's free plan gives. */
+/** In seconds. Vercel's free plan allows no more. */
 export const maxDuration = 60;

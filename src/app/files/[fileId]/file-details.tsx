@@ -8,7 +8,7 @@ import { SiteHeader } from "~/components/site-header";
 import { UploadButton } from "~/components/upload";
 import { Empty, Failed, formatBytes, Loading, Timestamp } from "~/kit/client";
 
-/** One of the viewer's files. It is up to date also when another window changes it. */
+/** Shows one of the viewer's files. A change in another window appears here, too. */
 export function FileDetails({ fileId }: { fileId: string }) {
   const client = useTRPCClient();
   const { data: file, isPending, error, refetch } = useQuery(useTRPC().files.get.queryOptions({ fileId }));

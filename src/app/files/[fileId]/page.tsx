@@ -5,7 +5,7 @@ import { FileDetails } from "./file-details";
 
 export const metadata: Metadata = { title: "File" };
 
-/** A page whose address has an id in it. */
+/** An example of a page with an id in its address. */
 export default async function FilePage({ params }: { params: Promise<{ fileId: string }> }) {
   const { fileId } = await params;
   await prefetch(api.files.get.queryOptions({ fileId }), `/files/${fileId}`);

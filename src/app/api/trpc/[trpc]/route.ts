@@ -5,5 +5,5 @@ const handler = trpcRoute(app);
 
 export { handler as GET, handler as POST };
 
-/** Seconds that hosts with a time limit let a stream of changes last. */
+/** In seconds. Hosts with a time limit end a stream of changes after this time. */
 export const maxDuration = 300;
