@@ -1,6 +1,6 @@
-// What pages and components import in the browser.
+// Pages and components import this in the browser.
 
-// The components that the dashboard is made of, for pages that want to look the same.
+// The components of the dashboard, for pages that should look the same.
 export { Checkbox, ConfirmDialog } from "./client/components/controls";
 export { DropHint, Empty, Failed, Loading, useNearView } from "./client/components/lists";
 export { FailedUploads, percent, UploadList, UploadProgress } from "./client/components/upload-list";

@@ -8,17 +8,17 @@ import type { CronJobs } from "./jobs/crons";
 
 export interface KitOptions {
   auth?: {
-    /** Whose Bearer tokens are accepted, beside the app's own and those of `AUTH_ISSUER`. */
+    /** Issuers whose Bearer tokens are accepted, in addition to the app itself and `AUTH_ISSUER`. */
     issuers?: readonly Issuer[];
     /**
-     * By model, the column that says whose a row is, for example `{ note: "createdBy" }`. When a visitor signs up, such rows
-     * become the account's; rows of models that are not here stay the visitor's, who then is no more.
+     * For each model, the column that holds the owner's `tokenIdentifier`, for example `{ note: "createdBy" }`. When a visitor
+     * signs up, these rows become the account's. Rows of other models keep the visitor, who then no longer exists.
      */
     owners?: Owners;
   };
 }
 
-/** What an app is made of, for the routes that serve it: see `~/kit/next`. */
+/** The parts of an app, for the routes that serve it: see `~/kit/next`. */
 export interface App<Router = ReturnType<typeof createRouter>> {
   router: Router;
   http: HttpRouter;
@@ -27,8 +27,8 @@ export interface App<Router = ReturnType<typeof createRouter>> {
 }
 
 /**
- * Wires the kit, once, in src/kit.ts: returns what functions are made with, and `app`, which makes an app of them.
- * The environment says where the database and the bytes are: see docs/settings.md.
+ * Wires the kit. Call it once, in src/kit.ts. Returns the builders of functions, and `app`, which makes an app of the functions.
+ * The database and the blob store come from the environment: see docs/settings.md.
  *
  *     export const kit = createKit({ auth: { owners: { note: "createdBy" } } });
  */
@@ -43,12 +43,12 @@ export function createKit({ auth: { issuers = [], owners = {} } = {} }: KitOptio
     internalAction,
     httpAction,
     /**
-     * The app that these files of functions make: what `files.ts` exports as `list` is `files.list`, for clients, for the
-     * scheduler and in the log.
+     * Makes an app of these files of functions. What `files.ts` exports as `list` is called `files.list` by clients, by the
+     * scheduler and in the function log.
      */
     app<Modules extends Record<string, Module>>(parts: {
       functions: Modules;
-      /** The HTTP actions, below `/http`. */
+      /** The HTTP actions, which are served under `/http`. */
       http: HttpRouter;
       /** The recurring functions. */
       crons: CronJobs;

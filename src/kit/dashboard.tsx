@@ -1,4 +1,4 @@
-// What src/app/dashboard renders: the pages by which administrators look after an app.
+// src/app/dashboard renders these pages, with which administrators look after an app.
 
 export { Files } from "./dashboard/pages/files";
 export { Functions } from "./dashboard/pages/functions";

@@ -1,4 +1,4 @@
-// What route files of src/app import: each binds one of these to its URL.
+// The route files in src/app import this. Each binds one handler to its URL.
 
 import type { AnyTRPCRouter } from "@trpc/server";
 import { serveAuth } from "./auth/serve-auth";
@@ -18,5 +18,5 @@ export const httpRoute = ({ http }: Pick<App, "http">) => serveHttp(http);
 /** `src/app/api/auth/[...all]/route.ts`: sessions, accounts and tokens. */
 export const authRoute = ({ owners }: Pick<App, "owners">) => serveAuth(owners);
 
-/** `src/app/api/cron/route.ts`: runs what is due, where no process goes on. */
+/** `src/app/api/cron/route.ts`: runs the jobs that are due, on hosts that stop processes between requests. */
 export const cronRoute = ({ crons, owners }: Pick<App, "crons" | "owners">) => serveCron(crons, owners);

@@ -1,5 +1,5 @@
 import "server-only";
-// What server components import: they call functions without HTTP, and hand on what they found to the browser.
+// Server components import this. They call functions without HTTP, and pass the results on to the browser.
 
 import { dehydrate, HydrationBoundary } from "@tanstack/react-query";
 import { type AnyTRPCRouter, TRPCError } from "@trpc/server";
@@ -17,27 +17,27 @@ export { isAdmin } from "./dashboard/admin-procedure";
 export { liveTransport } from "./live/serve-changes";
 export { env } from "./process/env";
 
-/** The cache of the request that is being rendered. */
+/** Returns the query client of the request that is being rendered. */
 export const queryClient = cache(() => {
-  // Before the first query reads: what changes after it is told to the browser.
+  // Note the position before the first query reads, so that the browser learns of every later change.
   position();
   return makeQueryClient();
 });
 
 const position = cache(currentPosition);
 
-/** What is known about the request for the page. */
+/** Makes the context of the request for the page. */
 const requestContext = cache(async () => createRequestContext({ method: "GET", headers: await headers() }));
 
-/** Who they are; `null` also when that cannot be found out, since a page has nobody to tell. */
+/** Returns who is signed in, or `null`. Also `null` when that cannot be found out. */
 export const viewer = cache(async () => {
   const { identity } = await requestContext();
   return identity().catch(() => null);
 });
 
 /**
- * What a function answers, for a page whose URL has an id in it: the page is 404 when there is nothing of that id, or the id
- * is none, as anybody may write there what they like.
+ * Returns the result of a function, for a page with an id in its URL. Shows the 404 page when the result is `null`, and for the
+ * errors `NOT_FOUND` and `BAD_REQUEST`, because an id in a URL may be mistyped.
  *
  *     const note = await orNotFound(queryClient().fetchQuery(api.notes.get.queryOptions({ noteId })));
  */
@@ -50,12 +50,12 @@ export async function orNotFound<T>(answer: Promise<T>): Promise<NonNullable<T>>
   return found ?? notFound();
 }
 
-/** The first of a parameter that a URL has several times. */
+/** Returns the first value of a search parameter, which a URL may have several times. */
 export const first = (value: string | string[] | undefined): string | undefined =>
   Array.isArray(value) ? value[0] : value;
 
 /**
- * Calls an app's functions from server components, without HTTP:
+ * Makes an API with which server components call the app's functions without HTTP:
  *
  *     const api = createServerApi(app);
  *     await queryClient().prefetchQuery(api.files.list.queryOptions());
@@ -68,11 +68,11 @@ async function readViewer(): Promise<Viewer | null> {
   return identity && { id: identity.subject, name: identity.name ?? "", email: identity.email ?? null };
 }
 
-/** Prefetches who is signed in, which `useViewer` tells. */
+/** Prefetches who is signed in, for `useViewer`. */
 export const prefetchViewer = async () =>
   void queryClient().setQueryData(viewerQuery.queryKey, await readViewer(), { updatedAt: 0 });
 
-/** Hands what was prefetched to the client components below, so that they render with it at once. */
+/** Passes prefetched results on to the client components below, so that they render with them at once. */
 export function Prefetched({ children }: { children: ReactNode }) {
   return (
     <HydrationBoundary state={dehydrate(queryClient())}>

@@ -1,4 +1,4 @@
-// What functions import beside the builders of ~/kit. Everything here has its documentation where it is defined.
+// Functions import this, in addition to the builders of ~/kit. Everything is documented where it is defined.
 
 export type { UserIdentity } from "./auth/identity";
 export { requireIdentity } from "./auth/identity";

@@ -1,12 +1,12 @@
-// What src/instrumentation-node.ts imports.
+// src/instrumentation-node.ts imports this.
 
 import type { App } from "./create-kit";
 
 /**
- * Does what a process does once, besides serving. An error that keeps the app from starting ends the process.
+ * Starts everything that a process does besides serving. An error that keeps the app from starting ends the process.
  *
- * @param load imports the app, after tracing has begun. Development passes none: compiling all functions would delay the
- * first page, and the cron route runs the jobs
+ * @param load imports the app, after tracing has begun. Development passes none, because compiling all functions would delay
+ * the first page. There the cron route runs the jobs
  */
 export async function register(load?: () => Promise<Pick<App, "crons">>): Promise<void> {
   // The reader of the log may be gone. Next.js would log that as an uncaught exception, which would fail again, endlessly.

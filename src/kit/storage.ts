@@ -1,4 +1,4 @@
-// What route files of src/pages/api/storage import. Apart from ~/kit/next, so that to send a file loads no functions.
+// The route files in src/pages/api/storage import this. It is separate from ~/kit/next, so that serving a file loads no functions.
 
 import { toNodeHandler } from "./http/node-adapter";
 import { completeDirect, startDirect } from "./storage/direct-upload";

@@ -25,7 +25,7 @@ test("start, with a database that says nothing, is not held up; /api/health tell
   };
   const [, answer] = await Promise.all([start({ crons }), health()]);
   expect(answer).toMatchObject([503, { database: "unavailable" }]);
-  expect(warn).toHaveBeenCalledWith(expect.stringContaining("without having looked at it"));
+  expect(warn).toHaveBeenCalledWith(expect.stringContaining("without having checked it"));
   proxy.speakAgain();
   await vi.waitFor(async () => expect(await health()).toMatchObject([200, { database: "ok" }]), { timeout: 15_000 });
   expect(log.mock.calls.flat().join("\n")).toContain("Health: database is unavailable");
@@ -36,7 +36,7 @@ test("on Vercel, where somebody waits for each start, it waits for no database",
   process.env.VERCEL = "1";
   const warn = vi.spyOn(console, "warn").mockClear();
   await start({ crons });
-  expect(warn).not.toHaveBeenCalledWith(expect.stringContaining("without having looked at it"));
+  expect(warn).not.toHaveBeenCalledWith(expect.stringContaining("without having checked it"));
   delete process.env.VERCEL;
   proxy.speakAgain();
 });

@@ -14,36 +14,36 @@ import { adoptRows, type Owners } from "./owners";
 
 type BetterAuth = ReturnType<typeof createAuth>;
 
-/** The threads that hash passwords are those that read files: some are left for them. */
+/** Passwords are hashed by the threads that also read files. The limit leaves some of them for files. */
 const inTurn = processWide("passwords", () => createPlaces(limits.passwords, limits.passwordsWaiting));
 
 let endpoints: BetterAuth | undefined;
 let sessions: BetterAuth | undefined;
 
-/** Better Auth, made when first asked for: a build has no secret to make it with. */
+/** Returns Better Auth for its endpoints. It is made at the first call, because a build has no secret. */
 export function auth(owners: Owners): BetterAuth {
   endpoints ??= createAuth(prisma, owners);
   return endpoints;
 }
 
-/** The same for who has a session: asked while a function may hold a connection, on connections of its own. */
+/** Returns Better Auth to look up sessions. It has its own connections, because a function may hold one at that time. */
 export function sessionAuth(): BetterAuth {
   sessions ??= createAuth(lookups, {});
   return sessions;
 }
 
-/** Sessions by cookie, for accounts (email and password) and for anonymous visitors; tokens for scripts. */
+/** Accounts (email and password) and anonymous visitors have sessions by cookie. Scripts get tokens. */
 const createAuth = (client: typeof prisma, owners: Owners) =>
   betterAuth({
     appName: "next-trpc-storage",
     baseURL: publicOrigin(new Headers()),
-    // Phones, tunnels and other domains call the app by other names.
+    // Phones, tunnels and other domains reach the app under other host names.
     trustedOrigins: (request) => (request && !isForeign(request) ? [request.headers.get("origin")] : []),
     basePath: "/api/auth",
-    // Its version names the secret that encrypted a key, so that a replaced secret still decrypts.
+    // The version identifies the secret that encrypted a key, so that an older secret of the list can decrypt it.
     secrets: env.APP_SECRET.map((value) => ({ version: versionOf(value), value })),
     database: prismaAdapter(client, { provider: "postgresql", transaction: true }),
-    // Seconds. A visitor has nothing but the session to come back with; each day of use renews it.
+    // In seconds. Each day of use renews a session. It lasts long, because a visitor loses everything with it.
     session: { expiresIn: 90 * 24 * 60 * 60, updateAge: 24 * 60 * 60 },
     emailAndPassword: {
       enabled: true,
@@ -54,16 +54,16 @@ const createAuth = (client: typeof prisma, owners: Owners) =>
       },
     },
     telemetry: { enabled: false },
-    // To serve-auth.ts, which knows what a database that is away is.
+    // serve-auth.ts answers errors, such as 503 when the database cannot be reached.
     onAPIError: { throw: true },
-    // Ours count in PostgreSQL, for all processes together.
+    // The kit's rate limits count in PostgreSQL, for all processes together.
     rateLimit: { enabled: false },
     advanced: { ipAddress: { disableIpTracking: true } },
     plugins: [
       anonymous({
         emailDomainName: "visitors.invalid",
         generateName: () => "Visitor",
-        // The anonymous user is deleted after this; what is theirs becomes the account's.
+        // Better Auth then deletes the anonymous user, so first everything of the visitor becomes the account's.
         onLinkAccount: ({ anonymousUser, newUser }) =>
           adoptRows({ from: tokenIdentifier(anonymousUser.user.id), to: tokenIdentifier(newUser.user.id) }, owners),
       }),
@@ -76,7 +76,7 @@ const createAuth = (client: typeof prisma, owners: Owners) =>
             name: user.name,
             email: user.email,
             email_verified: user.emailVerified,
-            // The token is valid no longer than the session that it was made in.
+            // The token ends with the session that it was made in.
             sid: session.id,
           }),
         },
@@ -89,9 +89,9 @@ function versionOf(secret: string): number {
 }
 
 /**
- * The headers with cookies that an older secret of `APP_SECRET` signed, signed again by the first, which is the only one
- * that Better Auth verifies by. Without this, replacing the secret would sign everybody out, and visitors have nothing but
- * their session to come back with.
+ * Returns the headers with every cookie signed by the first secret of `APP_SECRET`, if an older secret of the list signed it.
+ * Better Auth verifies cookies by the first secret only, so replacing it would sign everybody out, and visitors would lose
+ * what they made.
  */
 export function withCurrentSignatures(headers: Headers): Headers {
   const [current, ...older] = env.APP_SECRET;

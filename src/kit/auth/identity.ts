@@ -4,53 +4,53 @@ import { lookups } from "../database/database";
 import { isForeign } from "../http/origin";
 import { ownIssuer, tokenIdentifier, verifyToken } from "./issuers";
 
-/** Who calls, by session cookie or Bearer token. Claims of a token that have no field here are there as they were sent. */
+/** The user who calls, by session cookie or Bearer token. It also has the other claims of the token, under their names. */
 export interface UserIdentity {
-  /** `<issuer>|<subject>`: the name of this person in the database. */
+  /** `<issuer>|<subject>`. Store it to refer to the user. */
   tokenIdentifier: string;
   subject: string;
   issuer: string;
   name?: string;
   email?: string;
   emailVerified?: boolean;
-  /** A visitor without an account. */
+  /** Whether the user is a visitor without an account. */
   isAnonymous?: boolean;
   [claim: string]: unknown;
 }
 
-/** What a request says about who sent it. */
+/** The parts of a request that tell who sent it. */
 export interface Credentials {
   method: string;
   headers: Headers;
   /** Aborted when the client goes away. */
   signal?: AbortSignal;
-  /** Whether pages of this other origin may act with the visitor's cookie. */
+  /** Whether pages of this origin may use the visitor's cookie. */
   trusts?: (origin: string) => boolean;
 }
 
 /**
- * Who sent the request; `null` when it does not say.
- * @throws `UNAUTHORIZED` for a token that is not valid, `FORBIDDEN` for a cookie sent by another site's page
+ * Returns the user who sent the request, or `null` for a request without a session or token.
+ * @throws TRPCError `UNAUTHORIZED` for an invalid token, `FORBIDDEN` when a page of another site sent the cookie
  */
 export async function identify(credentials: Credentials): Promise<UserIdentity | null> {
   const [, token] = /^bearer(?:\s+(.*))?$/i.exec(credentials.headers.get("authorization") ?? "") ?? [null, null];
   if (token !== null) return fromClaims(await checkSession(await verifyToken(token ?? "")));
   if (!hasSessionCookie(credentials.headers)) return null;
   refuseForeign(credentials);
-  // Loaded for whoever has a session: it takes a third of a second of a server's start.
+  // Import Better Auth only for a request with a session, because that takes a third of a second.
   const { sessionAuth, withCurrentSignatures } = await import("./better-auth");
   const headers = withCurrentSignatures(credentials.headers);
-  // Prolonged only where the answer can carry the prolonged cookie too: by Better Auth's own endpoint.
+  // Only Better Auth's own endpoint renews sessions, because only its response can set the renewed cookie.
   const session = await sessionAuth().api.getSession({ headers, query: { disableRefresh: true } });
   return session && identityOf(session.user);
 }
 
-/** The app's own tokens end with the session that they were made in: with its sign-out, or with the account. */
+/** Refuses an own token whose session has ended, by signing out or by deleting the account. */
 async function checkSession(claims: JWTPayload): Promise<JWTPayload> {
   if (claims.iss !== ownIssuer) return claims;
   const where = { id: String(claims.sid), userId: claims.sub, expiresAt: { gt: new Date() } };
   if (await lookups.session.findFirst({ where, select: { id: true } })) return claims;
-  throw new TRPCError({ code: "UNAUTHORIZED", message: "The Bearer token's session has ended; sign in again" });
+  throw new TRPCError({ code: "UNAUTHORIZED", message: "The Bearer token's session has ended. Sign in again." });
 }
 
 interface User {
@@ -61,14 +61,14 @@ interface User {
   isAnonymous?: boolean | null;
 }
 
-/** Who a user of this app is. */
+/** Returns the identity of a user of this app. */
 export function identityOf({ id, name, email, emailVerified, isAnonymous }: User): UserIdentity {
   return {
     tokenIdentifier: tokenIdentifier(id),
     subject: id,
     issuer: ownIssuer,
     name,
-    // Visitors have an invented address.
+    // The email address of a visitor is made up.
     ...(isAnonymous ? { isAnonymous } : { email, emailVerified }),
   };
 }
@@ -76,19 +76,19 @@ export function identityOf({ id, name, email, emailVerified, isAnonymous }: User
 const hasSessionCookie = (headers: Headers): boolean =>
   /(^|;\s*)(__Secure-)?better-auth\.session_token=/.test(headers.get("cookie") ?? "");
 
-/** Browsers attach cookies to what other sites' pages send: such a request does not speak for the visitor. */
+/** Refuses a request that a page of another site sent. Browsers attach cookies to it, but the visitor may not want it. */
 export function refuseForeign(credentials: Credentials): void {
   if (!hasSessionCookie(credentials.headers) || !isForeign(credentials)) return;
   const origin = credentials.headers.get("origin");
   throw new TRPCError({
     code: "FORBIDDEN",
     message:
-      `Pages of ${origin ?? "other sites"} cannot act for this app's visitors` +
-      (origin ? "; if this app is there, set APP_ORIGIN to it" : ""),
+      `Pages of ${origin ?? "other sites"} cannot act for this app's visitors.` +
+      (origin ? " If this is the app's own origin, set APP_ORIGIN to it." : ""),
   });
 }
 
-/** The claims that have a name of their own here (OpenID Connect Core §5.1). */
+/** The names of standard claims (OpenID Connect Core §5.1) in `UserIdentity`. */
 const renamed: Record<string, string> = {
   given_name: "givenName",
   family_name: "familyName",
@@ -117,14 +117,18 @@ function fromClaims({ iss = "", sub = "", ...claims }: JWTPayload): UserIdentity
 
 /** `ctx.auth`. */
 export interface Auth {
-  /** Who calls: by session cookie or Bearer token, `null` when the request says neither. Throws for an invalid token. */
+  /** Returns who calls, by session cookie or Bearer token. `null` for a request with neither. Throws for an invalid token. */
   getUserIdentity(): Promise<UserIdentity | null>;
 }
 
-/** Narrows a builder to callers with an identity: `const userMutation = mutation.use(requireIdentity)`. */
+/**
+ * Refuses callers without an identity with `UNAUTHORIZED`, and adds `ctx.identity`:
+ *
+ *     const userMutation = mutation.use(requireIdentity);
+ */
 export async function requireIdentity(ctx: { auth: Auth }): Promise<{ identity: UserIdentity }> {
   const identity = await ctx.auth.getUserIdentity();
   if (!identity)
-    throw new TRPCError({ code: "UNAUTHORIZED", message: "Sign in first; a visitor can do so without an account" });
+    throw new TRPCError({ code: "UNAUTHORIZED", message: "Sign in first. A visitor can do so without an account." });
   return { identity };
 }

@@ -13,38 +13,38 @@ import { quote } from "../log/text";
 import { env } from "../process/env";
 
 /**
- * The issuer of the app's own sessions and tokens. It is part of every owner's name in the database, and so never
- * derived from a request or the app's host, which may change.
+ * The issuer of the app's own sessions and tokens. It is part of every `tokenIdentifier` in the database, so it is not derived
+ * from the app's host, which may change.
  */
 export const ownIssuer = env.AUTH_OWN_ISSUER;
 
-/** The name in the database of one of the app's own users. */
+/** Returns the `tokenIdentifier` of a user of this app. */
 export const tokenIdentifier = (userId: string) => `${ownIssuer}|${userId}`;
 
-/** Someone whose Bearer tokens this app accepts. */
+/** An issuer whose Bearer tokens this app accepts. */
 export interface Issuer {
-  /** The tokens' `iss`, exactly; where OpenID Connect discovery starts. */
+  /** The `iss` of the tokens, exactly. OpenID Connect discovery starts at this URL. */
   issuer: string;
-  /** The tokens' `aud` has to have it: what this app is called there. Without it, tokens for any app are accepted. */
+  /** What the issuer calls this app, which `aud` of the tokens must contain. Without it, tokens for any app are accepted. */
   audience?: string;
-  /** Where the keys are; by default discovery tells. */
+  /** The URL of the keys. Default: found by discovery. */
   jwksUrl?: string;
 }
 
 const added: Issuer[] = [];
 
-/** Accepts tokens of more issuers than the environment names. */
+/** Accepts tokens of these issuers, in addition to that of `AUTH_ISSUER`. */
 export function acceptIssuers(issuers: readonly Issuer[]): void {
   added.push(...issuers);
 }
 
-/** The issuer of `AUTH_ISSUER`, and those that createKit was given. */
+/** Lists the issuer of `AUTH_ISSUER` and those that `createKit` received. */
 export function issuers(): readonly Issuer[] {
   const { AUTH_ISSUER: issuer, AUTH_AUDIENCE: audience, AUTH_JWKS_URL: jwksUrl } = env;
   return issuer ? [{ issuer, audience, jwksUrl }, ...added] : added;
 }
 
-/** Refuses settings of which each needs another. */
+/** Refuses the start for a setting that needs another one, or that another one makes useless. */
 export function checkIssuerSettings(): void {
   const { AUTH_ISSUER: issuer, AUTH_AUDIENCE: audience, AUTH_JWKS_URL: jwksUrl } = env;
   const acceptsAny = env.AUTH_WITHOUT_AUDIENCE === "1";
@@ -62,14 +62,14 @@ export function checkIssuerSettings(): void {
     throw new Error(`${useless} has no effect without AUTH_ISSUER. Put the issuer's URL there, or remove it.`);
 }
 
-/** Only keys that verify and cannot sign: no `none`, and no HMAC, which a public key could be mistaken for. */
+/** Only asymmetric algorithms. With HMAC, anyone could sign with the public key, and `none` has no signature. */
 const algorithms = ["RS256", "ES256", "EdDSA"];
-/** Bytes. */
+/** The longest token to accept, in bytes. */
 const maxLength = 8 * 1024;
-/** Seconds that clocks may differ. */
+/** How much the issuer's clock may differ, in seconds. */
 const clockTolerance = 5;
 
-/** The claims of a Bearer token, by one of the app's issuers for this app. Throws `UNAUTHORIZED` for any other. */
+/** Verifies a Bearer token and returns its claims. Throws `UNAUTHORIZED` unless an accepted issuer made it for this app. */
 export async function verifyToken(token: string): Promise<JWTPayload> {
   try {
     if (token.length > maxLength) throw new Error(`it is longer than ${maxLength} bytes`);
@@ -83,7 +83,7 @@ export async function verifyToken(token: string): Promise<JWTPayload> {
       audience: issuer.audience,
       requiredClaims: ["sub", "exp"],
     });
-    // The types say so; the token says what its issuer wrote. All whose subject reads alike would be one.
+    // jose does not check the type. As texts, all objects are equal, so their users would become one.
     if (typeof payload.sub !== "string" || payload.sub === "") throw new Error("its subject is not a text");
     return payload;
   } catch (cause) {
@@ -93,7 +93,7 @@ export async function verifyToken(token: string): Promise<JWTPayload> {
   }
 }
 
-/** Our trouble, not the caller's: the issuer's keys could not be had. */
+/** Whether the issuer's keys could not be fetched, which is not the caller's fault. */
 const isUnreachable = (error: unknown) =>
   error instanceof Error &&
   ["ERR_JWKS_TIMEOUT", "ERR_JOSE_GENERIC"].includes(String((error as { code?: unknown }).code));
@@ -107,12 +107,12 @@ function keysOf(issuer: Issuer): Promise<JWTVerifyGetKey> {
   if (known) return known;
   const keys = issuer === own ? Promise.resolve(ownKeys) : remoteKeys(issuer);
   keySets.set(issuer.issuer, keys);
-  // A discovery that failed is tried again with the next token.
+  // After a failed discovery, try again with the next token.
   keys.catch(() => keySets.delete(issuer.issuer));
   return keys;
 }
 
-/** Cached by jose, and fetched again for a key it has not seen, at most every 30 seconds: keys rotate. */
+/** jose caches the keys. For an unknown key it fetches them again, at most every 30 seconds, because issuers rotate keys. */
 async function remoteKeys({ issuer, jwksUrl }: Issuer): Promise<JWTVerifyGetKey> {
   return createRemoteJWKSet(new URL(jwksUrl ?? (await discover(issuer))), { timeoutDuration: 5000 });
 }

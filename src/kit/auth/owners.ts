@@ -6,12 +6,12 @@ type Model = Exclude<keyof Client, `$${string}` | symbol>;
 type Row<M extends Model> = NonNullable<Awaited<ReturnType<Client[M]["findFirst"]>>>;
 type TextColumn<R> = { [K in keyof R]-?: R[K] extends string | null ? K : never }[keyof R];
 
-/** By model, the column that holds whoever a row belongs to, as `tokenIdentifier`. */
+/** For each model, the column that holds the owner's `tokenIdentifier`. */
 export type Owners = { readonly [M in Model]?: TextColumn<Row<M>> };
 
 /**
- * Gives everything that `from` owns to `to`: when a visitor becomes an account. That is their files, and the rows of the
- * models in `owners`. Uploads under way come to the account when they are done. Running it again does nothing.
+ * Gives everything that the visitor `from` owns to the account `to`: files, and the rows of the models in `owners`. Running
+ * uploads become the account's when they are done. Running this again does nothing.
  */
 export async function adoptRows({ from, to }: { from: string; to: string }, owners: Owners): Promise<void> {
   await prisma.$transaction(async (client) => {
@@ -20,14 +20,14 @@ export async function adoptRows({ from, to }: { from: string; to: string }, owne
     await client.$executeRaw`SELECT set_config('storage.row', '*', true)`;
     await client.$executeRaw`UPDATE "_storage" SET "owner" = ${to} WHERE "owner" = ${from}`;
     for (const { table, column } of columnsOf(owners)) {
-      // Names of the app's own schema.
+      // These names come from the app's schema, so they need no escaping.
       const [target, owner] = [Prisma.raw(table), Prisma.raw(`"${column}"`)];
       await client.$executeRaw`UPDATE ${target} SET ${owner} = ${to} WHERE ${owner} = ${from}`;
     }
   });
 }
 
-/** Of these models, the tables and columns as the database has them. */
+/** Returns the names of the tables and columns in the database. */
 function columnsOf(owners: Owners): { table: string; column: string }[] {
   return Object.entries(owners).flatMap(([key, field]) => {
     const [name, model] = Object.entries(models).find(([name]) => name[0]?.toLowerCase() + name.slice(1) === key) ?? [];
@@ -38,7 +38,7 @@ function columnsOf(owners: Owners): { table: string; column: string }[] {
   });
 }
 
-/** Columns that look as if they said whose a row is, and are not among `owners`; as `table.column`. */
+/** Lists columns that look like owner columns and are not in `owners`, as `table.column`. */
 export async function findUnlistedOwners(owners: Owners): Promise<string[]> {
   const listed = columnsOf(owners).map(
     ({ table, column }) => `${table.split(".").at(-1)?.replaceAll('"', "")}.${column}`,

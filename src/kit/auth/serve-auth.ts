@@ -14,14 +14,14 @@ import { auth, withCurrentSignatures } from "./better-auth";
 import type { Owners } from "./owners";
 
 /**
- * Signing in and out, and tokens, at `/api/auth` (Better Auth's own endpoints).
+ * Serves Better Auth's endpoints at `/api/auth`: signing in and out, and tokens.
  *
- * @param owners what a visitor takes along who becomes an account
+ * @param owners the columns of the rows that become the account's when a visitor signs up
  */
 export const serveAuth = (owners: Owners) =>
   withRequestId(async (request) => {
     const response = await answer(request, owners).catch(toAnswer);
-    // A session, or a token: of one person.
+    // The response may hold a session or a token, which belongs to one person.
     response.headers.set("Cache-Control", "private, no-store");
     return response;
   });
@@ -32,7 +32,7 @@ async function answer(request: Request, owners: Owners): Promise<Response> {
     const sent = new Request(request.url, { method: request.method, headers });
     return inFairTurn("auth", headers)(() => withReadableKey(() => auth(owners).handler(sent)));
   }
-  // Before its turn: whoever sends slowly holds up nobody.
+  // Read the body before the request has its turn, so that a slow sender does not delay others.
   const body = await readBody(request);
   const path = new URL(request.url).pathname.replace(/^.*?\/api\/auth/, "");
   const what = /^\/sign-(in|up)\/email$/.test(path) ? "passwords" : "auth";
@@ -40,8 +40,8 @@ async function answer(request: Request, owners: Owners): Promise<Response> {
 }
 
 /**
- * The key that signs tokens is encrypted by APP_SECRET. Where no secret of the list reads it any more, it gets an end, and
- * Better Auth makes a new one; what the old one signed is still verified.
+ * The key that signs tokens is encrypted with `APP_SECRET`. When no secret of the list decrypts it, this ends its use, and
+ * Better Auth makes a new key. Tokens that the old key signed are still accepted.
  */
 async function withReadableKey(answer: () => Promise<Response>): Promise<Response> {
   try {
@@ -60,7 +60,7 @@ async function post(
   body: Record<string, unknown>,
   owners: Owners,
 ): Promise<Response> {
-  // A body that was read is sent on as it was understood.
+  // Pass on the parsed body, so that Better Auth cannot read it differently.
   const sent = new Request(url, { method: "POST", headers: withoutLength(headers), body: JSON.stringify(body) });
   if (path === "/sign-in/email") return signIn(sent, body, owners);
   if (path === "/sign-up/email" && isCommonPassword(body.password)) {
@@ -77,7 +77,7 @@ function toAnswer(error: unknown): Response {
   if (error instanceof DatabaseUnavailable) return refuse(503, "SERVICE_UNAVAILABLE", error.message, retryAfter);
   if (error instanceof TRPCError) return refuse(getHTTPStatusCodeFromError(error), error.code, error.message);
   console.error("Signing in failed:", error);
-  return refuse(500, "INTERNAL_SERVER_ERROR", "The server failed; try again");
+  return refuse(500, "INTERNAL_SERVER_ERROR", "The server failed. Try again.");
 }
 
 /**
@@ -92,7 +92,7 @@ async function signIn(request: Request, { email }: Record<string, unknown>, owne
   return response;
 }
 
-/** The object in the body; most endpoints take one, some none. */
+/** Reads the JSON object in the body. Some endpoints take none. */
 async function readBody(request: Request): Promise<Record<string, unknown>> {
   if (!request.body || request.headers.get("content-length") === "0") return {};
   const body = await readJson(request, limits.authBytes);
@@ -114,7 +114,7 @@ function refuse(status: number, code: string, message: string, waitSeconds?: num
   return Response.json({ code, message }, { status, headers });
 }
 
-/** The most common passwords of eight characters or more, as published lists of broken-into sites agree. */
+/** The most common passwords of at least eight characters, from published lists of leaked passwords. */
 const common = new Set(
   `password password1 password12 password123 password1234 passw0rd p@ssw0rd p@ssword pa55word password! passwort
   12345678 123456789 1234567890 0123456789 0987654321 987654321 87654321 11111111 111111111 1111111111 00000000 000000000
@@ -134,6 +134,6 @@ const common = new Set(
     .filter(Boolean),
 );
 
-/** Whether attackers would try this password among their first. */
+/** Whether this password is among the first that attackers try. */
 const isCommonPassword = (password: unknown): boolean =>
   typeof password === "string" && common.has(password.toLowerCase());

@@ -3,28 +3,28 @@ import type { z } from "zod";
 import { quote, shorten } from "../log/text";
 import { limits } from "../process/limits";
 
-/** Problems that a refusal names. */
+/** How many problems an error message lists. */
 const maxProblems = 10;
 
-/** Checks a function's arguments. Throws a `BAD_REQUEST` that names the wrong ones. */
+/** Checks arguments. Throws a `BAD_REQUEST` that names the wrong ones. */
 export function parseArgs<Args extends z.ZodObject>(args: Args, given: unknown): z.output<Args> {
   const { data, error } = args.safeParse(given ?? {});
   if (error) throw new TRPCError({ code: "BAD_REQUEST", message: describeIssues(error) });
   return data;
 }
 
-/** NUL, and halves of surrogate pairs, which are characters of their own only when they stand alone. */
+/** Matches a NUL, or half of a surrogate pair. With the flag `u`, whole pairs do not match. */
 const unstorable = /\0|\p{Surrogate}/u;
 
 /**
- * Refuses texts that PostgreSQL cannot hold, wherever they are in what was sent: those with a NUL, or with half of a
- * surrogate pair. Throws a `BAD_REQUEST` that names the field.
+ * Refuses a value that holds a text which PostgreSQL cannot store: one with a NUL, or with half of a surrogate pair. Throws a
+ * `BAD_REQUEST` that names the field.
  */
 export function refuseUnstorable(sent: unknown, path: readonly string[] = []): void {
   if (typeof sent === "string") {
     if (!unstorable.test(sent)) return;
     const field = shorten(path.join("."), 100) || "arguments";
-    const message = `${field}: it has a character that is none, a NUL or half of a surrogate pair. Remove it`;
+    const message = `${field}: the text has a NUL or half of a surrogate pair, which cannot be stored. Remove it.`;
     throw new TRPCError({ code: "BAD_REQUEST", message });
   }
   if (typeof sent !== "object" || sent === null || path.length > limits.argumentDepth) return;
@@ -32,13 +32,13 @@ export function refuseUnstorable(sent: unknown, path: readonly string[] = []): v
   const entries = sent instanceof Set || sent instanceof Map ? [...sent].entries() : Object.entries(sent);
   for (const [name, value] of entries) {
     const key = String(name);
-    // A name is text as well.
+    // The name of a field is a text, too.
     refuseUnstorable(key, path);
     refuseUnstorable(value, [...path, key]);
   }
 }
 
-/** What is wrong, by field. The fields' names, and what messages quote, were sent from outside. */
+/** Lists what is wrong with each field. Names and quoted values are cut, because a client sent them. */
 function describeIssues({ issues }: z.ZodError): string {
   const named = issues
     .slice(0, maxProblems)
@@ -47,7 +47,7 @@ function describeIssues({ issues }: z.ZodError): string {
   return [...named, ...(more > 0 ? [`and ${more} more problems`] : [])].join("; ");
 }
 
-/** What a client sends: JSON, and by path what JSON has no word for. */
+/** What a client sends: JSON, and annotations for values that JSON cannot express, by path. */
 interface Sent {
   json?: unknown;
   meta?: { values?: unknown; referentialEqualities?: unknown; v?: unknown };
@@ -55,16 +55,16 @@ interface Sent {
 
 type Kind = "undefined" | "Date" | "bigint" | "number" | "URL" | "set" | "map" | "json";
 
-/** A value of the arguments that is not what its JSON says, and where it stands. */
+/** The kind of a value that JSON cannot express, and the path to it. */
 interface Annotation {
   path: string[];
   kind: Kind;
 }
 
 /**
- * The arguments of a call, of what superjson's `serialize` makes. superjson's own `deserialize` is for senders that are
- * trusted: it builds arrays of any length and objects that refer to each other. This takes the kinds of values that
- * arguments can need, a bounded number of them, in time that grows with the length of the JSON.
+ * Decodes the arguments of a call, which superjson's `serialize` made. superjson's own `deserialize` is only safe for trusted
+ * clients, because it builds arrays of any length and objects that refer to each other. This decoder accepts the kinds of
+ * values that arguments need, limits their number, and takes time proportional to the length of the JSON.
  * @throws TRPCError `BAD_REQUEST`
  */
 export function decodeArguments(sent: unknown): unknown {
@@ -82,14 +82,14 @@ export function decodeArguments(sent: unknown): unknown {
   }
   const root = { json };
   const annotations: Annotation[] = [];
-  // Version 0 escapes dots in keys, version 1 backslashes as well.
+  // Version 0 escapes dots in keys. Version 1 also escapes backslashes.
   collect(meta.values, ["json"], meta.v === 1, annotations);
   for (const annotation of annotations) apply(root, annotation);
   refuseUnstorable(root.json);
   return root.json;
 }
 
-/** Refuses JSON of too many or too deeply nested values, which would take long to check. */
+/** Refuses JSON with too many or too deeply nested values, because checking it would take long. */
 function countValues(json: unknown): void {
   let count = 0;
   let level: unknown[] = [json];
@@ -100,7 +100,7 @@ function countValues(json: unknown): void {
     const next: unknown[] = [];
     for (const value of level) {
       if (typeof value !== "object" || value === null) continue;
-      // Not by `push(...)`: a call takes only so many arguments.
+      // `push(...)` would fail for long lists, because a call takes a limited number of arguments.
       for (const child of Array.isArray(value) ? value : Object.values(value)) next.push(child);
       if (count + next.length > limits.argumentValues) break;
     }
@@ -108,7 +108,7 @@ function countValues(json: unknown): void {
   }
 }
 
-/** Lists the annotations of a tree, inner ones first: a Set is made once what is in it is. */
+/** Lists the annotations of a tree, inner ones first, so that the values in a Set are made before the Set. */
 function collect(tree: unknown, path: string[], escapesBackslash: boolean, found: Annotation[]): void {
   if (tree === undefined || tree === null) return;
   if (path.length > limits.argumentDepth) throw refuse(`they are nested more than ${limits.argumentDepth} deep`);
@@ -149,7 +149,7 @@ const kinds: readonly string[] = ["undefined", "Date", "bigint", "number", "URL"
 
 function kindOf(annotation: unknown): Kind {
   if (typeof annotation === "string" && kinds.includes(annotation)) return annotation as Kind;
-  // How `transformer` sends objects with reserved keys.
+  // `transformer` sends objects with reserved keys in this form.
   if (Array.isArray(annotation) && annotation[0] === "custom" && annotation[1] === "json") return "json";
   const given = Array.isArray(annotation) ? annotation[0] : annotation;
   throw refuse(`values of kind ${quote(given, 50)} are not supported`);

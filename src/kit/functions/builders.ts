@@ -117,15 +117,15 @@ interface Builder<V extends Visibility, K extends Kind, Ctx> {
 }
 
 /**
- * A function that reads; in the browser a tRPC query. Everything it reads is of one moment, that of its first call of
- * `ctx.db`. See QueryCtx for what it can do.
+ * Makes a function that reads. It is a tRPC query in the browser. Everything it reads is of one moment, that of its first call
+ * of `ctx.db`. See QueryCtx for what it can do.
  */
 export const query = builder("public", "query", async (ctx: Contexts["query"]) => ctx);
 
-/** A function that reads and writes, all or nothing; in the browser a tRPC mutation. See MutationCtx. */
+/** Makes a function that reads and writes, all or nothing. It is a tRPC mutation in the browser. See MutationCtx. */
 export const mutation = builder("public", "mutation", async (ctx: Contexts["mutation"]) => ctx);
 
-/** A function that works on files and calls the outside; in the browser a tRPC mutation. See ActionCtx. */
+/** Makes a function that reads files and calls other services. It is a tRPC mutation in the browser. See ActionCtx. */
 export const action = builder("public", "action", async (ctx: Contexts["action"]) => ctx);
 
 /** A query that only functions can run. Clients cannot call it. */

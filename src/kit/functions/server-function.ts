@@ -11,7 +11,7 @@ export type Kind = keyof Contexts;
 
 export const definition = Symbol("definition");
 
-/** What a builder was given. Of several kinds, one of their definitions. */
+/** The definition of a function, as its builder received it. */
 export type Definition<K extends Kind, Args, Result> = {
   [Each in K]: {
     readonly kind: Each;

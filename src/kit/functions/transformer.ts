@@ -2,7 +2,7 @@ import SuperJSON from "superjson";
 
 type Value = Parameters<SuperJSON["serialize"]>[0];
 
-/** Sends a value that occurs twice as two values. The server takes no word of which are one: see decode.ts. */
+/** Sends a value that occurs twice as two values, because `decodeArguments` does not accept references. */
 class Transformer extends SuperJSON {
   override serialize(value: Value) {
     const { json, meta } = super.serialize(value);
@@ -11,14 +11,14 @@ class Transformer extends SuperJSON {
 }
 
 /**
- * How arguments and results travel: JSON, with notes of what JSON has no word for, such as dates. Server and browser use
- * this one instance. The server reads arguments with `decodeArguments`, because anybody can send them.
+ * Encodes arguments and results as JSON, with annotations for values that JSON cannot express, such as dates. The server and
+ * the browser use this instance. The server decodes arguments with `decodeArguments` instead, because clients are not trusted.
  */
 export const transformer = new Transformer();
 
 const reserved = ["constructor", "prototype", "__proto__"];
 
-// Of itself superjson refuses objects with such keys, which a column of JSON may hold: they go as a text.
+// superjson refuses objects with such keys, but a JSON column may hold them. They are sent as a text.
 transformer.registerCustom<object, string[]>(
   {
     isApplicable: (value): value is object => isPlain(value) && reserved.some((key) => Object.hasOwn(value, key)),

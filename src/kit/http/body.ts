@@ -3,13 +3,13 @@ import { shorten } from "../log/text";
 import { limits } from "../process/limits";
 
 /**
- * The JSON of a request's body, of a size that takes no time to parse:
+ * Reads a request's body as JSON, up to a size that is parsed at once:
  *
  *     const event = parseArgs(z.object({ id: z.string() }), await readJson(request));
  *
- * @param maxBytes 256 KiB by default
- * @param maxValues 10,000 by default: a text of small lists takes far longer to parse than one of long texts
- * @throws TRPCError `BAD_REQUEST` for what is not JSON or has too many values, `PAYLOAD_TOO_LARGE` for too many bytes
+ * @param maxBytes default: 256 KiB
+ * @param maxValues default: 10,000. Many short lists take far longer to parse than a few long texts of the same size
+ * @throws TRPCError `BAD_REQUEST` when the body is not JSON or has too many values, `PAYLOAD_TOO_LARGE` for too many bytes
  */
 export async function readJson(
   request: Request,
@@ -26,25 +26,25 @@ export async function readJson(
 }
 
 /**
- * The text of a request's body, which is safe to parse as JSON.
- * @throws TRPCError `BAD_REQUEST` for too many values and for a body that breaks off, `PAYLOAD_TOO_LARGE` for too many bytes
+ * Reads the text of a request's body and checks that it is safe to parse as JSON.
+ * @throws TRPCError `BAD_REQUEST` for too many values or an incomplete body, `PAYLOAD_TOO_LARGE` for too many bytes
  */
 export async function readJsonText(request: Request, maxBytes: number, maxValues: number): Promise<string> {
   const bytes = new Uint8Array(await limitBody(request, maxBytes).arrayBuffer().catch(refuseBroken));
   if (countValues(bytes) > maxValues) {
-    throw new TRPCError({ code: "BAD_REQUEST", message: `The body's JSON has more than ${maxValues} values` });
+    throw new TRPCError({ code: "BAD_REQUEST", message: `The body's JSON has more than ${maxValues} values.` });
   }
   return new TextDecoder().decode(bytes);
 }
 
 function refuseBroken(cause: unknown): never {
   if (cause instanceof TRPCError) throw cause;
-  throw new TRPCError({ code: "BAD_REQUEST", message: "The request's body broke off; send it again", cause });
+  throw new TRPCError({ code: "BAD_REQUEST", message: "The request's body broke off. Send it again.", cause });
 }
 
 const [quote, backslash, comma, bracket, brace] = [0x22, 0x5c, 0x2c, 0x5b, 0x7b];
 
-/** How many values a JSON text can have, at most: each has a comma or an opening bracket before it, but for the first. */
+/** Counts the values that a JSON text has at most: every value but the first follows a comma or an opening bracket. */
 function countValues(json: Uint8Array): number {
   let count = 1;
   let isInText = false;
@@ -58,9 +58,9 @@ function countValues(json: Uint8Array): number {
 }
 
 /**
- * The request, whose body throws `PAYLOAD_TOO_LARGE` once more than `limit` bytes of it are read, and `BAD_REQUEST` when it
- * ends before all that was announced has come: something in between may cut it off and pass it on as whole.
- * @throws TRPCError `PAYLOAD_TOO_LARGE` at once where the request announces more
+ * Returns the request with a limited body. Reading it throws `PAYLOAD_TOO_LARGE` after `limit` bytes, and `BAD_REQUEST` when
+ * it ends before `Content-Length`, because a proxy may cut a body and pass on the rest as if it were whole.
+ * @throws TRPCError `PAYLOAD_TOO_LARGE` at once when `Content-Length` is over the limit
  */
 export function limitBody(request: Request, limit: number): Request {
   const tooLarge = () =>
@@ -75,7 +75,7 @@ export function limitBody(request: Request, limit: number): Request {
   const cut = (received: number) =>
     new TRPCError({
       code: "BAD_REQUEST",
-      message: `Only ${received} of ${announced} bytes of the request's body arrived; send it again`,
+      message: `Only ${received} of ${announced} bytes of the request's body arrived. Send it again.`,
     });
   const init: RequestInit & { duplex: "half" } = {
     body: request.body.pipeThrough(counting(limit, tooLarge, (received) => (isCut(received) ? cut(received) : null))),
@@ -84,10 +84,10 @@ export function limitBody(request: Request, limit: number): Request {
   return new Request(request, init);
 }
 
-/** The response, whose body breaks off once it is larger than `limit` bytes. Throws when that is known beforehand. */
+/** Returns the response with a body that breaks off after `limit` bytes. Throws when `Content-Length` is over the limit. */
 export function limitResponse(response: Response, limit: number): Response {
   const tooLarge = () =>
-    new Error(`The response's body is larger than ${limit} bytes; raise the route's maxResponseSize`);
+    new Error(`The response's body is larger than ${limit} bytes. Raise the route's maxResponseSize.`);
   if (Number(response.headers.get("content-length")) > limit) throw tooLarge();
   if (!response.body) return response;
   return new Response(response.body.pipeThrough(counting(limit, tooLarge)), response);

@@ -4,8 +4,8 @@ import { env } from "../process/env";
 import { processWide } from "../process/process-wide";
 
 /**
- * The header in which this process notes the address of each request's socket, over whatever a client sent under that
- * name: handlers receive a `Request`, which has no socket. `isNoted` says that requests pass through that place at all.
+ * The request header in which this process passes on the address of each request's socket, because handlers receive a
+ * `Request`, which has no socket. It replaces a header of that name from the client. `isNoted` is false where nothing sets it.
  */
 export const socketAddress = processWide("socket address", () => ({
   header: `x-socket-${randomUUID()}`,
@@ -13,9 +13,9 @@ export const socketAddress = processWide("socket address", () => ({
 }));
 
 /**
- * The network that a request came from, for counting: an IPv4 address, or the first half of an IPv6 address, all of whose
- * addresses one customer has. Believed is what the outermost of `TRUST_PROXY` proxies wrote; without a trusted proxy, the
- * socket's own address when it is a public one. A private one is probably a proxy's, and the same for everybody: `null`.
+ * Returns the network that a request came from, for rate limits: an IPv4 address, or the first half of an IPv6 address, which
+ * belongs to one customer. Uses the address that the outermost of `TRUST_PROXY` proxies wrote. Without a trusted proxy it uses
+ * the socket's address, or returns `null` when that is private, because it is then probably a proxy's and equal for all clients.
  */
 export function clientNetwork(headers: Headers): string | null {
   if (process.env.VERCEL === "1") return networkOf(headers.get("x-vercel-forwarded-for"));
@@ -27,7 +27,7 @@ export function clientNetwork(headers: Headers): string | null {
   return address?.range() === "unicast" ? networkOf(address.toString()) : null;
 }
 
-/** `2001:db8:1:2:3::4` → `2001:db8:1:2::/64`; `null` for what is no address. */
+/** `2001:db8:1:2:3::4` → `2001:db8:1:2::/64`. Returns `null` for a text that is not an address. */
 export function networkOf(text: string | null | undefined): string | null {
   const address = parse(text);
   if (!address) return null;
@@ -36,13 +36,13 @@ export function networkOf(text: string | null | undefined): string | null {
   return `${half.toString()}/64`;
 }
 
-/** Some proxies write a port behind the address, and brackets around one of IPv6. */
+/** Parses an address. Some proxies add a port, and put brackets around IPv6 addresses. */
 function parse(text: string | null | undefined): ipaddr.IPv4 | ipaddr.IPv6 | null {
   const trimmed = text?.trim().slice(0, 100) ?? "";
   const [, bracketed] = /^\[([^\]]+)\](?::\d+)?$/.exec(trimmed) ?? [];
   const [, withPort] = /^(\d+\.\d+\.\d+\.\d+):\d+$/.exec(trimmed) ?? [];
   const address = bracketed ?? withPort ?? trimmed;
-  // The zone in fe80::1%eth0 names an interface of this machine.
+  // Remove the zone, such as `%eth0` in `fe80::1%eth0`, which names an interface of this machine.
   const [bare = ""] = address.split("%");
   return ipaddr.isValid(bare) ? ipaddr.process(bare) : null;
 }

@@ -13,33 +13,33 @@ import { processWide } from "../process/process-wide";
 const maxRedirects = 5;
 
 export interface FetchPublicOptions {
-  /** Bytes; a larger answer is refused. */
+  /** The largest response to accept, in bytes. */
   maxSize: number;
-  /** Milliseconds for all of it, redirects included. */
+  /** Milliseconds for the whole fetch, including redirects. Default: 30 seconds. */
   timeout?: number;
-  /** Finds a host's addresses. */
+  /** Resolves a host name to addresses. */
   resolve?: (host: string) => Promise<string[]>;
   isAllowed?: (address: string) => boolean;
-  /** Ports to connect to; by default those of `FETCH_PORTS`. */
+  /** The allowed ports. Default: those of `FETCH_PORTS`. */
   ports?: readonly number[];
 }
 
-/** An answer, whose bytes come while they are read. */
+/** A response whose body is read while it arrives. */
 interface Fetched {
-  /** Its first bytes, to tell what it is before the rest has come; 4,100 unless it is shorter. */
+  /** The first 4,100 bytes of the body, or all of a shorter one, to find out its type. */
   head: Uint8Array;
-  /** All of its bytes, once. It fails when they are too many, or when the connection breaks. */
+  /** The whole body. Can be read once. Fails when the body is too large, or when the connection breaks. */
   body: ReadableStream<Uint8Array>;
 }
 
 /**
- * Fetches a URL that a stranger named, and returns what `use` makes of the answer. Only hosts on the public internet: the
- * addresses are checked when the connection is made and on every redirect, and it is to a checked address that it is made,
- * whatever DNS says next.
+ * Fetches a user-supplied URL without exposing the private network, and returns what `use` returns for the response. The
+ * addresses of the host and of every redirect are checked, and the connection goes to a checked address, so a later change of
+ * DNS has no effect.
  *
  *     const id = await fetchPublic(url, { maxSize: 1_000_000 }, ({ body }) => ctx.storage.store(body));
  *
- * @throws TRPCError `BAD_REQUEST`
+ * @throws TRPCError `BAD_REQUEST` when the URL cannot be fetched, `TOO_MANY_REQUESTS` when too many fetches wait
  */
 export const fetchPublic = <R>(
   url: string,
@@ -67,16 +67,16 @@ async function fetchNow<R>(
     }
     if (status !== 200) {
       response.destroy();
-      throw refuse(`${url} answers ${status}`);
+      throw refuse(`${url} answers ${status}.`);
     }
     if (headers["content-length"] === undefined && headers["transfer-encoding"] === undefined) {
-      // It ends with its connection, which may as well have broken.
+      // Such a body ends when the connection closes, so a broken connection would look like its end.
       response.destroy();
-      throw refuse(`${url} does not say how long its answer is`);
+      throw refuse(`${url} does not say how long its answer is.`);
     }
     return pass(response, maxSize, url, use);
   }
-  throw refuse(`${url} redirects more than ${maxRedirects} times`);
+  throw refuse(`${url} redirects more than ${maxRedirects} times.`);
 }
 
 async function open(
@@ -88,15 +88,15 @@ async function open(
     signal,
   }: Required<Pick<FetchPublicOptions, "resolve" | "isAllowed" | "ports">> & { signal: AbortSignal },
 ): Promise<IncomingMessage> {
-  if (url.protocol !== "http:" && url.protocol !== "https:") throw refuse(`${quote(url.href)} is not a web address`);
+  if (url.protocol !== "http:" && url.protocol !== "https:") throw refuse(`${quote(url.href)} is not a web address.`);
   const host = url.hostname.replace(/^\[|\]$/g, "");
   const addresses = isIP(host)
     ? [host]
-    : await resolve(host).catch((cause) => Promise.reject(refuse(`Cannot find host ${host}`, cause)));
+    : await resolve(host).catch((cause) => Promise.reject(refuse(`Cannot find host ${host}.`, cause)));
   const forbidden = addresses.find((address) => !isAllowed(address));
-  if (addresses.length === 0 || forbidden !== undefined) throw refuse(`Host ${host} is not on the public internet`);
+  if (addresses.length === 0 || forbidden !== undefined) throw refuse(`Host ${host} is not on the public internet.`);
   const port = Number(url.port || (url.protocol === "https:" ? 443 : 80));
-  if (!ports.includes(port)) throw refuse(`Port ${port} is not fetched from; FETCH_PORTS lists those that are`);
+  if (!ports.includes(port)) throw refuse(`Port ${port} is not allowed. FETCH_PORTS lists the allowed ports.`);
   const found = addresses.map((address) => ({ address, family: isIP(address) }));
   const get = url.protocol === "https:" ? httpsGet : httpGet;
   return new Promise((done, failed) => {
@@ -104,7 +104,7 @@ async function open(
       signal,
       agent: false,
       headers: { accept: "image/*,*/*;q=0.5", "accept-encoding": "identity" },
-      // Whatever asks for the host's address gets a checked one.
+      // Connect to one of the checked addresses instead of resolving the host again.
       lookup: (_, { all }, callback) =>
         all ? callback(null, found) : callback(null, found[0]?.address ?? "", found[0]?.family),
     })
@@ -113,7 +113,7 @@ async function open(
   });
 }
 
-/** Bytes by which every kind of file that is told by its beginning is told. */
+/** The number of bytes that identify every kind of file which is identified by its first bytes. */
 const headSize = 4_100;
 
 async function pass<R>(
@@ -152,7 +152,7 @@ async function* read(response: IncomingMessage, maxSize: number, url: string): A
       yield chunk;
     }
   } catch (cause) {
-    throw cause instanceof TRPCError ? cause : refuse(`${url} broke off`, cause);
+    throw cause instanceof TRPCError ? cause : refuse(`${url} broke off.`, cause);
   }
 }
 
@@ -171,9 +171,9 @@ const streamOf = (chunks: AsyncGenerator<Uint8Array, void>) =>
 
 const resolveAll = async (host: string) => (await lookup(host, { all: true })).map(({ address }) => address);
 
-/** Whether an address is one of the public internet's: not loopback, private, link-local, multicast, reserved or mapped to one. */
+/** Whether an address is on the public internet: not loopback, private, link-local, multicast, reserved, or mapped to such. */
 export function isPublic(address: string): boolean {
-  // In one spelling: `::127.0.0.1` is `::7f00:1`, an old way to write 127.0.0.1, of which none is public.
+  // Normalizes the spelling. `::127.0.0.1` becomes `::7f00:1`, an obsolete form of 127.0.0.1. No address of that form is public.
   const literal = `http://[${address}]`;
   const spelled = isIP(address) === 6 && URL.canParse(literal) ? new URL(literal).hostname.slice(1, -1) : address;
   if (!ipaddr.isValid(spelled)) return false;
@@ -183,9 +183,9 @@ export function isPublic(address: string): boolean {
   return parsed.range() === "unicast" && !isCompatible && parsed.toString() !== azure;
 }
 
-/** Where Azure answers its own machines. */
+/** The address at which Azure serves metadata to its virtual machines. */
 const azure = "168.63.129.16";
 
-const tooLarge = (url: string, maxSize: number) => refuse(`${url} is larger than ${maxSize} bytes`);
+const tooLarge = (url: string, maxSize: number) => refuse(`${url} is larger than ${maxSize} bytes.`);
 
 const refuse = (message: string, cause?: unknown) => new TRPCError({ code: "BAD_REQUEST", message, cause });

@@ -8,30 +8,30 @@ type Method = (typeof methods)[number];
 interface RouteOptions {
   method: Method;
   handler: HttpAction;
-  /** Bytes of a request's body; 20 MiB by default. Hosts may have a lower cap of their own. */
+  /** The largest request body, in bytes. Default: 20 MiB. The host may have a lower limit. */
   maxRequestSize?: number;
-  /** Bytes of a response's body; 20 MiB by default. */
+  /** The largest response body, in bytes. Default: 20 MiB. */
   maxResponseSize?: number;
   /** Set by `cors(…)`. */
   cors?: Cors;
 }
 
-/** One path exactly, or every path that starts with a prefix. */
+/** A route for one exact path, or for every path that starts with a prefix. */
 export type Route = RouteOptions & ({ path: string; pathPrefix?: never } | { pathPrefix: string; path?: never });
 
-/** What a request is answered by: a route, or the methods that its path has instead; `null` where it has none. */
+/** The route for a request. Without one: the methods that the path has, or `null` when no route has the path. */
 export type Lookup = { route: Route } | { allow: Method[]; cors: Route[] } | null;
 
 export interface HttpRouter {
-  /** Adds a route. Throws when it is not one, or is taken. */
+  /** Adds a route. Throws when the route is malformed, or when its path already has the method. */
   route(route: Route): void;
-  /** The exact path first, then the longest prefix, among the routes of the method. */
+  /** Finds the route with this exact path and method, or else the one with the longest prefix. */
   lookup(path: string, method: string): Lookup;
-  /** Exact routes by path and method, then prefixes. */
+  /** Lists exact routes by path and method, then prefixes. */
   getRoutes(): Route[];
 }
 
-/** The router of an app's HTTP actions: `http.ts` adds its routes and exports it. */
+/** Makes the router for an app's HTTP actions. `http.ts` adds routes and exports it. */
 export function httpRouter(): HttpRouter {
   const exact = new Map<string, Map<Method, Route>>();
   const prefixes = new Map<string, Map<Method, Route>>();
@@ -44,7 +44,7 @@ export function httpRouter(): HttpRouter {
       const routes = table.get(path) ?? new Map<Method, Route>();
       if (routes.has(route.method)) {
         const kind = route.path === undefined ? "pathPrefix" : "path";
-        throw new Error(`Cannot add ${route.method} ${kind} ${JSON.stringify(path)}: it has a route already`);
+        throw new Error(`Cannot add ${route.method} ${kind} ${JSON.stringify(path)}: it has a route already.`);
       }
       table.set(path, routes.set(route.method, route));
     },
@@ -75,26 +75,26 @@ function listed(table: Map<string, Map<Method, Route>>): Route[] {
     .sort((one, other) => (order(one) < order(other) ? -1 : 1));
 }
 
-/** Routes are written by hand, in JavaScript too: what the types say is checked again. */
+/** Checks what the types say, because JavaScript can add routes, too. */
 function checkRoute({ path, pathPrefix, method, handler }: Partial<Route>): void {
   const quoted = JSON.stringify(path ?? pathPrefix);
-  if (typeof handler?.answer !== "function") throw new Error(`Route ${quoted} needs a handler made by httpAction`);
-  if (method === undefined) throw new Error(`Route ${quoted} needs a method, one of ${methods.join(", ")}`);
+  if (typeof handler?.answer !== "function") throw new Error(`Route ${quoted} needs a handler made by httpAction.`);
+  if (method === undefined) throw new Error(`Route ${quoted} needs a method, one of ${methods.join(", ")}.`);
   if (!methods.includes(method)) {
-    throw new Error(`Route ${quoted} has method ${JSON.stringify(method)}; it must be one of ${methods.join(", ")}`);
+    throw new Error(`Route ${quoted} has method ${JSON.stringify(method)}. Use one of ${methods.join(", ")}.`);
   }
   if (path !== undefined && pathPrefix !== undefined) {
-    throw new Error(`Route ${quoted} has both path and pathPrefix ${JSON.stringify(pathPrefix)}; give it one of them`);
+    throw new Error(`Route ${quoted} has both path and pathPrefix ${JSON.stringify(pathPrefix)}. Give it one of them.`);
   }
   if (path === undefined && pathPrefix === undefined) {
-    throw new Error(`A ${method} route has neither path nor pathPrefix; give it one of them`);
+    throw new Error(`A ${method} route has neither path nor pathPrefix. Give it one of them.`);
   }
-  if (!(path ?? pathPrefix)?.startsWith("/")) throw new Error(`Route ${quoted} must start with "/"`);
-  if (pathPrefix?.endsWith("/") === false) throw new Error(`pathPrefix ${quoted} must end with "/"`);
+  if (!(path ?? pathPrefix)?.startsWith("/")) throw new Error(`Route ${quoted} must start with "/".`);
+  if (pathPrefix?.endsWith("/") === false) throw new Error(`pathPrefix ${quoted} must end with "/".`);
 }
 
 /**
- * What a request's path has after a route's `pathPrefix`, decoded; `+` is a space.
+ * Returns the part of a request's path that follows a route's `pathPrefix`, decoded. `+` becomes a space.
  *
  *     /http/getAuthorMessages/User+123 → "User 123"
  *
@@ -106,11 +106,11 @@ export function pathSuffix(request: Request, pathPrefix: string): string {
   try {
     return decodeURIComponent(suffix.replaceAll("+", " "));
   } catch (cause) {
-    throw new TRPCError({ code: "BAD_REQUEST", message: `Cannot decode path ${quote(suffix)}`, cause });
+    throw new TRPCError({ code: "BAD_REQUEST", message: `Cannot decode path ${quote(suffix)}.`, cause });
   }
 }
 
-/** A function that answers an HTTP request; `http.route` takes one. */
+/** A function that answers an HTTP request. Pass it to `http.route`. */
 export interface HttpAction {
   readonly answer: (ctx: ActionCtx, request: Request) => Promise<Response>;
 }
@@ -119,12 +119,12 @@ type Handler<Ctx> = (ctx: Ctx, request: Request) => Response | Promise<Response>
 
 interface HttpActionBuilder<Ctx> {
   (handler: Handler<Ctx>): HttpAction;
-  /** The same builder with more in its `ctx`, or one that refuses by throwing. */
+  /** Returns the same builder with more in its `ctx`. It can refuse a request by throwing. */
   use<More extends object>(narrow: (ctx: Ctx) => More | Promise<More>): HttpActionBuilder<Ctx & More>;
 }
 
 /**
- * A function that answers an HTTP request with what an action can do:
+ * Makes a function that answers an HTTP request. Its `ctx` is that of an action:
  *
  *     httpAction(async (ctx, request) => Response.json(await ctx.runQuery(messages.list)));
  */
@@ -135,7 +135,7 @@ function builder<Ctx>(extend: (ctx: ActionCtx) => Promise<Ctx>): HttpActionBuild
     async answer(ctx, request) {
       const response: unknown = await handler(await extend(ctx), request);
       if (response instanceof Response) return response;
-      throw new TypeError(`HTTP actions must return a Response, not ${String(response)}`);
+      throw new TypeError(`HTTP actions must return a Response, not ${String(response)}.`);
     },
   });
   return Object.assign(build, {
@@ -148,33 +148,33 @@ function builder<Ctx>(extend: (ctx: ActionCtx) => Promise<Ctx>): HttpActionBuild
 }
 
 interface CorsOptions {
-  /** `"*"`, or origins as `"https://app.example.com"` and `"https://*.example.com"`; `*` stands for any subdomain. */
+  /** `"*"`, or origins such as `"https://app.example.com"` and `"https://*.example.com"`. `*` stands for any subdomain. */
   origins: "*" | readonly string[];
-  /** Request headers a page may send; `["Content-Type"]` by default. */
+  /** Request headers that a page may send. Default: `["Content-Type"]`. */
   headers?: readonly string[];
-  /** Response headers a page may read. */
+  /** Response headers that a page may read. Default: none. */
   exposedHeaders?: readonly string[];
-  /** Methods to allow; by default those that the path has. */
+  /** Methods to allow. Default: those that the path has. */
   methods?: readonly string[];
-  /** Whether browsers send cookies; never together with `"*"`. */
+  /** Whether browsers send cookies. Cannot be combined with `"*"`. Default: false. */
   credentials?: boolean;
-  /** Seconds that a browser remembers the preflight; a day by default. */
+  /** How long a browser remembers the preflight response, in seconds. Default: one day. */
   maxAge?: number;
 }
 
-/** What a route answers pages of other origins with. */
+/** How a route responds to pages of other origins. */
 interface Cors {
   allows(origin: string): boolean;
-  /** Whether its pages may act with the visitor's cookie. */
+  /** Whether pages of this origin may use the visitor's cookie. */
   trusts(origin: string): boolean;
-  /** Headers for any answer to an allowed origin. */
+  /** Headers of every response to an allowed origin. */
   headers(origin: string): Record<string, string>;
-  /** Headers for the answer to its preflight. */
+  /** Headers of the response to its preflight request. */
   preflightHeaders(origin: string, methods: readonly string[]): Record<string, string>;
 }
 
 /**
- * Opens routes to pages of other origins, preflights included:
+ * Makes a function that opens routes to pages of other origins. The router then also answers their preflight requests:
  *
  *     const open = cors({ origins: ["https://app.example.com"] });
  *     http.route(open({ path: "/send", method: "POST", handler: send }));
@@ -184,7 +184,9 @@ export function cors(options: CorsOptions): (route: Route) => Route {
   const list = origins === "*" ? ["*"] : origins;
   const anyOrigin = list.includes("*");
   if (anyOrigin && credentials) {
-    throw new Error('Cannot allow credentials from origins "*": any site could act for its visitors; list the origins');
+    throw new Error(
+      'Cannot allow credentials for origins "*", because any site could then act for its visitors. List the origins.',
+    );
   }
   const patterns = anyOrigin ? [] : list.map(originPattern);
   const allows = (origin: string) => anyOrigin || patterns.some((pattern) => pattern.test(origin));
@@ -207,12 +209,12 @@ export function cors(options: CorsOptions): (route: Route) => Route {
   return (route) => ({ ...route, cors: allowed });
 }
 
-/** `https://*.example.com` allows each of its subdomains, of any depth, and not `https://example.com` itself. */
+/** `https://*.example.com` matches subdomains of any depth, but not `https://example.com` itself. */
 function originPattern(origin: string): RegExp {
   const [, scheme, wildcard = "", host] = /^(https?:\/\/)(\*\.)?([\w.:[\]-]+)$/.exec(origin) ?? [];
   if (!scheme || !host) {
     throw new Error(
-      `Invalid origin ${JSON.stringify(origin)}; write "https://app.example.com" or "https://*.example.com"`,
+      `Invalid origin ${JSON.stringify(origin)}. Write for example "https://app.example.com" or "https://*.example.com".`,
     );
   }
   const subdomains = wildcard && String.raw`([\w-]+\.)+`;

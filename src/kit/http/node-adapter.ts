@@ -3,19 +3,19 @@ import { withRequestId } from "../log/scope";
 import { limits } from "../process/limits";
 import { processWide } from "../process/process-wide";
 
-/** Milliseconds that a client may go on sending what nobody reads. */
-const lingering = 30_000;
+/** How long a client may go on sending a body that is not read. */
+const lingeringMs = 30_000;
 
 /**
- * Serves Node's own request with a `Request → Response` handler. The endpoints that carry bytes are bound this way,
- * since App Router handlers cannot send `Content-Length` (docs/decisions/003).
+ * Makes a handler for Node.js requests of a `Request → Response` handler. The endpoints for files need this, because App
+ * Router handlers cannot send `Content-Length` (docs/decisions/003).
  */
 export function toNodeHandler(handle: (request: Request) => Promise<Response>) {
   const handled = withRequestId(handle);
   return async (req: IncomingMessage, res: ServerResponse): Promise<void> => {
     const response = await handled(toRequest(req));
     const rest = req.readableEnded ? undefined : discardRest(req);
-    // A connection that closes with its answer would be reset by what the client still sends, and the answer lost.
+    // If the connection closed while the client still sends, it would be reset, and the client would lose the response.
     if (!res.shouldKeepAlive && response.status !== 408) await rest;
     res.statusCode = response.status;
     res.setHeaders(response.headers);
@@ -29,22 +29,22 @@ function toRequest(req: IncomingMessage): Request {
   for (const [name, values] of Object.entries(req.headersDistinct)) {
     for (const value of values ?? []) headers.append(name, value);
   }
-  // There are no `Request`s of TRACE; handlers refuse what they do not know.
+  // A `Request` cannot have the method TRACE. Handlers refuse methods that they do not know.
   const method = req.method === "TRACE" ? "UNKNOWN" : (req.method ?? "GET");
   const hasBody = method !== "GET" && method !== "HEAD";
   const body = hasBody ? nodeRequestBody(req) : null;
-  // RFC 9112 §3.2.2: a target may have an authority. It is of no meaning: handlers read the path and the query.
+  // The target may include a host (RFC 9112 §3.2.2). Remove it, because handlers only read the path and the query.
   const target = (req.url ?? "").replace(/^https?:\/\/[^/?]*/i, "");
   const url = new URL(`http://localhost${target.startsWith("/") ? target : "/"}`);
   return new Request(url, { method, headers, body, ...(body && { duplex: "half" }) });
 }
 
-/** Lets the client send the rest of its body, for a while: cut off at once, browsers would not see the answer. */
+/** Discards the rest of a body, for a while. Browsers do not see the response when the connection is cut while they send. */
 async function discardRest(req: IncomingMessage): Promise<void> {
   req.resume();
   if (req.complete || req.destroyed) return;
   await new Promise<void>((resolve) => {
-    const timer = setTimeout(resolve, lingering).unref();
+    const timer = setTimeout(resolve, lingeringMs).unref();
     req.once("close", () => {
       clearTimeout(timer);
       resolve();
@@ -52,15 +52,15 @@ async function discardRest(req: IncomingMessage): Promise<void> {
   });
 }
 
-/** Bytes of one piece. */
+/** Bytes of one piece of a request body. */
 const pieceSize = 256 * 1024;
 
-/** Milliseconds that the first bytes of a piece wait for more. */
-const patience = 10;
+/** How long the first bytes of a piece wait for more. */
+const pieceWaitMs = 10;
 
 /**
- * The body of a request, which breaks off when the client does. Node hands over 64 KiB at most; several go on as one
- * piece, since a chunk costs more on its way through streams and generators than the copying does.
+ * Returns the body of a request as a stream, which fails when the client disconnects. Node.js delivers chunks of at most
+ * 64 KiB. They are joined to larger pieces, because passing a chunk through the streams costs more than copying it.
  */
 function nodeRequestBody(req: IncomingMessage): ReadableStream<Uint8Array> {
   let controller: ReadableStreamDefaultController<Uint8Array>;
@@ -69,9 +69,9 @@ function nodeRequestBody(req: IncomingMessage): ReadableStream<Uint8Array> {
   let timer: NodeJS.Timeout | undefined;
 
   const listen = () => {
-    // Nothing would tell us any more.
-    if (req.destroyed) return fail(new Error("The client went away"));
-    // Not before somebody reads: a body that is refused flows past, unseen.
+    // A destroyed request emits no further events.
+    if (req.destroyed) return fail(new Error("The client went away."));
+    // Listen only once the body is read. The body of a refused request is discarded without these listeners.
     if (req.listenerCount("data") === 0) req.on("data", take).on("end", finish).on("error", fail);
     req.resume();
   };
@@ -79,7 +79,7 @@ function nodeRequestBody(req: IncomingMessage): ReadableStream<Uint8Array> {
     chunks.push(chunk);
     size += chunk.byteLength;
     if (size >= pieceSize) pass();
-    else timer ??= setTimeout(pass, patience);
+    else timer ??= setTimeout(pass, pieceWaitMs);
   };
   const pass = () => {
     clearTimeout(timer);
@@ -115,32 +115,32 @@ function nodeRequestBody(req: IncomingMessage): ReadableStream<Uint8Array> {
   );
 }
 
-/** Bytes of one read of a long body, while few are being sent. */
+/** Bytes of one read of a long response, when few are being sent and when many are. */
 const largestPiece = 512 * 1024;
 const smallestPiece = 16 * 1024;
 
 const bodies = processWide("long bodies", () => ({ open: 0 }));
 
-/** Bytes of the next read. Shrinks as more bodies are open, so that all of them stay near `limits.responseBufferBytes`. */
+/** Bytes of the next read. The more bodies are open the smaller it is, so that all take about `limits.responseBufferBytes`. */
 const sentPieceSize = () =>
   Math.max(smallestPiece, Math.min(largestPiece, Math.floor(limits.responseBufferBytes / (2 * (bodies.open + 1)))));
 
 /**
- * Sends the body. One piece is read while the one before is being sent, those of a long body in two buffers that take
- * turns: new ones for each piece would cost as much as reading it, and fill the memory until they are collected.
+ * Sends the body. The next piece is read while one is being sent. A long body uses two buffers in turn, because allocating a
+ * buffer for each piece would take as long as reading it, and memory would fill up between garbage collections.
  */
 async function sendBody({ headers, body }: Response, res: ServerResponse): Promise<void> {
   if (res.destroyed) return body?.cancel();
   const announced = headers.get("content-length");
   if (!body || announced === "0") return void res.end();
-  // Short messages. Next.js compresses them, and its compression never tells when a piece is sent.
+  // Without a length it is a short message. Next.js compresses it, and its compression never reports that a piece is sent.
   if (announced === null) return void res.end(Buffer.from(await new Response(body).arrayBuffer()));
   let rest = Number(announced);
   const isLong = rest > sentPieceSize();
   const reader: Reader = isLong ? readerInto(body) : body.getReader();
   const newBuffer = () => new Uint8Array(isLong ? sentPieceSize() : 0);
   bodies.open += 1;
-  // Node may drop what is written to a connection that is just ending, and never say so.
+  // When the connection is just ending, Node.js may never call back for a write.
   let sent: (_?: unknown) => void = () => undefined;
   res.once("close", () => {
     reader.cancel().catch(() => undefined);
@@ -153,10 +153,10 @@ async function sendBody({ headers, body }: Response, res: ServerResponse): Promi
       const { done, value } = await next;
       if (res.destroyed) break;
       rest -= value?.byteLength ?? 0;
-      if (done || rest < 0) throw new Error(`The body is not of the ${announced} bytes announced`);
+      if (done || rest < 0) throw new Error(`The body does not have the announced ${announced} bytes.`);
       if (rest === 0) return void res.end(value);
       next = reader.read(spare && spare.byteLength <= sentPieceSize() ? spare : newBuffer());
-      next.catch(() => undefined); // awaited when this piece is sent
+      next.catch(() => undefined); // It is awaited after this piece is sent.
       await new Promise((resolve) => {
         sent = resolve;
         res.write(value, sent);
@@ -164,12 +164,12 @@ async function sendBody({ headers, body }: Response, res: ServerResponse): Promi
       spare = new Uint8Array(value.buffer);
     }
   } catch (error) {
-    // The status is out: breaking the connection is what tells the client that the body is not whole.
-    console.error("Broke off an answer:", error);
+    // The status has been sent already. Only a broken connection tells the client that the body is incomplete.
+    console.error("A response broke off:", error);
     res.destroy();
   } finally {
     bodies.open -= 1;
-    // It may not be at its end.
+    // Cancel a body that was not read to its end.
     reader.cancel().catch(() => undefined);
   }
 }
@@ -180,7 +180,7 @@ interface Reader {
   cancel(): Promise<void>;
 }
 
-/** Reads into given buffers where the stream can, as the disk's does; others bring their own. */
+/** Reads into given buffers when the stream supports that, such as one from the disk. Other streams allocate their own. */
 function readerInto(body: ReadableStream<Bytes>): Reader {
   try {
     return body.getReader({ mode: "byob" });

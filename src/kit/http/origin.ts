@@ -2,9 +2,9 @@ import type { Credentials } from "../auth/identity";
 import { env } from "../process/env";
 
 /**
- * Where the app is, as `https://files.example.com`: `APP_ORIGIN`. On Vercel without it, what Vercel calls this deployment,
- * by the name that the request came for if it is one of those. Only in development, and only without it, whatever the
- * request names, so that phones and tunnels work; in production a header is never trusted for it.
+ * Returns the public origin of the app, for example `https://files.example.com`. This is `APP_ORIGIN`. Without it, on Vercel,
+ * it is the name of the deployment that the request used, or else its best one. In development it is the host that the request
+ * names, so that phones and tunnels work. Other servers require `APP_ORIGIN`, because a client can send any header.
  */
 export function publicOrigin(headers: Headers): string {
   if (env.APP_ORIGIN) return env.APP_ORIGIN;
@@ -14,13 +14,13 @@ export function publicOrigin(headers: Headers): string {
   return `${first(headers.get("x-forwarded-proto")) ?? "http"}://${requested ?? `localhost:${process.env.PORT ?? 3000}`}`;
 }
 
-/** The host that the client asked for, as far as proxies pass it on. Each that adds itself to a list does so at its end. */
+/** The host that the client asked for. Each proxy appends to the list in the header, so the client's host is the first. */
 const requestedHost = (headers: Headers): string | null =>
   first(headers.get("x-forwarded-host")) ?? headers.get("host");
 
 const first = (list: string | null): string | null => list?.split(",")[0]?.trim() || null;
 
-/** The hosts that Vercel serves this deployment under, the best first; none elsewhere. */
+/** The hosts under which Vercel serves this deployment, the best first. Empty on other hosts. */
 function vercelNames(): string[] {
   const { VERCEL, VERCEL_ENV, VERCEL_PROJECT_PRODUCTION_URL, VERCEL_BRANCH_URL, VERCEL_URL } = process.env;
   if (VERCEL !== "1") return [];
@@ -31,9 +31,9 @@ function vercelNames(): string[] {
 const safe = new Set(["GET", "HEAD", "OPTIONS"]);
 
 /**
- * Whether a page of another origin sent the request. A page that this app served is never foreign, by whatever name the
- * app was called. Requests that change nothing are let through: what they answer only pages of allowed origins can read.
- * Without the headers that browsers send, it was no browser.
+ * Whether a page of another origin sent the request. A page that this app served is never foreign, under any host name.
+ * Requests that change nothing are allowed, because pages of other origins cannot read the response. A request without the
+ * headers that browsers send does not come from a browser.
  */
 export function isForeign({ method, headers, trusts }: Credentials): boolean {
   if (safe.has(method)) return false;
@@ -44,9 +44,9 @@ export function isForeign({ method, headers, trusts }: Credentials): boolean {
   return origin !== publicOrigin(headers) && !isOfRequestedHost(origin, headers) && !trusts?.(origin);
 }
 
-/** Older browsers say only where the page is from. What host they asked for no page can change. */
+/** For older browsers: whether the page's origin is the host that the request asks for. A page cannot change that header. */
 function isOfRequestedHost(origin: string, headers: Headers): boolean {
-  // With the header that newer browsers send, they have said already that it is another.
+  // Newer browsers send this header, and it has already said that the origin is another one.
   if (headers.get("sec-fetch-site") !== null || !URL.canParse(origin)) return false;
   return new URL(origin).host === requestedHost(headers);
 }

@@ -14,7 +14,7 @@ import type { HttpRouter, Lookup, Route } from "./http-router";
 
 const defaultLimit = 20 * 1024 * 1024;
 
-/** Serves an app's HTTP actions below `mount`. */
+/** Serves an app's HTTP actions under the path `mount`. */
 export function serveHttp(router: HttpRouter, mount = "/http") {
   return withRequestId(async (request) => {
     const url = new URL(request.url);
@@ -29,7 +29,7 @@ export function serveHttp(router: HttpRouter, mount = "/http") {
       signal: request.signal,
       trusts: cors?.trusts,
     });
-    // Actions see the public origin, not the one the server listens on.
+    // Actions see the public origin in the URL instead of the address on which the server listens.
     const seen = new Request(new URL(url.pathname + url.search, caller.origin), request);
     const response = await runRoute(found.route, seen, caller);
     const answer = withCors(withSafeDefaults(response), found.route, request);
@@ -49,7 +49,7 @@ async function runRoute(route: Route, request: Request, caller: Caller): Promise
   }
 }
 
-/** Runs a route's action, for whoever calls, and has it in the log of calls. Throws what it throws. */
+/** Runs a route's action, and records it in the function log. Throws what the action throws. */
 export const answerRoute = (route: Route, request: Request, caller: Caller): Promise<Response> =>
   observe(
     { requestId: caller.requestId, name: nameOf(route), kind: "httpAction" },
@@ -57,10 +57,10 @@ export const answerRoute = (route: Route, request: Request, caller: Caller): Pro
     ({ status }) => (status < 400 ? "ok" : `HTTP ${status}`),
   );
 
-/** Expected errors (`TRPCError`) have their status and message; of others the caller learns only where to look. */
+/** Answers an expected error (`TRPCError`) with its status and message, and any other error with the id to find it in the log. */
 function errorAnswer(thrown: unknown, route: Route, requestId: string): Response {
   const error = asAnswer(thrown);
-  // Of a digest that cannot be parsed, say: an action that stores what it is sent says the same as the upload endpoint.
+  // An action that stores the body answers the same as the upload endpoint, for example for a malformed digest.
   if (error instanceof UploadError && error.status < 500) {
     return Response.json({ code: error.code, message: shorten(error.message), requestId }, { status: error.status });
   }
@@ -76,12 +76,12 @@ function errorAnswer(thrown: unknown, route: Route, requestId: string): Response
   return Response.json({ code, message, requestId }, { status, headers });
 }
 
-/** A path without a route of this method: its preflight, or 405. */
+/** Answers a request whose path has no route of this method: a preflight request, or 405. */
 function otherMethod(request: Request, { allow, cors }: Extract<Lookup, { allow: unknown }>): Response {
   const [route] = cors;
   if (request.method === "OPTIONS" && route) return preflight(request, cors, route);
   const all = [...allow, ...(allow.includes("GET") ? ["HEAD"] : []), ...(route ? ["OPTIONS"] : [])];
-  const message = `Cannot ${request.method} this path; it has ${allow.join(", ")}`;
+  const message = `Cannot ${request.method} this path. It has ${allow.join(", ")}.`;
   const response = Response.json(
     { code: "METHOD_NOT_SUPPORTED", message },
     { status: 405, headers: { Allow: all.join(", ") } },
@@ -104,8 +104,8 @@ function preflight(request: Request, routes: Route[], first: Route): Response {
 }
 
 /**
- * An answer may be a stranger's file: unless the action says otherwise, browsers run nothing in it and guess nothing
- * about it. An action that serves pages sets `Content-Security-Policy` itself.
+ * Keeps browsers from running scripts in a response and from guessing its type, because it may be an uploaded file. An action
+ * that serves pages sets its own `Content-Security-Policy`.
  */
 function withSafeDefaults(response: Response): Response {
   const headers = new Headers(response.headers);
@@ -114,7 +114,7 @@ function withSafeDefaults(response: Response): Response {
   return new Response(response.body, { status: response.status, statusText: response.statusText, headers });
 }
 
-/** On every answer, errors included: what a page cannot read it cannot explain to its user. */
+/** Adds the CORS headers. Errors need them, too, so that a page can read the error and explain it to its user. */
 function withCors(response: Response, route: Route, request: Request): Response {
   if (!route.cors) return response;
   const headers = new Headers(response.headers);
@@ -128,10 +128,10 @@ function withCors(response: Response, route: Route, request: Request): Response 
   return new Response(response.body, { status: response.status, statusText: response.statusText, headers });
 }
 
-/** Browsers do not tell a developer why they refuse; the server's log does, in development. */
+/** Logs in development why an origin was refused, because browsers do not say it. */
 function explainRefusal(origin: string, route: Route): void {
   if (process.env.NODE_ENV === "production") return;
-  console.warn(`CORS: origin ${quote(origin)} may not call ${nameOf(route)}; add it to the route's cors({ origins }).`);
+  console.warn(`CORS: origin ${quote(origin)} may not call ${nameOf(route)}. Add it to the route's cors({ origins }).`);
 }
 
 const nameOf = ({ method, path, pathPrefix }: Route) => `${method} ${path ?? `${pathPrefix}*`}`;

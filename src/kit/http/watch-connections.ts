@@ -7,27 +7,27 @@ import { sessionOf } from "../process/places";
 import { processWide, stopping } from "../process/process-wide";
 import { socketAddress } from "./client-address";
 
-/** A request that is being sent, or whose answer is. */
+/** A request that is being received, or whose response is being sent. */
 interface Exchange {
   request: IncomingMessage;
   response: ServerResponse;
   socket: Socket;
-  /** Milliseconds since the epoch. */
+  /** When it began, in milliseconds since the epoch. */
   began: number;
   /** Bytes that the socket had received before this request's body. */
   bytesBefore: number;
-  /** When bytes last came, and how many there were then; the same of those that were sent. */
+  /** When bytes last arrived and how many there were then, and the same for sent bytes. */
   received: { at: number; bytes: number };
   sent: { at: number; mark: string };
 }
 
-/** Milliseconds between two looks at what is under way. */
-const interval = 1_000;
+/** Time between two checks of the requests. */
+const intervalMs = 1_000;
 
-/** Milliseconds that Node keeps an idle connection unless it is told otherwise. */
-const nodeKeepAlive = 5_000;
-/** Milliseconds that a client has to read the answer to what was not read to its end. */
-const lingering = 2_000;
+/** How long Node.js keeps an idle connection by default. */
+const nodeKeepAliveMs = 5_000;
+/** How long a client has to read the response when the rest of its body is too long to discard. */
+const lingeringMs = 2_000;
 
 const watched = processWide("watched exchanges", () => ({
   exchanges: new Set<Exchange>(),
@@ -35,15 +35,15 @@ const watched = processWide("watched exchanges", () => ({
   timer: undefined as unknown,
 }));
 
-/** Requests whose bodies may come at any rate, as long as they come: see `UPLOAD_STALL_TIMEOUT`. */
+/** Whether the body may arrive at any rate, as long as it does not stall: see `UPLOAD_STALL_TIMEOUT`. */
 const isUpload = ({ url = "", method }: IncomingMessage) =>
   method === "POST" && /^(https?:\/\/[^/?]*)?\/api\/storage\/upload\/?\?/i.test(url);
 
 /**
- * Watches every request to the HTTP servers of this process, whatever serves it: pages, functions, files. A client that
- * stops sending its request, sends it too slowly, or does not read the answer is cut off, so that what it holds is free
- * again. Node's own limit, five minutes for a whole request, would cut off long uploads. Idle connections are kept for longer
- * than balancers keep theirs: a request that is sent over one which is just being closed is lost.
+ * Watches every request to the HTTP servers of this process, for pages, functions and files. It disconnects a client that
+ * stops sending its request, sends it too slowly, or does not read the response, to free what the request holds. The limit of
+ * Node.js, five minutes for a whole request, would cut off long uploads. Idle connections are kept longer than load balancers
+ * keep theirs, because a request is lost when it is sent over a connection that is just being closed.
  */
 export function watchConnections(): void {
   if (watched.timer) return;
@@ -55,8 +55,8 @@ export function watchConnections(): void {
       server: Server;
     };
     server.requestTimeout = 0;
-    // `next start --keepAliveTimeout` says it too.
-    const isUnset = server.keepAliveTimeout === nodeKeepAlive;
+    // `next start --keepAliveTimeout` sets it, too.
+    const isUnset = server.keepAliveTimeout === nodeKeepAliveMs;
     if (isUnset || process.env.KEEP_ALIVE_TIMEOUT) server.keepAliveTimeout = env.KEEP_ALIVE_TIMEOUT;
     if (!watched.servers.has(server)) startInTurns(server);
     watched.servers.add(server);
@@ -78,12 +78,12 @@ export function watchConnections(): void {
   watched.timer = setInterval(() => {
     const now = Date.now();
     for (const exchange of watched.exchanges) check(exchange, now);
-    // A server that stops waits for its connections, and closes those that were idle then, not those that become so.
+    // A stopping server waits for its connections. Node.js closes those that are idle at first, but not those that become idle.
     if (stopping.aborted) for (const server of watched.servers) server.closeIdleConnections();
-  }, interval).unref();
+  }, intervalMs).unref();
 }
 
-/** Over whatever the client sent under that name. */
+/** Passes the socket's address on in a header, which replaces one of that name from the client. */
 function noteAddress(request: IncomingMessage, { remoteAddress = "" }: Socket): void {
   request.headers[socketAddress.header] = remoteAddress;
   request.headersDistinct[socketAddress.header] = [remoteAddress];
@@ -91,7 +91,7 @@ function noteAddress(request: IncomingMessage, { remoteAddress = "" }: Socket): 
 
 function check(exchange: Exchange, now: number): void {
   const { request, response, socket } = exchange;
-  // What is answered early may still be on its way.
+  // A request that was answered early may still be arriving.
   if (socket.destroyed || (response.closed && request.complete)) {
     watched.exchanges.delete(exchange);
     return;
@@ -101,53 +101,53 @@ function check(exchange: Exchange, now: number): void {
     return;
   }
   const mark = sentMark(socket);
-  // What waits is what the system's buffers had no room for: the client does not read.
+  // Bytes wait here when the buffers of the operating system are full, which means that the client does not read.
   if (mark !== exchange.sent.mark || socket.writableLength === 0) exchange.sent = { at: now, mark };
   if (now - exchange.sent.at > limits.unreadResponseMs) socket.destroy();
 }
 
-/** Changes whenever bytes were sent. Of one long write Node itself only knows that it is not done; its handle knows more. */
+/** Returns a text that changes whenever bytes were sent. During one long write only the handle of the socket knows how many. */
 function sentMark(socket: Socket & { _handle?: { writeQueueSize?: number } | null }): string {
   return `${socket.bytesWritten - socket.writableLength} ${socket._handle?.writeQueueSize}`;
 }
 
-/** Whether too little of the request comes. One that is not being read has nothing to do with its sender. */
+/** Whether the client sends the request too slowly. It is not to blame while the server does not read. */
 function isTooSlow(exchange: Exchange, now: number): boolean {
   const { request, socket, received } = exchange;
   if (socket.bytesRead !== received.bytes || isPaused(exchange)) {
     exchange.received = { at: now, bytes: socket.bytesRead };
   }
-  // The upload endpoint has a limit of its own, with an answer that says so. This one only stands behind it.
+  // The upload endpoint has its own limit and answers with an error. This limit is for what gets past it.
   if (isUpload(request)) return now - exchange.received.at > env.UPLOAD_STALL_TIMEOUT + limits.bodyStallMs;
   if (now - exchange.received.at > limits.bodyStallMs) return true;
   const seconds = (now - exchange.began - limits.bodyStallMs) / 1_000;
   return seconds > 0 && socket.bytesRead - exchange.bytesBefore < seconds * limits.bodyBytesPerSecond;
 }
 
-/** Whether bytes are there that the server has not taken yet. */
+/** Whether the server has not read all bytes that arrived. */
 const isPaused = ({ request, socket }: Exchange) => request.readableLength > 0 || socket.isPaused();
 
 /**
- * Takes what is left of a body whose request was answered without it. Otherwise the connection's next request would wait
- * behind it; Node does this itself only where nobody began to read. A rest that is too long ends the connection, after the
- * client had a moment to read the answer.
+ * Discards the rest of a body after the response was sent, because the connection's next request waits behind it. Node.js does
+ * this only when reading has not begun. When the rest is too long, the connection is closed, after the client had a moment to
+ * read the response.
  */
 function discardRest({ request, socket }: Exchange): void {
   if (request.complete || socket.destroyed) return;
   let bytes = 0;
-  // Whoever reads by this event holds the others back.
+  // A listener for this event would stop the flow.
   request.removeAllListeners("readable").removeAllListeners("data");
   request.on("data", (chunk: Buffer) => {
     bytes += chunk.length;
     if (bytes <= limits.discardedBytes) return;
     request.removeAllListeners("data").pause();
     socket.end();
-    setTimeout(() => socket.destroy(), lingering).unref();
+    setTimeout(() => socket.destroy(), lingeringMs).unref();
   });
   request.resume();
 }
 
-/** As Node refuses a request that comes too slowly. */
+/** Refuses a request that arrives too slowly, in the same way as Node.js. */
 function refuse({ response, socket, request }: Exchange): void {
   if (response.headersSent) {
     socket.destroy();
@@ -160,9 +160,9 @@ function refuse({ response, socket, request }: Exchange): void {
 type Start = () => void;
 
 /**
- * Lets one request begin in each turn of the event loop, in turns by session. To begin a request costs a millisecond or two
- * before anything knows what it wants: a sender with many connections would put as much of that before each step of
- * everybody else's requests. What waits here has been read no further than its headers.
+ * Begins one request in each turn of the event loop, and lets sessions take turns. Beginning a request takes one or two
+ * milliseconds. Without this, a client with many connections would add that time, once for each, to every step of all other
+ * requests. Only the headers of waiting requests have been read.
  */
 export function startInTurns(server: Server): void {
   const handlers = server.listeners("request") as ((request: IncomingMessage, response: ServerResponse) => void)[];
@@ -173,7 +173,7 @@ export function startInTurns(server: Server): void {
     const [[session, line] = ["", []]] = lines;
     line.shift()?.();
     lines.delete(session);
-    // Behind all others, who come first next time.
+    // The session moves behind all others.
     if (line.length > 0) lines.set(session, line);
     if (lines.size > 0) setImmediate(turn);
   }

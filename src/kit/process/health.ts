@@ -2,8 +2,8 @@ import { pools } from "../database/database";
 import { withRequestId } from "../log/scope";
 import { blobs } from "../storage/blobs";
 
-/** Milliseconds in which each part has to answer. */
-const patience = 2_000;
+/** How long each part may take to answer. */
+const timeoutMs = 2_000;
 
 const parts = {
   database: async () => void (await pools.lookups.sql("SELECT 1")),
@@ -11,8 +11,8 @@ const parts = {
 };
 
 /**
- * `GET /api/health`: 200 when database and blob store answer, 503 naming what does not. `upkeep` names the steps
- * of it that fail, which an operator should look at in the log or on the dashboard; the app serves all the same.
+ * `GET /api/health` answers 200 when the database and the blob store answer, and otherwise 503 with the name of what does not.
+ * `upkeep` lists failing steps of the hourly upkeep, which an operator should look up in the log. The app works nevertheless.
  */
 export const serveHealth = withRequestId(async () => {
   const [states, failing] = await Promise.all([
@@ -24,7 +24,7 @@ export const serveHealth = withRequestId(async () => {
   return Response.json(body, { status, headers: { "Cache-Control": "no-store" } });
 });
 
-/** Of each step of upkeep that fails, its name and since when. Why it fails, anyone may ask, and is not told. */
+/** Lists each failing step of upkeep with the time since when. It leaves out the reason, because anyone can read this. */
 async function failingSteps(): Promise<{ step: string; since: string }[]> {
   const rows = await pools.lookups.sql<{ step: string; since: number }>(`
     SELECT step.key AS step, (step.value ->> 'failedSince')::float AS since
@@ -32,7 +32,7 @@ async function failingSteps(): Promise<{ step: string; since: string }[]> {
   return rows.map(({ step, since }) => ({ step, since: new Date(since).toISOString() }));
 }
 
-/** Anyone may ask, so that why it fails is only logged. */
+/** Checks one part. The reason of a failure is only logged, because anyone can read the response. */
 async function stateOf(name: string, check: () => Promise<void>): Promise<"ok" | "unavailable"> {
   try {
     await inTime(check());
@@ -46,7 +46,7 @@ async function stateOf(name: string, check: () => Promise<void>): Promise<"ok" |
 async function inTime<T>(answer: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`No answer in ${patience / 1000} s`)), patience);
+    timer = setTimeout(() => reject(new Error(`No answer in ${timeoutMs / 1000} s`)), timeoutMs);
   });
   return Promise.race([answer, late]).finally(() => clearTimeout(timer));
 }

@@ -18,15 +18,15 @@ import { ForeignStore, refuseForeignStore } from "../storage/store-id";
 import { env } from "./env";
 import { endInOrder, finishBeforeExit, processWide, stopping } from "./process-wide";
 
-/** Milliseconds that the start waits for what the database has to say. `/api/health` is to answer within five seconds. */
-const patience = 1_000;
-/** Milliseconds between two attempts to ask a database that does not answer. */
-const pause = 5_000;
+/** How long the start waits for the checks of the database. `/api/health` should answer within five seconds. */
+const checkTimeoutMs = 1_000;
+/** Time between two attempts when the database does not answer. */
+const retryMs = 5_000;
 
-/** Milliseconds after which development first has the route of crons compiled, which the first page should not wait for. */
-const firstPage = 10_000;
+/** When development compiles the cron route. Earlier, the first page would have to wait for it. */
+const cronRouteAfterMs = 10_000;
 
-/** What the process does once when it starts, before it serves. Throws to refuse the start. */
+/** Does what the process does once, before it serves. Throws to refuse the start. */
 export async function start({ crons }: { crons?: CronJobs } = {}): Promise<void> {
   observeConsole();
   endInOrder();
@@ -40,27 +40,30 @@ export async function start({ crons }: { crons?: CronJobs } = {}): Promise<void>
     checkCrons(crons);
     setCrons(crons);
   }
-  // There a process starts for a request that waits, and stops between requests: /api/cron runs the jobs.
+  // A process on Vercel starts for a waiting request and stops between requests. /api/cron runs the jobs.
   if (process.env.VERCEL === "1") {
     afterResponses.run = runDueJobs;
     stopWhenRefused(checkDatabase());
     return releaseWhenIdle();
   }
-  await inPatience(checkDatabase());
+  await waitShortly(checkDatabase());
   const stopRunner = processWide("runner", () => startRunner(crons ? undefined : runInRoute));
-  // It schedules recurring functions, and says what is wrong with them.
+  // The route schedules recurring functions, and reports what is wrong with them.
   if (!crons)
-    setTimeout(() => void runInRoute().catch((error) => stopping.aborted || console.error(error)), firstPage).unref();
+    setTimeout(
+      () => void runInRoute().catch((error) => stopping.aborted || console.error(error)),
+      cronRouteAfterMs,
+    ).unref();
   finishBeforeExit({ finish: stopRunner, giveUp: giveUpRunning });
 }
 
-/** Vercel suspends a function between requests, with its connections: idle ones are to be closed before. */
+/** Closes idle connections before Vercel suspends the process between requests. */
 async function releaseWhenIdle(): Promise<void> {
   const { attachDatabasePool } = await import("@vercel/functions");
   for (const pool of Object.values(pools)) attachDatabasePool(pool);
 }
 
-/** Next.js puts its `basePath` in here when it builds. The app's own URLs, of files say, begin at the origin's root. */
+/** Refuses a `basePath`, which the build puts in this variable, because URLs of files begin at the root of the origin. */
 function checkBasePath(): void {
   if (!process.env.__NEXT_ROUTER_BASEPATH) return;
   throw new Error(
@@ -69,13 +72,13 @@ function checkBasePath(): void {
   );
 }
 
-/** Asks until the database answers. Throws when the app cannot work with it as it is. */
+/** Checks the database, and tries until it answers. Throws when the app cannot work with it. */
 async function checkDatabase(): Promise<void> {
   for (;;) {
     try {
       await warnOfLooseReferences();
       await watchModels();
-      // On Vercel, upkeep asks: this would load the store's SDK for every start.
+      // On Vercel, upkeep checks this, because it would load the store's SDK in every cold start.
       if (process.env.VERCEL === "1") return;
       await refuseForeignStore().catch((error) => {
         if (error instanceof DatabaseUnavailable) throw error;
@@ -83,10 +86,10 @@ async function checkDatabase(): Promise<void> {
       });
       return;
     } catch (error) {
-      if (!(error instanceof DatabaseUnavailable)) return console.error("Could not look at the database:", error);
+      if (!(error instanceof DatabaseUnavailable)) return console.error("Could not check the database:", error);
       if (error.reason instanceof WrongTimeZone) throw error.reason;
       // Start anyway: /api/health reports the outage, and the database may come back.
-      await sleep(pause, undefined, { ref: false });
+      await sleep(retryMs, undefined, { ref: false });
     }
   }
 }
@@ -100,13 +103,13 @@ async function warnOfLooseReferences(): Promise<void> {
   );
 }
 
-/** Lets a check go on behind the start when it takes long: a refusal then ends the process. */
-async function inPatience(check: Promise<void>): Promise<void> {
+/** Starts without the result of a check that takes long. If it fails later, the process ends. */
+async function waitShortly(check: Promise<void>): Promise<void> {
   const waiting = new AbortController();
-  const late = sleep(patience, false, { signal: waiting.signal }).catch(() => false);
+  const late = sleep(checkTimeoutMs, false, { signal: waiting.signal }).catch(() => false);
   const isDone = await Promise.race([check.then(() => true), late]).finally(() => waiting.abort());
   if (isDone) return;
-  console.warn("The database does not answer yet; the app starts without having looked at it.");
+  console.warn("The database does not answer yet. The app starts without having checked it.");
   stopWhenRefused(check);
 }
 
@@ -118,8 +121,8 @@ function stopWhenRefused(check: Promise<void>): void {
 }
 
 /**
- * Refuses the start for settings that have no effect as they are: half of a pair, or made useless by another. Whoever set
- * them believes otherwise. Credentials of a store that is not chosen are let be, because hosts set them.
+ * Refuses the start for settings without an effect, such as one that needs another or that another turns off: the operator
+ * expects an effect. Credentials of a store that is not chosen are allowed, because hosts set them.
  */
 export function checkSettings(): void {
   for (const url of [env.DATABASE_URL, directDatabaseUrl()]) if (url) checkDatabaseUrl(url);
@@ -139,7 +142,7 @@ export function checkSettings(): void {
   }
 }
 
-/** What parameters of a URL mean to Prisma's older engines, and nothing here. */
+/** Parameters of the URL that Prisma's older engines know and that have no effect here, and what to use instead. */
 const useless: Record<string, string> = {
   sslaccept: "use sslmode=verify-full with sslrootcert, or sslmode=no-verify",
   sslidentity: "use sslcert and sslkey",
@@ -163,15 +166,15 @@ interface Matcher {
   originalSource: string;
 }
 
-/** Where bodies are that must arrive whole, of any size. */
+/** Examples of paths whose bodies can be large and must arrive whole. */
 const bodies = ["/api/storage/upload", "/http/sendImage"];
 
-/** Requests that a proxy may well match. */
+/** A matcher without these paths. */
 const advice = "/((?!api/storage|http|_next/static).*)";
 
 /**
- * Refuses the start when the app's `src/proxy.ts` takes requests that carry files. Next.js passes on the first 10 MiB of
- * such a body only, as if it were whole, and where the length was not announced nobody can tell.
+ * Refuses the start when the app's `src/proxy.ts` matches requests that carry files. Next.js passes on only the first 10 MiB
+ * of such a body, and without a `Content-Length` the app cannot detect that.
  *
  * @param folder of the build
  */
@@ -182,7 +185,7 @@ export async function checkProxy(folder = join(process.cwd(), ".next", "server")
   const found = matchers.find(({ regexp }) => bodies.some((path) => new RegExp(regexp).test(path)));
   if (!found) return;
   throw new Error(
-    `The matcher "${found.originalSource}" in src/proxy.ts takes requests that carry files, of which Next.js passes on the ` +
-      `first 10 MiB as if they were whole. Write another, and build again: export const config = { matcher: ["${advice}"] };`,
+    `The matcher "${found.originalSource}" in src/proxy.ts matches requests that carry files. Next.js passes on only the first ` +
+      `10 MiB of them. Exclude these paths, and build again: export const config = { matcher: ["${advice}"] };`,
   );
 }
