@@ -274,7 +274,7 @@ describe("cors", () => {
   });
 
   test("credentials from anywhere, throws", () => {
-    expect(() => cors({ origins: "*", credentials: true })).toThrow('Cannot allow credentials from origins "*"');
+    expect(() => cors({ origins: "*", credentials: true })).toThrow('Cannot allow credentials for origins "*"');
   });
 
   test("an origin with a path, throws", () => {
