@@ -7,7 +7,14 @@ import { prisma } from "../database/database";
 import { t } from "../functions/builders";
 import { run } from "../functions/context";
 import type { RequestContext } from "../functions/request-context";
-import { type AnyFunction, allFunctions, definition, functionNamed, type Kind } from "../functions/server-function";
+import {
+  type AnyFunction,
+  allFunctions,
+  definition,
+  functionNamed,
+  isPublic,
+  type Kind,
+} from "../functions/server-function";
 import type { HttpRouter } from "../http/http-router";
 import { answerRoute } from "../http/serve-http";
 import { observe } from "../log/observe";
@@ -71,8 +78,7 @@ export const functions = (http: HttpRouter) =>
 const listed = ([name, fn]: [string, AnyFunction]): ListedFunction => ({
   name,
   kind: fn[definition].kind,
-  // Public functions are procedures too.
-  isInternal: !("_def" in fn),
+  isInternal: !isPublic(fn),
   args: z.toJSONSchema(fn[definition].args, { io: "input", unrepresentable: "any" }),
 });
 

@@ -152,7 +152,7 @@ function builder<V extends Visibility, K extends Kind, Ctx>(
       const result = toDocuments(await handler(await extend(ctx), parsed));
       return returns ? returns.parse(result) : result;
     };
-    const fn = { [definition]: { kind, args, handle } };
+    const fn = { [definition]: { kind, args, returns, handle } };
     // The builder's caller knows the kind and the shape. AnyFunction does not keep them.
     const served = visibility === "public" ? toProcedure(fn as unknown as AnyFunction) : {};
     // TypeScript cannot see that the kind that picks the procedure is the kind that picks its type.

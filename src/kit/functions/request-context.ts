@@ -1,5 +1,6 @@
-import { type Credentials, identify, type UserIdentity } from "../auth/identity";
+import { type Credentials, identify, refuseForeign, type UserIdentity } from "../auth/identity";
 import type { NoteReads } from "../database/db";
+import { asAnswer } from "../database/errors";
 import { clientNetwork } from "../http/client-address";
 import { publicOrigin } from "../http/origin";
 import { currentRequestId } from "../log/scope";
@@ -64,6 +65,18 @@ export function createRequestContext(request: Credentials): RequestContext {
       await limitRate(name, { identity: (await who())?.tokenIdentifier ?? null, headers: request.headers });
     },
   };
+}
+
+/**
+ * Refuses a call that does not speak for whom it names, even when no function reads the identity: with the cookie of a visitor
+ * of this app on another site's page, or with a token that is not valid.
+ */
+export async function refuseWrongSender(request: Credentials, { identity }: RequestContext): Promise<void> {
+  refuseForeign(request);
+  if (!request.headers.has("authorization")) return;
+  await identity().catch((error) => {
+    throw asAnswer(error);
+  });
 }
 
 /** The context of a function that no request calls, such as a job. */

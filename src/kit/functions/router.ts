@@ -8,12 +8,11 @@ import {
 import { fetchRequestHandler } from "@trpc/server/adapters/fetch";
 import { getHTTPStatusCodeFromError } from "@trpc/server/http";
 import { z } from "zod";
-import { refuseForeign } from "../auth/identity";
 import { calls } from "../dashboard/calls";
 import { files } from "../dashboard/files";
 import { functions as runnable } from "../dashboard/functions";
 import { schedule } from "../dashboard/schedule";
-import { asAnswer, retryAfter } from "../database/errors";
+import { retryAfter } from "../database/errors";
 import { readJsonText } from "../http/body";
 import { type HttpRouter, httpRouter } from "../http/http-router";
 import { type CronJobs, cronJobs } from "../jobs/crons";
@@ -23,7 +22,7 @@ import { reportFailure, withRequestId } from "../log/scope";
 import { limits } from "../process/limits";
 import { isHidden, t } from "./builders";
 import { RateLimited } from "./rate-limit";
-import { createRequestContext } from "./request-context";
+import { createRequestContext, refuseWrongSender } from "./request-context";
 import { type Module, register } from "./server-function";
 import { transformer } from "./transformer";
 
@@ -86,13 +85,7 @@ export function serveRouter(router: AnyTRPCRouter) {
       req: received,
       router,
       async createContext() {
-        refuseForeign(request);
-        // A refused token is reported even when no function reads the identity.
-        if (request.headers.has("authorization")) {
-          await context.identity().catch((error) => {
-            throw asAnswer(error);
-          });
-        }
+        await refuseWrongSender(request, context);
         return context;
       },
       maxBatchSize: limits.batchCalls,

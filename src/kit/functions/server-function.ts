@@ -16,6 +16,8 @@ export type Definition<K extends Kind, Args, Result> = {
   [Each in K]: {
     readonly kind: Each;
     readonly args: z.ZodObject;
+    /** What checks the result, where the function names it. */
+    readonly returns?: z.ZodType;
     /** Checks the arguments, runs the handler in this context and returns documents. */
     readonly handle: (ctx: Contexts[Each], args: Args | undefined) => Promise<Result>;
   };
@@ -72,6 +74,9 @@ export const functionNamed = (name: string): AnyFunction | null => byName.get(na
 
 /** The name of a function, or `null` when no file that functions/index.ts lists exports it. */
 export const nameOf = (fn: { [definition]: unknown }): string | null => names.get(fn[definition]) ?? null;
+
+/** Whether clients can call a function. Those that they can are procedures too. */
+export const isPublic = (fn: AnyFunction): boolean => "_def" in fn;
 
 /** All functions by name. */
 export const allFunctions = (): ReadonlyMap<string, AnyFunction> => byName;

@@ -16,7 +16,11 @@ export async function readJson(
   maxBytes = limits.jsonBytes,
   maxValues = limits.argumentValues,
 ): Promise<unknown> {
-  const text = await readJsonText(request, maxBytes, maxValues);
+  return parseJson(await readJsonText(request, maxBytes, maxValues));
+}
+
+/** @throws TRPCError `BAD_REQUEST` */
+export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {

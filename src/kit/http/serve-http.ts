@@ -1,15 +1,11 @@
-import { TRPCError } from "@trpc/server";
-import { getHTTPStatusCodeFromError } from "@trpc/server/http";
-import { asAnswer, retryAfter } from "../database/errors";
 import { actionCtx, inActionTime } from "../functions/context";
-import { RateLimited } from "../functions/rate-limit";
 import { type RequestContext as Caller, createRequestContext as createCaller } from "../functions/request-context";
 import { observe } from "../log/observe";
-import { reportFailure, withRequestId } from "../log/scope";
-import { quote, shorten } from "../log/text";
+import { withRequestId } from "../log/scope";
+import { quote } from "../log/text";
 import { passivePolicy } from "../storage/headers";
-import { UploadError } from "../storage/upload-error";
 import { limitBody, limitResponse } from "./body";
+import { errorResponse } from "./error-response";
 import type { HttpRouter, Lookup, Route } from "./http-router";
 
 const defaultLimit = 20 * 1024 * 1024;
@@ -45,7 +41,7 @@ async function runRoute(route: Route, request: Request, caller: Caller): Promise
     const response = await answerRoute(route, limitBody(request, maxRequestSize), caller);
     return limitResponse(response, route.maxResponseSize ?? defaultLimit);
   } catch (error) {
-    return errorAnswer(error, route, caller.requestId);
+    return errorResponse(error, nameOf(route), caller.requestId);
   }
 }
 
@@ -56,25 +52,6 @@ export const answerRoute = (route: Route, request: Request, caller: Caller): Pro
     () => inActionTime(caller, (limited) => route.handler.answer(actionCtx(limited), request)),
     ({ status }) => (status < 400 ? "ok" : `HTTP ${status}`),
   );
-
-/** Answers an expected error (`TRPCError`) with its status and message, and any other error with the id to find it in the log. */
-function errorAnswer(thrown: unknown, route: Route, requestId: string): Response {
-  const error = asAnswer(thrown);
-  // An action that stores the body answers the same as the upload endpoint, for example for a malformed digest.
-  if (error instanceof UploadError && error.status < 500) {
-    return Response.json({ code: error.code, message: shorten(error.message), requestId }, { status: error.status });
-  }
-  const expected = error instanceof TRPCError && error.code !== "INTERNAL_SERVER_ERROR" ? error : null;
-  if (!expected) reportFailure(requestId, nameOf(route), error);
-  const detail = process.env.NODE_ENV === "production" ? "" : `: ${error}`;
-  const code = expected?.code ?? "INTERNAL_SERVER_ERROR";
-  const message =
-    (expected && shorten(expected.message)) ?? `The server failed; quote request ${requestId} to its operator${detail}`;
-  const status = expected ? getHTTPStatusCodeFromError(expected) : 500;
-  const wait = error instanceof RateLimited ? error.retryAfter : status === 503 ? retryAfter : null;
-  const headers = wait === null ? undefined : { "Retry-After": String(wait) };
-  return Response.json({ code, message, requestId }, { status, headers });
-}
 
 /** Answers a request whose path has no route of this method: a preflight request, or 405. */
 function otherMethod(request: Request, { allow, cors }: Extract<Lookup, { allow: unknown }>): Response {

@@ -73,7 +73,7 @@ test("every JSON block can be parsed", () => {
 });
 
 test("every block is in a language that a test knows, or shows a request", () => {
-  const known = ["ts", "tsx", "prisma", "diff", "sh", "sql", "json", "http"];
+  const known = ["ts", "tsx", "prisma", "diff", "sh", "sql", "json", "http", "python"];
   expect(blocks.filter(({ language }) => !known.includes(language)).map(({ place }) => place)).toEqual([]);
   const fences = pages.map(({ path, text }) => [path, text.match(/^ *```/gm)?.length ?? 0]);
   expect(pages.map((page) => [page.path, 2 * page.blocks.length])).toEqual(fences);
@@ -140,7 +140,7 @@ test("every endpoint that a page names exists", async () => {
   );
   expect(named.length).toBeGreaterThan(20);
   expect(
-    named.filter(([path]) => !patterns.some((pattern) => pattern.test(path)) && !/^\/(api|http)$/.test(path)),
+    named.filter(([path]) => !patterns.some((pattern) => pattern.test(path)) && !/^\/(api|api\/trpc|http)$/.test(path)),
   ).toEqual([]);
 });
 
@@ -151,8 +151,9 @@ test("every HTTP action and function that a page's command calls exists", async 
   );
   expect(actions.filter((path) => !http.includes(`path: "${path}"`))).toEqual([]);
 
-  const calls = blocks.flatMap(({ code }) => [...code.matchAll(/\/api\/trpc\/(\w+)\.(\w+)/g)]);
-  for (const [, file, name = ""] of calls) expect(await read(`src/functions/${file}.ts`)).toContain(name);
+  const calls = blocks.flatMap(({ code }) => [...code.matchAll(/\/api\/run\/(\w+)\/(\w+)|\brun\("(\w+)\/(\w+)"/g)]);
+  for (const [file, name = ""] of calls.map((call) => call.slice(1).filter(Boolean)))
+    expect(await read(`src/functions/${file}.ts`)).toContain(name);
   expect(calls.length).toBeGreaterThan(3);
 });
 
