@@ -1,7 +1,7 @@
 import { TRPCError } from "@trpc/server";
 import { z } from "zod";
 import { mutation, query } from "~/kit";
-import { type MutationCtx, pageArgs, type QueryCtx, requireIdentity, storageId } from "~/kit/server";
+import { type Id, id, type MutationCtx, pageArgs, type QueryCtx, requireIdentity, storageId } from "~/kit/server";
 
 const userQuery = query.use(requireIdentity);
 const userMutation = mutation.use(requireIdentity);
@@ -63,7 +63,7 @@ export const count = userQuery({
 
 /** Returns one of the caller's files, or `null`. */
 export const get = userQuery({
-  args: { fileId: z.uuid() },
+  args: { fileId: id("file") },
   handler: async (ctx, { fileId }) => {
     const file = await ctx.db.file.findFirst({ where: { id: fileId, owner: ctx.identity.tokenIdentifier } });
     return file && withUrls(ctx, file);
@@ -72,7 +72,7 @@ export const get = userQuery({
 
 /** Replaces the bytes of one of the caller's files by an upload. The file keeps its name, and the old bytes are deleted. */
 export const replace = userMutation({
-  args: { fileId: z.uuid(), storageId: storageId() },
+  args: { fileId: id("file"), storageId: storageId() },
   handler: async (ctx, { fileId, storageId }) => {
     const file = await ctx.db.file.findFirst({ where: { id: fileId, owner: ctx.identity.tokenIdentifier } });
     if (!file) throw notFound(fileId);
@@ -135,14 +135,14 @@ const named = (search: string, owner: string) => ({
   ...(search && { name: { contains: search.replace(/[\\%_]/g, "\\$&"), mode: "insensitive" as const } }),
 });
 
-const withUrls = async <File extends { storageId: string; name: string }>(ctx: QueryCtx, file: File) => ({
+const withUrls = async <File extends { storageId: Id<"_storage">; name: string }>(ctx: QueryCtx, file: File) => ({
   ...file,
   url: await ctx.storage.getUrl(file.storageId),
   downloadUrl: await ctx.storage.getUrl(file.storageId, { downloadAs: file.name }),
 });
 
 /** A file that was uploaded without an identity belongs to every caller without an identity who knows its id. */
-async function isOwn(ctx: QueryCtx, id: string): Promise<boolean> {
+async function isOwn(ctx: QueryCtx, id: Id<"_storage">): Promise<boolean> {
   const file = await ctx.db.storage.findUnique({ where: { id }, select: { owner: true } });
   return file !== null && file.owner === (await ownerOf(ctx));
 }

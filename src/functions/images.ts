@@ -1,7 +1,7 @@
 import { TRPCError } from "@trpc/server";
 import { z } from "zod";
 import { action, internalAction, internalMutation, internalQuery, mutation, query } from "~/kit";
-import { fetchPublic, pageArgs, paginate, requireIdentity, storageId } from "~/kit/server";
+import { fetchPublic, type Id, id, pageArgs, paginate, requireIdentity, storageId } from "~/kit/server";
 import { imageTypeOf, imageTypes, makeThumbnail, refuseTooManyPixels } from "./thumbnail";
 
 const userQuery = query.use(requireIdentity);
@@ -11,7 +11,7 @@ const userAction = action.use(requireIdentity);
 /** The largest image, in bytes. */
 const maxSize = 20 * 1024 * 1024;
 const details = { title: z.string().trim().min(1).max(200), description: z.string().trim().max(2000).optional() };
-const imageId = z.uuid();
+const imageId = id("image");
 
 export const generateUploadUrl = userMutation({
   handler: (ctx) => ctx.storage.generateUploadUrl({ maxSize, contentTypes: [...imageTypes] }),
@@ -119,7 +119,7 @@ export const generateThumbnail = userAction({
 
 export const createThumbnail = internalAction({
   args: { imageId },
-  handler: async (ctx, { imageId }): Promise<string> => {
+  handler: async (ctx, { imageId }): Promise<Id<"_storage">> => {
     const image = await ctx.runQuery(find, { imageId });
     const blob = image && (await ctx.storage.get(image.storageId));
     if (!blob) throw notFound(imageId);

@@ -1,7 +1,7 @@
 import { TRPCError } from "@trpc/server";
 import { z } from "zod";
 import { internalMutation, internalQuery, mutation, query } from "~/kit";
-import { type MutationCtx, pageArgs, paginate, requireIdentity, storageId } from "~/kit/server";
+import { id, type MutationCtx, pageArgs, paginate, requireIdentity, storageId } from "~/kit/server";
 
 export const author = z.string().trim().min(1).max(100);
 
@@ -60,7 +60,7 @@ export const sendImage = mutation({
 
 /** Deletes a message. Only its sender can. */
 export const deleteMessage = mutation.use(requireIdentity)({
-  args: { messageId: z.uuid() },
+  args: { messageId: id("message") },
   handler: async (ctx, { messageId }) => {
     const where = { id: messageId, owner: ctx.identity.tokenIdentifier };
     const message = await ctx.db.message.findFirst({ where });

@@ -17,3 +17,4 @@ export {
   useUploads,
 } from "./client/use-uploads";
 export { AuthError, authClient, explainError, useViewer, type Viewer } from "./client/viewer";
+export type { Id } from "./database/ids";

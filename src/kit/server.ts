@@ -4,6 +4,7 @@ export type { UserIdentity } from "./auth/identity";
 export { requireIdentity } from "./auth/identity";
 export type { Issuer } from "./auth/issuers";
 export { type App, createKit, type KitOptions } from "./create-kit";
+export { type Id, id } from "./database/ids";
 export { pageArgs, paginate } from "./database/pagination";
 export { parseArgs } from "./functions/args";
 export type { ActionCtx, MutationCtx, QueryCtx } from "./functions/context";

@@ -1,3 +1,5 @@
+import type { Id } from "../database/ids";
+
 interface UploadRequest {
   /** What `generateUploadUrl` answered. Good for one stored file; a failed attempt may be repeated with it. */
   url: string;
@@ -16,7 +18,7 @@ const smallFile = 4_000_000;
  * Rejects with an `UploadError`, or with the signal's reason when aborted. Call it again with the same URL after a lost
  * connection: if the file did arrive, the answer that was lost is given again.
  */
-export async function uploadFile(request: UploadRequest): Promise<{ storageId: string }> {
+export async function uploadFile(request: UploadRequest): Promise<{ storageId: Id<"_storage"> }> {
   const { url, file, onProgress, signal } = request;
   const direct = file.size > smallFile ? await uploadDirectly(request) : null;
   // The browser sends `file.type` as the Content-Type, and none for a file of unknown type.
@@ -44,7 +46,7 @@ const begun = new Map<string, Begun>();
  * Sends a file straight to the blob store, in parts that go side by side, each again when its connection is lost.
  * `null` when the store takes files only through the app.
  */
-async function uploadDirectly(request: UploadRequest): Promise<{ storageId: string } | null> {
+async function uploadDirectly(request: UploadRequest): Promise<{ storageId: Id<"_storage"> } | null> {
   const { url, signal } = request;
   const started = begun.get(url) ?? (await start(request));
   if (!started || "storageId" in started) return started;
@@ -66,7 +68,7 @@ async function uploadDirectly(request: UploadRequest): Promise<{ storageId: stri
   }
 }
 
-async function start({ url, file, signal }: UploadRequest): Promise<Begun | { storageId: string } | null> {
+async function start({ url, file, signal }: UploadRequest): Promise<Begun | { storageId: Id<"_storage"> } | null> {
   const body = JSON.stringify({ size: file.size, contentType: file.type });
   const answer = await send({ method: "POST", url: url.replace("?", "/direct?"), body, signal });
   if (answer.status !== 200) return readStorageId(answer);
@@ -188,7 +190,7 @@ export function anySignal(...signals: (AbortSignal | null | undefined)[]): Abort
 }
 
 /** The storage id in an answer of the upload endpoints; throws an `UploadError` for any other. */
-function readStorageId({ status, text }: { status: number; text: string }): { storageId: string } {
+function readStorageId({ status, text }: { status: number; text: string }): { storageId: Id<"_storage"> } {
   const { storageId, code } = parseAnswer(text);
   if (typeof storageId === "string" && (status === 200 || code === "StorageTokenUsed")) return { storageId };
   throw explainAnswer(status, typeof code === "string" ? code : undefined);

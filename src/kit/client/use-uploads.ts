@@ -1,6 +1,7 @@
 "use client";
 
 import { useEffect, useRef, useState, useSyncExternalStore } from "react";
+import type { Id } from "../database/ids";
 import { deadUrlCodes, UploadError, uploadFile } from "./upload";
 import { explainError } from "./viewer";
 
@@ -91,7 +92,7 @@ export interface Upload {
   state: "queued" | "uploading" | "uploaded" | "saving" | "done" | "failed";
   /** Bytes. */
   sent: number;
-  storageId: string | null;
+  storageId: Id<"_storage"> | null;
   /** Set when `failed`. */
   error: UploadError | null;
 }
@@ -99,7 +100,7 @@ export interface Upload {
 interface UploadQueueOptions {
   generateUploadUrl: () => Promise<string>;
   /** Saves the storage id. Called in the order in which files were added together, passing over those that fail. */
-  onUploaded: (upload: { storageId: string; file: File }) => Promise<unknown>;
+  onUploaded: (upload: { storageId: Id<"_storage">; file: File }) => Promise<unknown>;
   /** Why this file is not wanted, for the person who chose it; `null` when it is. */
   refuse?: (file: File) => string | null;
   /** How many files are sent at the same time. */

@@ -2,6 +2,7 @@ import { TRPCError } from "@trpc/server";
 import { z } from "zod";
 import { Prisma, type ScheduledState } from "~/generated/prisma/client";
 import { prisma } from "../database/database";
+import { id } from "../database/ids";
 import { type Direction, formatCursor, sortedPage, sortedPageArgs, toPage } from "../database/pagination";
 import { alone } from "../database/transaction";
 import { t } from "../functions/builders";
@@ -11,7 +12,7 @@ import { readArgs, rerunJob } from "../jobs/rows";
 import { scheduler } from "../jobs/scheduler";
 import { adminProcedure, liveProcedure } from "./admin-procedure";
 
-const job = z.object({ jobId: z.uuid() });
+const job = z.object({ jobId: id("_scheduled_functions") });
 
 export const schedule = ({ jobs }: CronJobs) =>
   t.router({

@@ -3,6 +3,7 @@ import { PrismaClient } from "~/generated/prisma/client";
 import { env } from "../process/env";
 import { processWide } from "../process/process-wide";
 import { Adapter, Pool } from "./connections";
+import type { ClientWithIds } from "./ids";
 
 /** Vercel runs many small processes, each with its own pools. */
 const onVercel = process.env.VERCEL === "1";
@@ -80,7 +81,7 @@ export const maintenance = clientOf(pools.upkeep);
 /** Prisma's client, or the client of a transaction, whose `$transaction` is a savepoint. */
 export type Client = Omit<typeof prisma, "$connect" | "$disconnect" | "$on" | "$extends">;
 
-function clientOf(connections: Pool) {
+function clientOf(connections: Pool): ClientWithIds {
   // By default Prisma waits two seconds for a connection, less than the pool does.
   const transactionOptions = {
     maxWait: (connections.options.connectionTimeoutMillis ?? 10_000) + 5_000,

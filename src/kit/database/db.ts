@@ -3,6 +3,7 @@ import { parseJobId } from "../jobs/scheduler";
 import { tablesRead } from "../live/reads";
 import { type FileMetadata, parseStorageId, toMetadata } from "../storage/file";
 import type { Client } from "./database";
+import type { Id } from "./ids";
 import { type Direction, formatCursor, parseCursor, toPage } from "./pagination";
 import type { Transaction } from "./transaction";
 
@@ -197,10 +198,10 @@ function replay(client: object, steps: Step[]): PromiseLike<unknown> {
 /** `ctx.db.system`: reads the tables that only the kit writes. */
 interface SystemTables {
   /** The metadata of a file, or `null` when no file has that id. */
-  get(storageId: string): Promise<FileMetadata | null>;
-  get(table: "_storage", storageId: string): Promise<FileMetadata | null>;
+  get(storageId: Id<"_storage">): Promise<FileMetadata | null>;
+  get(table: "_storage", storageId: Id<"_storage">): Promise<FileMetadata | null>;
   /** A job, or `null` when no job has that id. Jobs that ended are deleted after seven days. */
-  get(table: "_scheduled_functions", jobId: string): Promise<ScheduledFunctionDocument | null>;
+  get(table: "_scheduled_functions", jobId: Id<"_scheduled_functions">): Promise<ScheduledFunctionDocument | null>;
   /** Reads many: `db.system.query("_storage").order("desc").take(10)`. */
   query(table: "_storage"): SystemQuery<FileMetadata>;
   query(table: "_scheduled_functions"): SystemQuery<ScheduledFunctionDocument>;
@@ -220,9 +221,12 @@ function systemTables(run: Transaction["run"], noteReads?: NoteReads): SystemTab
   function query(table: string): SystemQuery<FileMetadata> | SystemQuery<ScheduledFunctionDocument> {
     return table === "_storage" ? files : jobs;
   }
-  async function get(storageId: string): Promise<FileMetadata | null>;
-  async function get(table: "_storage", storageId: string): Promise<FileMetadata | null>;
-  async function get(table: "_scheduled_functions", jobId: string): Promise<ScheduledFunctionDocument | null>;
+  async function get(storageId: Id<"_storage">): Promise<FileMetadata | null>;
+  async function get(table: "_storage", storageId: Id<"_storage">): Promise<FileMetadata | null>;
+  async function get(
+    table: "_scheduled_functions",
+    jobId: Id<"_scheduled_functions">,
+  ): Promise<ScheduledFunctionDocument | null>;
   async function get(...path: [string] | [string, string]) {
     const [table, given] = path.length === 2 ? path : ["_storage", path[0]];
     noteReads?.([table]);

@@ -6,28 +6,36 @@ interface Row {
   creationTime: Date;
 }
 
+/** What a row's id and time are named for callers. */
+interface Named<T extends Row> {
+  /** The row's id. */
+  _id: T["id"];
+  /** When the row was made, in milliseconds since the epoch. */
+  _creationTime: number;
+}
+
+/** Mapped without renaming, so that editors still find where a field is declared. */
+type Fields<T, K extends keyof T> = { [P in K]: Documents<T[P]> };
+
 /**
  * What callers see of a function's result: each row as a document, with `_id`, `_creationTime` in milliseconds since
  * the epoch, big integers as numbers, and decimal numbers as strings. Values that are not rows stay as they are.
  */
-export type Documents<T> = T extends Row
-  ? // One mapping of all keys, so that optional ones stay optional, editors find where a field is declared, and a hover is flat.
-    {
-      [K in keyof T as K extends "id" ? "_id" : K extends "creationTime" ? "_creationTime" : K]: K extends "id"
-        ? string
-        : K extends "creationTime"
-          ? number
-          : Documents<T[K]>;
-    }
-  : T extends bigint
-    ? number
-    : T extends Prisma.Decimal
-      ? string
-      : T extends Date | Uint8Array
-        ? T
-        : T extends object
-          ? { [K in keyof T]: Documents<T[K]> }
-          : T;
+export type Documents<T> = [Prisma.JsonValue] extends [T]
+  ? T // JSON, which holds no rows.
+  : T extends string | Date | Uint8Array
+    ? T
+    : T extends Row
+      ? Named<T> & Fields<T, Exclude<keyof T, "id" | "creationTime">> extends infer Document
+        ? { [K in keyof Document]: Document[K] } // One flat object, for hovers.
+        : never
+      : T extends bigint
+        ? number
+        : T extends Prisma.Decimal
+          ? string
+          : T extends object
+            ? { [K in keyof T]: Documents<T[K]> }
+            : T;
 
 /**
  * Renames rows to documents, wherever they are in `value`: the one place that knows both names. Throws for what

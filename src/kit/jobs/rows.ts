@@ -3,6 +3,7 @@ import { v7 } from "uuid";
 import { z } from "zod";
 import { Prisma, type ScheduledFunction, type ScheduledState } from "~/generated/prisma/client";
 import type { Client } from "../database/database";
+import type { Id } from "../database/ids";
 import { transformer } from "../functions/transformer";
 
 // The rows of `_scheduled_functions`: what functions see of them, and the statements that end and retry jobs.
@@ -16,7 +17,7 @@ export type JobResult<Value> =
 /**
  * The zod type of a job's result, for the arguments of an `onComplete` function:
  *
- *     args: { jobId: z.uuid(), result: jobResult(z.string()) }
+ *     args: { jobId: id("_scheduled_functions"), result: jobResult(z.string()) }
  *
  * @param value the type of what the job's function returns. Default: anything
  */
@@ -31,7 +32,7 @@ export function jobResult<Value extends z.ZodType = z.ZodUnknown>(value?: Value)
 /** What an `onComplete` function receives. */
 export interface Completion<Args, Value> {
   /** The job that ended. */
-  jobId: string;
+  jobId: Id<"_scheduled_functions">;
   /** The job's arguments. */
   args: Args;
   result: JobResult<Value>;
@@ -39,7 +40,7 @@ export interface Completion<Args, Value> {
 
 /** A document of the `_scheduled_functions` system table. Times are in milliseconds since the epoch. */
 export interface ScheduledFunctionDocument {
-  _id: string;
+  _id: Id<"_scheduled_functions">;
   _creationTime: number;
   /** For example `messages.sendMessage`. */
   name: string;

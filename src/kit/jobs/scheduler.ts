@@ -5,6 +5,7 @@ import { v7 } from "uuid";
 import { z } from "zod";
 import { Prisma } from "~/generated/prisma/client";
 import type { Client } from "../database/database";
+import type { Id } from "../database/ids";
 import type { Statements } from "../database/transaction";
 import { parseArgs, refuseUnstorable } from "../functions/args";
 import type { RequestContext } from "../functions/request-context";
@@ -57,14 +58,22 @@ export interface Scheduler {
    *
    *     await ctx.scheduler.runAfter(0, sendMail, { to }, { retry: { maxAttempts: 5 }, onComplete: mailSent });
    */
-  runAfter<Args, Value>(delayMs: number, fn: Schedulable<Args, Value>, ...rest: Rest<Args, Value>): Promise<string>;
+  runAfter<Args, Value>(
+    delayMs: number,
+    fn: Schedulable<Args, Value>,
+    ...rest: Rest<Args, Value>
+  ): Promise<Id<"_scheduled_functions">>;
   /** Runs the function at a time: a `Date`, or milliseconds since the epoch. */
-  runAt<Args, Value>(time: number | Date, fn: Schedulable<Args, Value>, ...rest: Rest<Args, Value>): Promise<string>;
+  runAt<Args, Value>(
+    time: number | Date,
+    fn: Schedulable<Args, Value>,
+    ...rest: Rest<Args, Value>
+  ): Promise<Id<"_scheduled_functions">>;
   /**
    * Keeps a job from starting, and from being tried again. An action in progress goes on, but schedules nothing more, and its
    * result is ignored. Does nothing to a job that ended.
    */
-  cancel(jobId: string): Promise<void>;
+  cancel(jobId: Id<"_scheduled_functions">): Promise<void>;
 }
 
 const fiveYears = 5 * 366 * 24 * 60 * 60 * 1000;
@@ -87,7 +96,7 @@ export function scheduler(context: RequestContext, { run, afterCommit }: Stateme
     time: number,
     fn: Schedulable<Args, Value>,
     [args, options = {}]: [Args?, JobOptions<Args, Value>?],
-  ): Promise<string> => {
+  ): Promise<Id<"_scheduled_functions">> => {
     const name = nameOf(fn);
     if (!name) throw new Error("Cannot schedule a function that no file listed in functions/index.ts exports");
     parseArgs(fn[definition].args, args);

@@ -1,11 +1,12 @@
 import { TRPCError } from "@trpc/server";
 import { v7 } from "uuid";
 import { z } from "zod";
+import type { Id } from "../database/ids";
 import { quote } from "../log/text";
 
 /** A document of the `_storage` system table. */
 export interface FileMetadata {
-  _id: string;
+  _id: Id<"_storage">;
   /** Milliseconds since the epoch. */
   _creationTime: number;
   /** Lower-case hex. */
@@ -41,12 +42,12 @@ export const toMetadata = (row: FileRow): FileMetadata => ({
 const idSchema = z.uuid({ error: ({ input }) => `Invalid storage id ${shown(input)}; it is a UUID` }).toLowerCase();
 
 /** The argument type of a storage id: `args: { storageId: storageId() }`. */
-export const storageId = () => idSchema;
+export const storageId = (): z.ZodType<Id<"_storage">, Id<"_storage">> => idSchema;
 
-export const newStorageId = (): string => v7();
+export const newStorageId = (): Id<"_storage"> => v7();
 
 /** Returns the id in lower case. Throws a `BAD_REQUEST` that quotes a malformed one. */
-export function parseStorageId(id: unknown): string {
+export function parseStorageId(id: unknown): Id<"_storage"> {
   const { data, error } = idSchema.safeParse(id);
   if (error) throw new TRPCError({ code: "BAD_REQUEST", message: error.issues[0]?.message });
   return data;

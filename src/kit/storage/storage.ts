@@ -1,6 +1,7 @@
 import { TRPCError } from "@trpc/server";
 import { prisma } from "../database/database";
 import type { ReadDb } from "../database/db";
+import type { Id } from "../database/ids";
 import type { Statements } from "../database/transaction";
 import type { RequestContext } from "../functions/request-context";
 import { quote } from "../log/text";
@@ -19,9 +20,9 @@ import { UploadError } from "./upload-error";
 /** `ctx.storage` of a query. */
 export interface StorageReader {
   /** Returns a URL that serves the file to everyone who has the URL, or `null` when there is no such file. */
-  getUrl(storageId: string, options?: FileUrlOptions): Promise<string | null>;
+  getUrl(storageId: Id<"_storage">, options?: FileUrlOptions): Promise<string | null>;
   /** @deprecated Use `ctx.db.system.get`. */
-  getMetadata(storageId: string): Promise<FileMetadata | null>;
+  getMetadata(storageId: Id<"_storage">): Promise<FileMetadata | null>;
 }
 
 /** `ctx.storage` of a mutation. */
@@ -34,27 +35,27 @@ export interface StorageWriter extends StorageReader {
    * storage id that a client sent. `contentType` replaces the type that the uploader announced, for code that has looked at
    * the bytes.
    */
-  claim(storageId: string, options?: { contentType?: string }): Promise<FileMetadata>;
+  claim(storageId: Id<"_storage">, options?: { contentType?: string }): Promise<FileMetadata>;
   /**
    * Lets this mutation write rows that reference a file of someone else, or a file that other rows reference too: for example
    * when it forwards a message with its picture. A mutation that references a file without `claim` or `reuse` cannot commit.
    * Throws `NOT_FOUND` when there is no such file.
    */
-  reuse(storageId: string): Promise<void>;
+  reuse(storageId: Id<"_storage">): Promise<void>;
   /**
    * Deletes the file when the mutation commits; from then on its URLs answer 404. The bytes are kept for
    * `DELETED_FILE_RETENTION_HOURS`, so that an operator can restore the file. With `permanently` they are deleted at once, also
    * when the file was deleted before. Throws `NOT_FOUND` when there is no such file.
    */
-  delete(storageId: string, options?: { permanently?: boolean }): Promise<void>;
+  delete(storageId: Id<"_storage">, options?: { permanently?: boolean }): Promise<void>;
 }
 
 /** `ctx.storage` of an action or HTTP action. */
 export interface StorageActionWriter extends StorageWriter {
   /** Stores the bytes and returns their storage id. Throws and stores nothing when the bytes do not have the given `sha256`. */
-  store(body: Blob | ReadableStream<Uint8Array>, options?: StoreOptions): Promise<string>;
+  store(body: Blob | ReadableStream<Uint8Array>, options?: StoreOptions): Promise<Id<"_storage">>;
   /** Returns the file, whose bytes are read when you ask for them, or `null` when there is no such file. */
-  get(storageId: string): Promise<Blob | null>;
+  get(storageId: Id<"_storage">): Promise<Blob | null>;
 }
 
 const notFound = (what: string) => new TRPCError({ code: "NOT_FOUND", message: `${what}: there is none of that id` });
@@ -134,7 +135,7 @@ async function storeBlob(
   body: Blob | ReadableStream<Uint8Array>,
   options: StoreOptions = {},
   storer: Storer,
-): Promise<string> {
+): Promise<Id<"_storage">> {
   const storageId = newStorageId();
   const isBlob = body instanceof Blob;
   try {

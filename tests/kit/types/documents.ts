@@ -1,8 +1,10 @@
 // Compiled by `npm run check`, never run: what callers see of a row.
 import type { inferRouterOutputs } from "@trpc/server";
 import type { AppRouter } from "~/functions";
+import type { Prisma } from "~/generated/prisma/client";
 import { query } from "~/kit/functions/builders";
 import type { Documents } from "~/kit/functions/document";
+import type { Id } from "~/kit/server";
 
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 const same = <A, B>(_: Same<A, B>) => undefined;
@@ -23,9 +25,16 @@ same<Documents<{ at: Date; row: Row | null }>["row"], Documents<Row> | null>(tru
 // Without a creation time it is no row.
 same<Documents<{ id: string; n: number }>, { id: string; n: number }>(true);
 
+// Decimal numbers arrive as strings, JSON and enums as they are.
+same<
+  Documents<{ price: Prisma.Decimal; data: Prisma.JsonValue; maybe?: Prisma.JsonValue; format: "text" | "image" }>,
+  { price: string; data: Prisma.JsonValue; maybe?: Prisma.JsonValue; format: "text" | "image" }
+>(true);
+
 type Message = inferRouterOutputs<AppRouter>["messages"]["list"]["page"][number];
 same<Message["format"], "text" | "image">(true);
-same<Message["_id"], string>(true);
+same<Message["_id"], Id<"message">>(true);
+same<Message["storageId"], Id<"_storage"> | null>(true);
 // @ts-expect-error the browser never sees `id`
 type _ = Message["id"];
 

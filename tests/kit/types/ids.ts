@@ -1,0 +1,71 @@
+// Compiled by `npm run check`, never run: the id of one table is not that of another.
+import type { TRPCClient } from "@trpc/client";
+import type { AppRouter } from "~/functions";
+import * as files from "~/functions/files";
+import * as messages from "~/functions/messages";
+import { mutation, query } from "~/kit";
+import { uploadFile } from "~/kit/client";
+import { type Id, id, storageId } from "~/kit/server";
+
+type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+const same = <A, B>(_: Same<A, B>) => undefined;
+
+mutation({
+  args: { imageId: id("image"), storageId: storageId(), messageIds: id("message").array().optional() },
+  handler: async (ctx, args) => {
+    same<typeof args.imageId, Id<"image">>(true);
+    same<typeof args.messageIds, Id<"message">[] | undefined>(true);
+
+    // Rows have ids, whatever of them is selected, and their relations too.
+    const message = await ctx.db.message.findFirstOrThrow();
+    same<typeof message.id, Id<"message">>(true);
+    same<typeof message.storageId, Id<"_storage"> | null>(true);
+    const image = await ctx.db.image.findFirstOrThrow({ select: { id: true, thumbnailId: true, storage: true } });
+    same<typeof image.thumbnailId, Id<"_storage"> | null>(true);
+    same<typeof image.storage.id, Id<"_storage">>(true);
+
+    await ctx.storage.getUrl(args.storageId);
+    // @ts-expect-error a message is no file
+    await ctx.storage.getUrl(message.id);
+    // @ts-expect-error nor is an image, which only refers to one
+    await ctx.storage.delete(args.imageId);
+    // @ts-expect-error
+    await ctx.storage.claim(image.id);
+    // @ts-expect-error
+    await ctx.db.system.get(message.id);
+    // @ts-expect-error there may be none
+    await ctx.storage.delete(message.storageId);
+
+    await ctx.runMutation(files.saveFile, { storageId: args.storageId, name: "a.txt" });
+    // @ts-expect-error functions take ids of one table
+    await ctx.runMutation(files.saveFile, { storageId: message.id, name: "a.txt" });
+    const jobId = await ctx.scheduler.runAfter(0, messages.deleteMessage, { messageId: message.id });
+    // @ts-expect-error so do scheduled functions
+    await ctx.scheduler.runAfter(0, messages.deleteMessage, { messageId: args.storageId });
+    await ctx.scheduler.cancel(jobId);
+    // @ts-expect-error
+    await ctx.scheduler.cancel(args.imageId);
+
+    // A text is one, and is checked when the function runs.
+    await ctx.storage.getUrl(message.body);
+    // Every id is a text.
+    const text: string = message.id;
+    return text.toUpperCase();
+  },
+});
+
+// @ts-expect-error there is no table of this name
+query({ args: { id: id("mesage") }, handler: () => null });
+
+export async function fromTheBrowser(client: TRPCClient<AppRouter>, file: File) {
+  const { storageId } = await uploadFile({ url: await client.files.generateUploadUrl.mutate({}), file });
+  const saved = await client.files.saveFile.mutate({ storageId, name: file.name });
+  same<typeof saved._id, Id<"file">>(true);
+  const { page } = await client.messages.list.query({});
+  const messageIds: Id<"message">[] = page.map(({ _id }) => _id);
+  // @ts-expect-error the file that is stored is not the row that refers to it
+  await client.messages.deleteMessage.mutate({ messageId: saved.storageId });
+  // @ts-expect-error
+  await client.files.getUrl.query({ storageId: saved._id });
+  return messageIds;
+}
