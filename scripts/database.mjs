@@ -92,7 +92,8 @@ export async function withDatabase(work) {
  */
 export function isNearby(url) {
   const { hostname, searchParams } = new URL(url);
-  const host = (hostname || searchParams.get("host") || "localhost").replace(/^\[|\]$/g, "");
+  // The driver prefers the parameter, too.
+  const host = (searchParams.get("host") || hostname || "localhost").replace(/^\[|\]$/g, "");
   // A folder of sockets, or a name without a dot, such as a container's in its own network.
   if (host.startsWith("/") || host.startsWith("%2F") || !/[.:]/.test(host)) return true;
   if (/\.(localhost|local|internal|test)$/.test(host)) return true;
@@ -111,7 +112,8 @@ export function isNearby(url) {
  */
 export async function confirmFarDatabase(url, { confirmed, memory }) {
   if (isNearby(url)) return;
-  const { host, pathname } = new URL(url);
+  const { host: named, pathname, searchParams } = new URL(url);
+  const host = searchParams.get("host") || named;
   const known = (await readFile(memory, "utf8").catch(() => "")).split("\n");
   if (known.includes(host)) return console.log(`The database is ${pathname.slice(1)} on ${host}`);
   const what = `npm run dev is about to migrate and seed the database ${pathname.slice(1)} on ${host}, which is not on this machine.`;
@@ -134,5 +136,21 @@ export async function confirmFarDatabase(url, { confirmed, memory }) {
 /** Reads the .env files like Next.js, and returns the database URL to migrate with, if one is configured. */
 export function configuredDatabase() {
   nextEnv.loadEnvConfig(ROOT, process.env.NODE_ENV !== "production", { info: () => undefined, error: console.error });
+  for (const url of [directUrl(), process.env.DATABASE_URL]) if (url) refuseSchema(url);
   return directUrl() || process.env.DATABASE_URL;
+}
+
+/**
+ * Refuses a URL that asks for another schema, because migrations work in the schema `public`. The start of the app does too.
+ *
+ * @param {string} url
+ */
+function refuseSchema(url) {
+  const { searchParams, hostname } = new URL(url);
+  const schema = searchParams.get("schema") ?? /search_path\s*=\s*(\S+)/.exec(searchParams.get("options") ?? "")?.[1];
+  if (!schema || schema === "public") return;
+  throw new Error(
+    `The database URL of ${hostname} has "schema=${schema}", which has no effect here: the tables are in the schema public. ` +
+      "Give the app a database of its own. Remove it.",
+  );
 }

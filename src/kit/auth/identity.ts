@@ -107,8 +107,17 @@ const technical = new Set(["iss", "sub", "aud", "exp", "nbf", "iat", "jti", "sid
 
 function fromClaims({ iss = "", sub = "", ...claims }: JWTPayload): UserIdentity {
   const personal = Object.entries(claims).filter(([name]) => !technical.has(name));
+  const named: Record<string, unknown> = Object.fromEntries(
+    personal.map(([name, value]) => [renamed[name] ?? name, value]),
+  );
+  const { name, email, emailVerified, isAnonymous, ...others } = named;
   return {
-    ...Object.fromEntries(personal.map(([name, value]) => [renamed[name] ?? name, value])),
+    ...others,
+    ...(typeof name === "string" && { name }),
+    ...(typeof email === "string" && { email }),
+    // Some issuers write booleans as texts, and the text "false" would count as true.
+    ...(emailVerified !== undefined && { emailVerified: emailVerified === true || emailVerified === "true" }),
+    ...(isAnonymous !== undefined && { isAnonymous: isAnonymous === true || isAnonymous === "true" }),
     tokenIdentifier: `${iss}|${sub}`,
     subject: sub,
     issuer: iss,

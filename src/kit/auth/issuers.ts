@@ -9,6 +9,7 @@ import {
   jwtVerify,
 } from "jose";
 import { lookups } from "../database/database";
+import { unstorable } from "../functions/args";
 import { quote } from "../log/text";
 import { env } from "../process/env";
 
@@ -85,6 +86,7 @@ export async function verifyToken(token: string): Promise<JWTPayload> {
     });
     // jose does not check the type. As texts, all objects are equal, so their users would become one.
     if (typeof payload.sub !== "string" || payload.sub === "") throw new Error("its subject is not a text");
+    if (unstorable.test(payload.sub)) throw new Error("its subject has a NUL or half of a surrogate pair");
     return payload;
   } catch (cause) {
     if (isUnreachable(cause)) throw cause;

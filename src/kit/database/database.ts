@@ -97,7 +97,8 @@ function clientOf(connections: Pool): ClientWithIds {
 /** Reads the pool's size, and the seconds to wait for a connection, from the parameters of Prisma's URLs. Settings win. */
 function poolSettings(parameters: URLSearchParams): { size: number; waitTimeout?: number } {
   const limit = Number(parameters.get("connection_limit"));
-  const timeout = Number(parameters.get("pool_timeout"));
+  // The pool has one time limit for waiting and connecting.
+  const timeout = Math.max(Number(parameters.get("pool_timeout")), Number(parameters.get("connect_timeout")));
   return {
     size: env.DATABASE_POOL_SIZE ?? (limit > 0 ? limit : onVercel ? 5 : 10),
     ...(timeout > 0 && { waitTimeout: timeout * 1000 }),

@@ -14,7 +14,7 @@ export function parseArgs<Args extends z.ZodObject>(args: Args, given: unknown):
 }
 
 /** Matches a NUL, or half of a surrogate pair. With the flag `u`, whole pairs do not match. */
-const unstorable = /\0|\p{Surrogate}/u;
+export const unstorable = /\0|\p{Surrogate}/u;
 
 /**
  * Refuses a value that holds a text which PostgreSQL cannot store: one with a NUL, or with half of a surrogate pair. Throws a

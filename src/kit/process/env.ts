@@ -4,9 +4,17 @@ import { z } from "zod";
 const production = process.env.NODE_ENV === "production";
 const onVercel = process.env.VERCEL === "1";
 
+const originError = 'put the public origin there, without a path, for example "https://files.example.com"';
 const origin = z
-  .url({ protocol: /^https?$/, error: 'put the public origin there, for example "https://files.example.com"' })
+  .url({ protocol: /^https?$/, error: originError })
+  .refine((url) => /^https?:\/\/[^/?#@,]+\/?$/i.test(url), { error: originError })
   .transform((url) => new URL(url).origin);
+
+/** A whole number. */
+function whole({ min }: { min: number }) {
+  const error = `put a whole number there, ${min} or more`;
+  return z.coerce.number({ error }).int({ error }).min(min, { error });
+}
 
 /** Every setting of the server, parsed once. docs/settings.md explains them. A wrong value stops the start, which names it. */
 export const env = createEnv({
@@ -21,15 +29,15 @@ export const env = createEnv({
     DATABASE_URL_UNPOOLED: z.url({ protocol: /^postgres(ql)?$/, error: "put a PostgreSQL URL there" }).optional(),
     POSTGRES_URL_NON_POOLING: z.url({ protocol: /^postgres(ql)?$/, error: "put a PostgreSQL URL there" }).optional(),
     /** Connections for functions. Half as many more look up who calls. */
-    DATABASE_POOL_SIZE: z.coerce.number().int().min(1).max(1000).optional(),
+    DATABASE_POOL_SIZE: whole({ min: 1 }).max(1000, { error: "put 1000 or less there" }).optional(),
     /** Milliseconds that a query may take, and a mutation with all its retries. */
-    TRANSACTION_TIMEOUT: z.coerce.number().int().positive().default(30_000),
+    TRANSACTION_TIMEOUT: whole({ min: 1 }).default(30_000),
     /** Milliseconds that an action may take before its signal is aborted. */
-    ACTION_TIMEOUT: z.coerce.number().int().positive().default(600_000),
+    ACTION_TIMEOUT: whole({ min: 1 }).default(600_000),
     /** Milliseconds that an idle connection is kept. Must be longer than the load balancer keeps it. */
-    KEEP_ALIVE_TIMEOUT: z.coerce.number().int().positive().default(70_000),
+    KEEP_ALIVE_TIMEOUT: whole({ min: 1 }).default(70_000),
     /** Milliseconds that a stopping process waits for its requests and jobs. */
-    STOP_TIMEOUT: z.coerce.number().int().positive().default(25_000),
+    STOP_TIMEOUT: whole({ min: 1 }).default(25_000),
     /** A list. The first secret signs, and all verify, so that replacing a secret does not break links. */
     APP_SECRET: z
       .string({ error: "put a random string there, for example from `openssl rand -base64 32`" })
@@ -59,24 +67,21 @@ export const env = createEnv({
      * Redirect downloads of at least this many bytes to the cloud store. Default: never, but 4 MiB on Vercel, which charges for
      * bytes that pass through functions.
      */
-    STORAGE_REDIRECT_ABOVE: z.coerce
-      .number()
-      .int()
-      .nonnegative()
+    STORAGE_REDIRECT_ABOVE: whole({ min: 0 })
       .optional()
       .transform((bytes) => bytes ?? (onVercel ? 4 * 1024 * 1024 : undefined)),
     STORAGE_DISK_PATH: z.string().min(1).default(".data/storage"),
     /** `private` lets browsers keep served files, and `public` also a CDN in front. */
     STORAGE_CACHE: z.enum(["private", "public"], { error: 'put "private" or "public" there' }).default("private"),
     /** How many proxies in front may name the client's address and the request's id. */
-    TRUST_PROXY: z.coerce.number().int().nonnegative().default(0),
+    TRUST_PROXY: whole({ min: 0 }).default(0),
     /** Calls a minute of one identity or network. docs/limits.md says what each of these limits counts. */
-    RATE_LIMIT_UPLOADS: z.coerce.number().int().positive().default(600),
-    RATE_LIMIT_SIGN_IN: z.coerce.number().int().positive().default(30),
-    RATE_LIMIT_HTTP: z.coerce.number().int().positive().default(600),
-    RATE_LIMIT_MESSAGES: z.coerce.number().int().positive().default(600),
-    RATE_LIMIT_IMAGES: z.coerce.number().int().positive().default(120),
-    RATE_LIMIT_FETCHES: z.coerce.number().int().positive().default(30),
+    RATE_LIMIT_UPLOADS: whole({ min: 1 }).default(600),
+    RATE_LIMIT_SIGN_IN: whole({ min: 1 }).default(30),
+    RATE_LIMIT_HTTP: whole({ min: 1 }).default(600),
+    RATE_LIMIT_MESSAGES: whole({ min: 1 }).default(600),
+    RATE_LIMIT_IMAGES: whole({ min: 1 }).default(120),
+    RATE_LIMIT_FETCHES: whole({ min: 1 }).default(30),
     /** Ports that `fetchPublic` connects to, comma-separated. */
     FETCH_PORTS: z
       .string()
@@ -84,29 +89,20 @@ export const env = createEnv({
       .default("80,443")
       .transform((list) => list.split(",").map(Number)),
     /** Bytes that one identity may store. */
-    STORAGE_QUOTA: z.coerce
-      .number()
-      .int()
-      .nonnegative()
-      .default(100 * 1024 ** 3),
+    STORAGE_QUOTA: whole({ min: 0 }).default(100 * 1024 ** 3),
     /** Hours for which the bytes of a deleted file are kept, so that it can be restored and backups are complete. */
-    DELETED_FILE_RETENTION_HOURS: z.coerce
-      .number()
-      .int()
-      .nonnegative()
-      .default(production ? 24 : 0),
+    DELETED_FILE_RETENTION_HOURS: whole({ min: 0 }).default(production ? 24 : 0),
     /** Hours after which a file that no foreign key references is deleted. */
-    UNREFERENCED_GRACE_HOURS: z.coerce.number().int().nonnegative().default(24),
+    UNREFERENCED_GRACE_HOURS: whole({ min: 0 }).default(24),
     /** How many calls, bytes and days the function log keeps. 0 calls turn it off. */
-    CALL_LOG_ROWS: z.coerce.number().int().nonnegative().default(1_000_000),
-    CALL_LOG_BYTES: z.coerce
-      .number()
-      .int()
-      .nonnegative()
-      .default(1024 ** 3),
-    CALL_LOG_DAYS: z.coerce.number().positive().default(7),
+    CALL_LOG_ROWS: whole({ min: 0 }).default(1_000_000),
+    CALL_LOG_BYTES: whole({ min: 0 }).default(1024 ** 3),
+    CALL_LOG_DAYS: z.coerce
+      .number({ error: "put a number of days there" })
+      .positive({ error: "put a number of days there" })
+      .default(7),
     /** Milliseconds that an upload may go without a byte. */
-    UPLOAD_STALL_TIMEOUT: z.coerce.number().int().positive().default(120_000),
+    UPLOAD_STALL_TIMEOUT: whole({ min: 1 }).default(120_000),
   },
   experimental__runtimeEnv: {},
   emptyStringAsUndefined: true,

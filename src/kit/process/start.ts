@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -146,19 +147,42 @@ export function checkSettings(): void {
 const useless: Record<string, string> = {
   sslaccept: "use sslmode=verify-full with sslrootcert, or sslmode=no-verify",
   sslidentity: "use sslcert and sslkey",
+  sslpassword: "decrypt the key, and use sslcert and sslkey",
   socket_timeout: "a statement has 15 seconds",
+  single_use_connections: "connections are pooled",
+  max_connection_lifetime: "connections are kept as long as they are used",
+  max_idle_connection_lifetime: "idle connections close after 10 seconds",
 };
+
+const sslModes = ["disable", "prefer", "require", "verify-ca", "verify-full", "no-verify"];
 
 function checkDatabaseUrl(url: string): void {
   const { searchParams, hostname } = new URL(url);
-  const refuse = (name: string, advice: string) => {
-    throw new Error(`The database URL of ${hostname} has "${name}", which has no effect here: ${advice}. Remove it.`);
+  const has = (parameter: string) => `The database URL of ${hostname} has "${parameter}"`;
+  const refuse = (parameter: string, advice: string) => {
+    throw new Error(`${has(parameter)}, which has no effect here: ${advice}. Remove it.`);
   };
-  const schema = searchParams.get("schema");
-  if (schema !== null && schema !== "public") {
+  const schema = searchParams.get("schema") ?? /search_path\s*=\s*(\S+)/.exec(searchParams.get("options") ?? "")?.[1];
+  if (schema && schema !== "public") {
     refuse(`schema=${schema}`, "the tables are in the schema public. Give the app a database of its own");
   }
   for (const [name, advice] of Object.entries(useless)) if (searchParams.has(name)) refuse(name, advice);
+  if ((searchParams.get("statement_cache_size") ?? "0") !== "0")
+    refuse("statement_cache_size", "no statement is cached");
+
+  for (const name of ["connection_limit", "pool_timeout", "connect_timeout"]) {
+    const value = searchParams.get(name);
+    if (value === null || /^[1-9]\d*$/.test(value)) continue;
+    throw new Error(`${has(`${name}=${value}`)}. Put a whole number there, 1 or more.`);
+  }
+  const sslMode = searchParams.get("sslmode");
+  if (sslMode !== null && !sslModes.includes(sslMode)) {
+    throw new Error(`${has(`sslmode=${sslMode}`)}. Use one of ${sslModes.join(", ")}.`);
+  }
+  for (const name of ["sslrootcert", "sslcert", "sslkey"]) {
+    const path = searchParams.get(name);
+    if (path !== null && !existsSync(path)) throw new Error(`${has(`${name}=${path}`)}, but there is no such file.`);
+  }
 }
 
 interface Matcher {

@@ -85,6 +85,16 @@ describe("getUserIdentity", () => {
     expect(await action.json()).toEqual(identity);
   });
 
+  test.each([
+    [{ email_verified: "true" }, { emailVerified: true }],
+    [{ email_verified: "false" }, { emailVerified: false }],
+    [{ email: ["a@example.com"], name: { first: "Ann" }, isAnonymous: "false" }, { isAnonymous: false }],
+  ])("of a token with %j has fields of the types that they say", async (sent, fields) => {
+    const { action } = await ask(`Bearer ${await sign(0, { name: undefined, ...sent })}`);
+    const { name, email, emailVerified, isAnonymous } = await action.json();
+    expect({ name, email, emailVerified, isAnonymous }).toEqual(fields);
+  });
+
   const attacks: [string, () => Promise<string>][] = [
     ["alg none", async () => new UnsecuredJWT(claims()).encode()],
     [
@@ -109,6 +119,7 @@ describe("getUserIdentity", () => {
     ["not yet valid", async () => sign(0, { nbf: now() + 60 })],
     ["without subject", async () => sign(0, { sub: undefined })],
     ["with an empty subject", async () => sign(0, { sub: "" })],
+    ["with a subject that cannot be stored", async () => sign(0, { sub: "an\0n" })],
     ["truncated", async () => (await sign(0)).slice(0, -10)],
     ["without signature", async () => `${(await sign(0)).split(".").slice(0, 2).join(".")}.`],
     ["changed", async () => (await sign(0)).replace(/\.(.)/, (_, first) => `.${first === "e" ? "f" : "e"}`)],

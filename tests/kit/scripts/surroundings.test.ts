@@ -31,6 +31,7 @@ describe("a database that is far away", () => {
     ["postgresql://8.8.8.8/a", false],
     ["postgresql://172.32.0.1/a", false],
     ["postgresql://10.example.com/a", false],
+    ["postgresql://localhost/a?host=db.example.com", false],
   ])("%s: nearby is %s", (url, nearby) => {
     expect(isNearby(url)).toBe(nearby);
   });
@@ -65,6 +66,20 @@ test.each([["DIRECT_DATABASE_URL"], ["DATABASE_URL_UNPOOLED"], ["POSTGRES_URL_NO
 );
 
 describe("deploying", () => {
+  test.each(["schema=app", "options=-c%20search_path%3Dapp"])(
+    "to a schema that the URL names (%s) is refused",
+    (query) => {
+      const { status, text } = run(
+        "db.mjs",
+        { DATABASE_URL: `postgresql://127.0.0.1:9/a?${query}` },
+        "migrate",
+        "--deploy",
+      );
+      expect(status).toBe(1);
+      expect(text).toContain('The database URL of 127.0.0.1 has "schema=app"');
+    },
+  );
+
   test("without DATABASE_URL a deployment's build fails, and starts no database of its own", () => {
     for (const env of [{ VERCEL: "1" }, {}, { NODE_ENV: "production" }]) {
       const none = { DATABASE_URL: "", DIRECT_DATABASE_URL: "", VERCEL: undefined, CI: undefined, ...env };
