@@ -31,10 +31,17 @@ const gone = [
 const written = {
   "src/functions/index.ts": `import { kit } from "~/kit";
 import crons from "./crons";
+import * as email from "./email";
 import http from "./http";
 
 /** Every file of functions. What a file exports is served as \`<file>.<export>\`. */
-export const app = kit.app({ functions: {}, http, crons });
+export const app = kit.app({
+  functions: { email },
+  http,
+  crons,
+  // What mail about accounts says, and how it is sent. Without it, passwords cannot be reset.
+  email: { write: email.accountEmail, send: email.sendEmail },
+});
 
 export type AppRouter = typeof app.router;
 `,

@@ -1,11 +1,18 @@
 import { kit } from "~/kit";
 import crons from "./crons";
+import * as email from "./email";
 import * as files from "./files";
 import http from "./http";
 import * as images from "./images";
 import * as messages from "./messages";
 
 /** Lists every file of functions. What `files.ts` exports as `list` is served as `files.list`. */
-export const app = kit.app({ functions: { messages, files, images }, http, crons });
+export const app = kit.app({
+  functions: { messages, files, images, email },
+  http,
+  crons,
+  // What mail about accounts says, and how it is sent. Without it, passwords cannot be reset.
+  email: { write: email.accountEmail, send: email.sendEmail },
+});
 
 export type AppRouter = typeof app.router;

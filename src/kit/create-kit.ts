@@ -1,3 +1,4 @@
+import type { AccountEmails } from "./auth/account-email";
 import { acceptIssuers, type Issuer } from "./auth/issuers";
 import type { Owners } from "./auth/owners";
 import { action, internalAction, internalMutation, internalQuery, mutation, query } from "./functions/builders";
@@ -24,6 +25,7 @@ export interface App<Router = ReturnType<typeof createRouter>> {
   http: HttpRouter;
   crons: CronJobs;
   owners: Owners;
+  email?: AccountEmails;
 }
 
 /**
@@ -52,9 +54,11 @@ export function createKit({ auth: { issuers = [], owners = {} } = {} }: KitOptio
       http: HttpRouter;
       /** The recurring functions. */
       crons: CronJobs;
+      /** How mail about accounts is sent. Without it, passwords cannot be reset and addresses are not confirmed. */
+      email?: AccountEmails;
     }) {
-      const { functions, http, crons } = parts;
-      return { router: createRouter(functions, { http, crons }), http, crons, owners } satisfies App<unknown>;
+      const { functions, http, crons, email } = parts;
+      return { router: createRouter(functions, { http, crons }), http, crons, owners, email } satisfies App<unknown>;
     },
   };
 }

@@ -24,7 +24,7 @@ export const openApiRoute = ({ http }: Pick<App, "http">) => serveOpenApi(http);
 export const httpRoute = ({ http }: Pick<App, "http">) => serveHttp(http);
 
 /** `src/app/api/auth/[...all]/route.ts`: sessions, accounts and tokens. */
-export const authRoute = ({ owners }: Pick<App, "owners">) => serveAuth(owners);
+export const authRoute = (app: Pick<App, "owners" | "email">) => serveAuth(app);
 
 /** `src/app/api/cron/route.ts`: runs the jobs that are due, on hosts that stop processes between requests. */
 export const cronRoute = ({ crons, owners }: Pick<App, "crons" | "owners">) => serveCron(crons, owners);

@@ -12,10 +12,11 @@ import { makeQueryClient } from "./client/query-client";
 import { type Viewer, viewerQuery } from "./client/viewer";
 import { createRequestContext } from "./functions/request-context";
 import { currentPosition } from "./live/change-log";
+import { env } from "./process/env";
 
 export { isAdmin } from "./dashboard/admin-procedure";
 export { liveTransport } from "./live/serve-changes";
-export { env } from "./process/env";
+export { env };
 
 /** Returns the query client of the request that is being rendered. */
 export const queryClient = cache(() => {
@@ -49,6 +50,21 @@ export async function orNotFound<T>(answer: Promise<T>): Promise<NonNullable<T>>
   });
   return found ?? notFound();
 }
+
+/** Returns the path in a search parameter such as `next`, to go to afterwards. It never leads to another origin. */
+export function pathOfThisSite(next = "/"): string {
+  // Browsers drop tabs and line breaks from a URL, and read `//` and `/\` as the start of a host name.
+  if (!/^\/(?![/\\])[^\t\n\r]*$/.test(next)) return "/";
+  const { pathname, search, hash } = new URL(next, "http://this.site");
+  // For example, the URL parser makes `//example.com` of `/.//example.com`.
+  return pathname.startsWith("//") ? "/" : pathname + search + hash;
+}
+
+/** Returns how people can sign in, which depends on the settings. */
+export const signInOptions = () => ({
+  /** In development without settings mail is printed. */
+  sendsEmail: env.SMTP_URL !== undefined || process.env.NODE_ENV === "development",
+});
 
 /** Returns the first value of a search parameter, which a URL may have several times. */
 export const first = (value: string | string[] | undefined): string | undefined =>

@@ -1,5 +1,6 @@
 // Functions import this, in addition to the builders of ~/kit. Everything is documented where it is defined.
 
+export type { AccountEmail } from "./auth/account-email";
 export type { UserIdentity } from "./auth/identity";
 export { requireIdentity } from "./auth/identity";
 export type { Issuer } from "./auth/issuers";

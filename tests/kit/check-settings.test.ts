@@ -42,6 +42,14 @@ describe("the start is refused", () => {
     expect(checkSettings).toThrow("STORAGE_REDIRECT_ABOVE has no effect");
   });
 
+  test.each([
+    ["SMTP_URL", "EMAIL_FROM"],
+    ["EMAIL_FROM", "SMTP_URL"],
+  ] as const)("for %s without %s", (set, missing) => {
+    vi.spyOn(env, set, "get").mockReturnValue("smtp://mail.example.com");
+    expect(checkSettings).toThrow(`${set} has no effect without ${missing}`);
+  });
+
   test("for limits of a log that is switched off", () => {
     vi.spyOn(env, "CALL_LOG_ROWS", "get").mockReturnValue(0);
     vi.stubEnv("CALL_LOG_DAYS", "3");

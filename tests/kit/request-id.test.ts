@@ -24,7 +24,7 @@ describe("X-Request-Id", () => {
     ["of an HTTP action", serveHttp(http), "/http/getMessagesByAuthor", 200],
     ["of a path without a route", serveHttp(http), "/http/none", 404],
     ["of an HTTP action by HEAD", serveHttp(http), "/http/getMessagesByAuthor", 200, "HEAD"],
-    ["of a session", serveAuth({}), "/api/auth/get-session", 200],
+    ["of a session", serveAuth({ owners: {} }), "/api/auth/get-session", 200],
     ["of the health", serveHealth, "/api/health", 200],
     ["of a refused cron", serveCron(crons), "/api/cron", 401],
   ])("%s", async (_, serve, path, status, method = "GET") => {

@@ -51,9 +51,7 @@ describe("text that PostgreSQL cannot hold", () => {
       (text) => {
         const body = JSON.stringify({ name: text, email: "nul@example.com", password: "correct horse" });
         const headers = { "content-type": "application/json", origin: "http://app.test" };
-        return serveAuth(app.owners)(
-          new Request("http://app.test/api/auth/sign-up/email", { method: "POST", body, headers }),
-        );
+        return serveAuth(app)(new Request("http://app.test/api/auth/sign-up/email", { method: "POST", body, headers }));
       },
     ],
   ];

@@ -1,9 +1,9 @@
 "use client";
 
-import { LoaderCircle } from "lucide-react";
 import Link from "next/link";
-import { useActionState, useId } from "react";
-import { AuthError, authClient, explainError } from "~/kit/client";
+import { useState } from "react";
+import { Field, Form, NewPassword } from "~/components/form";
+import { AuthError, authClient } from "~/kit/client";
 
 interface SignInFormProps {
   /** The path to go to after signing in. */
@@ -12,98 +12,70 @@ interface SignInFormProps {
   isNew: boolean;
   /** Whether the visitor may have files and messages, which become the account's. */
   isVisitor: boolean;
+  /** The mail that led here, which confirms an address. */
+  confirm?: { token: string; email: string };
+  /** Whether the app sends mail. */
+  sendsEmail: boolean;
 }
 
-export function SignInForm({ next, isNew, isVisitor }: SignInFormProps) {
-  const id = useId();
-  const [state, submit, isPending] = useActionState(async (_: unknown, form: FormData) => {
-    const values = { name: text(form, "name"), email: text(form, "email") };
-    const credentials = { email: values.email, password: text(form, "password") };
-    try {
-      const { error } = isNew
-        ? await authClient.signUp.email({ ...credentials, name: values.name })
-        : await authClient.signIn.email(credentials);
+export function SignInForm({ next, isNew, isVisitor, confirm, sendsEmail }: SignInFormProps) {
+  /** An address that is to be confirmed before it can be signed in with. */
+  const [unconfirmed, setUnconfirmed] = useState<string>();
+
+  const wait = (email: string) => {
+    setUnconfirmed(email);
+    return null;
+  };
+
+  async function submit(value: (name: string) => string): Promise<null> {
+    const email = value("email");
+    if (isNew) {
+      const account = { name: value("name"), email, password: value("newPassword") };
+      const { data, error } = await authClient.signUp.email({ ...account, callbackURL: next });
       if (error) throw new AuthError(error);
-    } catch (error) {
-      return { ...values, error };
+      if (!data.token) return wait(email);
+    } else {
+      const body = { email, password: value("password"), confirm: confirm?.token };
+      const { error } = await authClient.$fetch<unknown, { code?: string }>("/sign-in/email", { method: "POST", body });
+      if (error?.code === "EMAIL_NOT_VERIFIED") return wait(email);
+      if (error) throw new AuthError(error);
     }
     // Load the page again, because everything on it may look different now. The form stays disabled until then.
     window.location.assign(next);
     return new Promise<never>(() => undefined);
-  }, null);
+  }
 
+  if (unconfirmed) return <Unconfirmed email={unconfirmed} next={next} />;
   return (
-    // With an action, a form that is submitted before the page is hydrated waits. Otherwise the browser would put the
-    // password into the address.
-    <form action={submit} className="grid gap-4 rounded-3xl border border-line bg-surface p-6 shadow-raised sm:p-8">
+    <div className="grid gap-4">
       <div className="mb-1 grid gap-1.5">
-        <h1 className="font-semibold text-xl tracking-tight">{isNew ? "Create an account" : "Sign in"}</h1>
+        <h1 className="font-semibold text-xl tracking-tight">
+          {confirm ? "Confirm your address" : isNew ? "Create an account" : "Sign in"}
+        </h1>
         <p className="text-pretty text-muted text-sm">
-          {isVisitor
-            ? "What you have sent and uploaded in this browser will belong to your account."
-            : "With an account your files and pictures are yours on every device."}
+          {confirm
+            ? "Enter your password, so that nobody else can open an account with your address."
+            : isVisitor
+              ? "What you have sent and uploaded in this browser will belong to your account."
+              : "With an account your files and pictures are yours on every device."}
         </p>
       </div>
-      {isNew && (
-        <div className="grid gap-1.5">
-          <label htmlFor={`${id}-name`} className="font-medium text-sm">
-            Name
-          </label>
-          <input
-            id={`${id}-name`}
-            name="name"
-            autoComplete="name"
+      <Form onSubmit={submit} submit={confirm ? "Confirm" : isNew ? "Create account" : "Sign in"}>
+        {isNew && <Field label="Name" name="name" autoComplete="name" required maxLength={100} />}
+        <Field label="Email" name="email" type="email" autoComplete="username" required defaultValue={confirm?.email} />
+        {isNew ? (
+          <NewPassword label="Password" />
+        ) : (
+          <Field
+            label="Password"
+            name="password"
+            type="password"
+            autoComplete="current-password"
             required
-            maxLength={100}
-            defaultValue={state?.name}
-            className="field"
+            maxLength={128}
           />
-        </div>
-      )}
-      <div className="grid gap-1.5">
-        <label htmlFor={`${id}-email`} className="font-medium text-sm">
-          Email
-        </label>
-        <input
-          id={`${id}-email`}
-          name="email"
-          type="email"
-          autoComplete="username"
-          required
-          defaultValue={state?.email}
-          className="field"
-        />
-      </div>
-      <div className="grid gap-1.5">
-        <label htmlFor={`${id}-password`} className="font-medium text-sm">
-          Password
-        </label>
-        <input
-          id={`${id}-password`}
-          name="password"
-          type="password"
-          autoComplete={isNew ? "new-password" : "current-password"}
-          required
-          minLength={isNew ? 8 : undefined}
-          maxLength={128}
-          aria-describedby={isNew ? `${id}-rule` : undefined}
-          className="field"
-        />
-        {isNew && (
-          <p id={`${id}-rule`} className="text-muted text-xs">
-            8 characters or more
-          </p>
         )}
-      </div>
-      {state?.error !== undefined && !isPending && (
-        <p role="alert" className="text-danger text-sm">
-          {explainError(state.error)}
-        </p>
-      )}
-      <button type="submit" disabled={isPending} className="button button-primary mt-1">
-        {isPending && <LoaderCircle aria-hidden="true" className="size-4 motion-safe:animate-spin" />}
-        {isNew ? "Create account" : "Sign in"}
-      </button>
+      </Form>
       <p className="text-center text-muted text-sm">
         {isNew ? "You have one already?" : "New here?"}{" "}
         <Link
@@ -114,8 +86,30 @@ export function SignInForm({ next, isNew, isVisitor }: SignInFormProps) {
           {isNew ? "Sign in" : "Create an account"}
         </Link>
       </p>
-    </form>
+      {sendsEmail && !isNew && (
+        <Link
+          href="/sign-in/reset"
+          className="-mt-5 inline-flex h-11 items-center justify-self-center font-medium text-accent text-sm underline"
+        >
+          Forgot your password?
+        </Link>
+      )}
+    </div>
   );
 }
 
-const text = (form: FormData, name: string) => form.get(name)?.toString() ?? "";
+function Unconfirmed({ email, next }: { email: string; next: string }) {
+  async function sendAgain() {
+    const { error } = await authClient.sendVerificationEmail({ email, callbackURL: next });
+    if (error) throw new AuthError(error);
+    return "Sent. Give it a minute, and look among spam too.";
+  }
+  return (
+    <Form onSubmit={sendAgain} submit="Send the mail again">
+      <h1 className="font-semibold text-xl tracking-tight">Look into your mail</h1>
+      <p className="wrap-anywhere text-pretty text-muted text-sm">
+        We have sent a mail to {email}. Open its link to confirm that the address is yours. Then you can sign in.
+      </p>
+    </Form>
+  );
+}

@@ -1,14 +1,17 @@
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import { betterAuth } from "better-auth";
 import { prismaAdapter } from "better-auth/adapters/prisma";
+import { createAuthMiddleware, getSessionFromCtx } from "better-auth/api";
 import { hashPassword, verifyPassword } from "better-auth/crypto";
 import { anonymous, jwt } from "better-auth/plugins";
+import { decodeJwt, type JWTPayload } from "jose";
 import { lookups, prisma } from "../database/database";
 import { isForeign, publicOrigin } from "../http/origin";
 import { env } from "../process/env";
 import { limits } from "../process/limits";
 import { createPlaces } from "../process/places";
 import { processWide } from "../process/process-wide";
+import type { SendAccountEmail } from "./account-email";
 import { ownIssuer, tokenIdentifier } from "./issuers";
 import { adoptRows, type Owners } from "./owners";
 
@@ -20,23 +23,32 @@ const inTurn = processWide("passwords", () => createPlaces(limits.passwords, lim
 let endpoints: BetterAuth | undefined;
 let sessions: BetterAuth | undefined;
 
+/** The parts of the app that Better Auth needs. */
+export interface AuthParts {
+  /** The columns of the rows that become the account's when a visitor signs up. */
+  owners: Owners;
+  /** Absent when no mail is sent. */
+  sendEmail?: SendAccountEmail;
+}
+
 /** Returns Better Auth for its endpoints. It is made at the first call, because a build has no secret. */
-export function auth(owners: Owners): BetterAuth {
-  endpoints ??= createAuth(prisma, owners);
+export function auth(parts: AuthParts): BetterAuth {
+  endpoints ??= createAuth(prisma, parts);
   return endpoints;
 }
 
 /** Returns Better Auth to look up sessions. It has its own connections, because a function may hold one at that time. */
 export function sessionAuth(): BetterAuth {
-  sessions ??= createAuth(lookups, {});
+  sessions ??= createAuth(lookups, { owners: {} });
   return sessions;
 }
 
 /** Accounts (email and password) and anonymous visitors have sessions by cookie. Scripts get tokens. */
-const createAuth = (client: typeof prisma, owners: Owners) =>
-  betterAuth({
+const createAuth = (client: typeof prisma, { owners, sendEmail }: AuthParts) => {
+  const origin = publicOrigin(new Headers());
+  return betterAuth({
     appName: "next-trpc-storage",
-    baseURL: publicOrigin(new Headers()),
+    baseURL: origin,
     // Phones, tunnels and other domains reach the app under other host names.
     trustedOrigins: (request) => (request && !isForeign(request) ? [request.headers.get("origin")] : []),
     basePath: "/api/auth",
@@ -48,11 +60,36 @@ const createAuth = (client: typeof prisma, owners: Owners) =>
     emailAndPassword: {
       enabled: true,
       minPasswordLength: 8,
+      // Nobody is signed in by an address that is not proved to be theirs, and the answer says nothing about the address.
+      requireEmailVerification: env.SMTP_URL !== undefined,
+      onExistingUserSignUp: async ({ user }) => sendEmail?.(user.email, { about: "taken", url: `${origin}/sign-in` }),
+      // A visitor has an invented address.
+      sendResetPassword:
+        sendEmail &&
+        (async ({ user, token }) => {
+          if (await isVisitor(user.id)) return;
+          await sendEmail(user.email, { about: "reset", url: `${origin}/sign-in/reset?token=${token}` });
+        }),
+      revokeSessionsOnPasswordReset: true,
+      onPasswordReset: ({ user }) => proveAddress(user),
       password: {
         hash: (password) => inTurn(() => hashPassword(password)),
         verify: (given) => inTurn(() => verifyPassword(given)),
       },
     },
+    emailVerification: sendEmail && {
+      sendOnSignUp: true,
+      expiresIn: 24 * 60 * 60,
+      sendVerificationEmail: ({ user, url }) => sendEmail(user.email, { about: "confirm", url }),
+    },
+    user: {
+      validateUserInfo: ({ user, source }) => {
+        if (source.method !== "anonymous" && user.email?.endsWith(`@${visitorDomain}`))
+          return { error: "INVALID_EMAIL" };
+        return undefined;
+      },
+    },
+    hooks: { before: guard },
     telemetry: { enabled: false },
     // serve-auth.ts answers errors, such as 503 when the database cannot be reached.
     onAPIError: { throw: true },
@@ -61,7 +98,7 @@ const createAuth = (client: typeof prisma, owners: Owners) =>
     advanced: { ipAddress: { disableIpTracking: true } },
     plugins: [
       anonymous({
-        emailDomainName: "visitors.invalid",
+        emailDomainName: visitorDomain,
         generateName: () => "Visitor",
         // Better Auth then deletes the anonymous user, so first everything of the visitor becomes the account's.
         onLinkAccount: ({ anonymousUser, newUser }) =>
@@ -83,6 +120,59 @@ const createAuth = (client: typeof prisma, owners: Owners) =>
       }),
     ],
   });
+};
+
+/** Visitors get invented addresses there. */
+const visitorDomain = "visitors.invalid";
+
+const isVisitor = async (id: string): Promise<boolean> =>
+  (await prisma.user.findUnique({ where: { id }, select: { isAnonymous: true } }))?.isAnonymous ?? false;
+
+/**
+ * Whoever chose a password by a mail has proved that the address is theirs. Whatever else an account could be entered by
+ * before that may be somebody else's, who registered the address first.
+ */
+async function proveAddress({ id, emailVerified }: { id: string; emailVerified: boolean }): Promise<void> {
+  if (emailVerified) return;
+  await prisma.account.deleteMany({ where: { userId: id, providerId: { not: "credential" } } });
+  await prisma.user.update({ where: { id }, data: { emailVerified: true } });
+}
+
+/** Confirms the address of an account, by the token of a mail to it. `false` when the token is not valid, or another's. */
+export async function confirmAddress(parts: AuthParts, token: string, email: unknown): Promise<boolean> {
+  const claims = claimsOf(token);
+  if (!claims || claims.email !== String(email).toLowerCase() || claims.updateTo !== undefined) return false;
+  return auth(parts)
+    .api.verifyEmail({ query: { token } })
+    .then(
+      () => true,
+      () => false,
+    );
+}
+
+/** What Better Auth would let pass. */
+const guard = createAuthMiddleware(async (ctx) => {
+  if (!ctx.request || ctx.path !== "/verify-email") return;
+  // A link in a mail works only for whoever is signed in to the account, or has just entered its password. Otherwise the
+  // owner of an address, by opening the link, would confirm an account that somebody else has created with it; and links
+  // from before a change of the password would work after it.
+  const { searchParams, pathname, search } = new URL(ctx.request.url);
+  const token = searchParams.get("token") ?? "";
+  const claims = claimsOf(token);
+  // Better Auth refuses it.
+  if (!claims) return;
+  if ((await getSessionFromCtx(ctx))?.user.id === claims.userId) return;
+  throw ctx.redirect(`/sign-in?${new URLSearchParams({ confirm: token, next: pathname + search })}`);
+});
+
+/** What a token says, which nobody has verified yet. */
+function claimsOf(token: string): JWTPayload | null {
+  try {
+    return decodeJwt(token);
+  } catch {
+    return null;
+  }
+}
 
 function versionOf(secret: string): number {
   return createHash("sha256").update(secret).digest().readUInt32BE() >>> 1;

@@ -1,43 +1,66 @@
 import { createHash } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import { TRPCError } from "@trpc/server";
 import { getHTTPStatusCodeFromError } from "@trpc/server/http";
 import { prisma } from "../database/database";
 import { DatabaseUnavailable, retryAfter } from "../database/errors";
 import { refuseUnstorable } from "../functions/args";
-import { limitRate, limitSignInFailures, RateLimited } from "../functions/rate-limit";
+import { limitEmails, limitRate, limitSignInFailures, RateLimited } from "../functions/rate-limit";
 import { readJson } from "../http/body";
 import { clientNetwork } from "../http/client-address";
 import { withRequestId } from "../log/scope";
+import { env } from "../process/env";
 import { limits } from "../process/limits";
-import { inFairTurn } from "../process/places";
-import { auth, withCurrentSignatures } from "./better-auth";
+import { inFairTurn, sessionOf } from "../process/places";
+import { type AccountEmails, accountEmailSender } from "./account-email";
+import { type AuthParts, auth, confirmAddress, withCurrentSignatures } from "./better-auth";
 import type { Owners } from "./owners";
 
-/**
- * Serves Better Auth's endpoints at `/api/auth`: signing in and out, and tokens.
- *
- * @param owners the columns of the rows that become the account's when a visitor signs up
- */
-export const serveAuth = (owners: Owners) =>
-  withRequestId(async (request) => {
-    const response = await answer(request, owners).catch(toAnswer);
+/** Serves Better Auth's endpoints at `/api/auth`: accounts, signing in and out, and tokens. */
+export function serveAuth({ owners, email }: { owners: Owners; email?: AccountEmails }) {
+  let parts: AuthParts | undefined;
+  return withRequestId(async (request) => {
+    parts ??= { owners, sendEmail: accountEmailSender(email) };
+    const response = await answer(request, parts).catch(toAnswer);
     // The response may hold a session or a token, which belongs to one person.
     response.headers.set("Cache-Control", "private, no-store");
     return response;
   });
+}
 
-async function answer(request: Request, owners: Owners): Promise<Response> {
+async function answer(request: Request, parts: AuthParts): Promise<Response> {
   const headers = withCurrentSignatures(request.headers);
   if (request.method !== "POST") {
     const sent = new Request(request.url, { method: request.method, headers });
-    return inFairTurn("auth", headers)(() => withReadableKey(() => auth(owners).handler(sent)));
+    return inFairTurn("auth", headers)(() => withReadableKey(() => auth(parts).handler(sent)));
   }
   // Read the body before the request has its turn, so that a slow sender does not delay others.
   const body = await readBody(request);
   const path = new URL(request.url).pathname.replace(/^.*?\/api\/auth/, "");
-  const what = /^\/sign-(in|up)\/email$/.test(path) ? "passwords" : "auth";
-  return inFairTurn(what, headers)(() => post(request.url, headers, path, body, owners));
+  return inFairTurn(
+    takesPassword.has(path) ? "passwords" : "auth",
+    headers,
+  )(() => post(request.url, headers, path, body, parts));
 }
+
+const takesPassword = new Set([
+  "/sign-in/email",
+  "/sign-up/email",
+  "/reset-password",
+  "/change-password",
+  "/delete-user",
+]);
+/** They make an account, or begin to. */
+const isLimited = new Set(["/sign-up/email", "/sign-in/anonymous", "/sign-in/social", "/link-social"]);
+/** They send a mail to the address in this field of the body. */
+const mailedTo = new Map([
+  ["/sign-up/email", "email"],
+  ["/request-password-reset", "email"],
+  ["/send-verification-email", "email"],
+  ["/change-email", "newEmail"],
+]);
+/** Milliseconds that these take at least, so that the time does not tell whether an address has an account. */
+const mailedMs = 250;
 
 /**
  * The key that signs tokens is encrypted with `APP_SECRET`. When no secret of the list decrypts it, this ends its use, and
@@ -58,18 +81,21 @@ async function post(
   headers: Headers,
   path: string,
   body: Record<string, unknown>,
-  owners: Owners,
+  parts: AuthParts,
 ): Promise<Response> {
   // Pass on the parsed body, so that Better Auth cannot read it differently.
-  const sent = new Request(url, { method: "POST", headers: withoutLength(headers), body: JSON.stringify(body) });
-  if (path === "/sign-in/email") return signIn(sent, body, owners);
-  if (path === "/sign-up/email" && isCommonPassword(body.password)) {
+  const sent = () => new Request(url, { method: "POST", headers: withoutLength(headers), body: JSON.stringify(body) });
+  const chosen = path === "/sign-up/email" ? body.password : body.newPassword;
+  if (takesPassword.has(path) && isCommonPassword(chosen)) {
     return refuse(400, "COMMON_PASSWORD", "This password is one of the first that attackers try. Choose another.");
   }
-  if (path === "/sign-up/email" || path === "/sign-in/anonymous") {
-    await limitRate("signIn", { identity: null, headers });
-  }
-  return auth(owners).handler(sent);
+  const addressField = parts.sendEmail && mailedTo.get(path);
+  if (isLimited.has(path) || addressField) await limitRate("signIn", { identity: null, headers });
+  if (path === "/sign-in/email") return signIn(sent, body, parts);
+  if (!addressField) return countWrongPassword(path, await auth(parts).handler(sent()), headers);
+  await limitEmails(hashed(body[addressField]));
+  const [response] = await Promise.all([auth(parts).handler(sent()), env.SMTP_URL && sleep(mailedMs)]);
+  return response;
 }
 
 function toAnswer(error: unknown): Response {
@@ -83,14 +109,36 @@ function toAnswer(error: unknown): Response {
 /**
  * Signs in. Wrong passwords count for the account and for the network that they come from. When there were too many, the
  * answer to a further one is 429. The right password is still accepted, so that an attacker cannot lock an account.
+ *
+ * `confirm` in the body is the token of a mail that confirms the address: whoever has it and the password owns the account.
  */
-async function signIn(request: Request, { email }: Record<string, unknown>, owners: Owners): Promise<Response> {
-  const response = await auth(owners).handler(request);
-  if (response.status !== 401) return response;
-  const account = createHash("sha256").update(String(email).trim().toLowerCase()).digest("base64url");
-  await limitSignInFailures([`account ${account}`, clientNetwork(request.headers)]);
+async function signIn(
+  request: () => Request,
+  { email, confirm }: Record<string, unknown>,
+  parts: AuthParts,
+): Promise<Response> {
+  const response = await auth(parts).handler(request());
+  if (response.status === 401) {
+    await limitSignInFailures([`account ${hashed(email)}`, clientNetwork(request().headers)]);
+  }
+  // The password was right; the address is not confirmed.
+  if (response.status !== 403 || typeof confirm !== "string") return response;
+  return (await confirmAddress(parts, confirm, email)) ? auth(parts).handler(request()) : response;
+}
+
+/** Whoever is signed in and guesses the password, to change it or to delete the account, counts like others who guess. */
+async function countWrongPassword(path: string, response: Response, headers: Headers): Promise<Response> {
+  if (!takesPassword.has(path) || response.status !== 400) return response;
+  const { code }: { code?: string } = await response.clone().json();
+  if (code === "INVALID_PASSWORD") {
+    const session = hashed(sessionOf(headers.get("cookie"), null));
+    await limitSignInFailures([`session ${session}`, clientNetwork(headers)]);
+  }
   return response;
 }
+
+/** Returns a short key for counting, which does not show the address. */
+const hashed = (value: unknown) => createHash("sha256").update(String(value).trim().toLowerCase()).digest("base64url");
 
 /** Reads the JSON object in the body. Some endpoints take none. */
 async function readBody(request: Request): Promise<Record<string, unknown>> {

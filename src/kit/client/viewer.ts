@@ -50,6 +50,9 @@ export class AuthError extends Error {
 const explanations = new Map([
   ["INVALID_EMAIL_OR_PASSWORD", "There is no account with this email address and password. Check both."],
   ["USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL", "There is an account with this email address already. Sign in instead."],
+  ["INVALID_PASSWORD", "This is not your password."],
+  ["INVALID_TOKEN", "This link does not work any more. Ask for another one."],
+  ["TOKEN_EXPIRED", "This link is too old. Ask for another one."],
   ["INVALID_EMAIL", "This is not an email address."],
   ["PASSWORD_TOO_SHORT", "This password is too short. Use 8 characters or more."],
   ["PASSWORD_TOO_LONG", "This password is too long. Use at most 128 characters."],

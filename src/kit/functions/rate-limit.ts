@@ -3,6 +3,7 @@ import { RateLimiterPostgres, RateLimiterRes } from "rate-limiter-flexible";
 import { pools } from "../database/database";
 import { clientNetwork } from "../http/client-address";
 import { env } from "../process/env";
+import { limits } from "../process/limits";
 
 /** Calls per minute of one identity or address. */
 const perMinute = {
@@ -48,6 +49,15 @@ export async function limitSignInFailures(counted: (string | null)[]): Promise<v
   // Each counts, also when the first is over its limit already.
   const counts = await Promise.allSettled(counted.flatMap((who) => (who === null ? [] : limiter.consume(who))));
   for (const count of counts) if (count.status === "rejected") throw toRateLimited(count.reason);
+}
+
+/** Counts a mail to an address that a stranger named. Throws `TOO_MANY_REQUESTS` when there were too many in this hour. */
+export async function limitEmails(address: string): Promise<void> {
+  try {
+    await limiterOf("emails", limits.emailsPerHour, 60 * 60).consume(address);
+  } catch (cause) {
+    throw toRateLimited(cause);
+  }
 }
 
 const toRateLimited = (cause: unknown): unknown =>

@@ -55,6 +55,14 @@ export const env = createEnv({
     AUTH_JWKS_URL: z.url().optional(),
     /** Accepts tokens of AUTH_ISSUER without an audience, such as the access tokens of some providers. */
     AUTH_WITHOUT_AUDIENCE: z.enum(["0", "1"], { error: "put 1 there, or leave it out" }).default("0"),
+    /** The SMTP server, and the sender of mail. With them, new accounts must confirm their addresses. */
+    SMTP_URL: z
+      .url({
+        protocol: /^smtps?$/,
+        error: 'put the URL of an SMTP server there, as "smtps://user:password@smtp.example.com"',
+      })
+      .optional(),
+    EMAIL_FROM: z.string().min(3).optional(),
     /** Origins whose pages may call the HTTP actions of the demos. */
     CLIENT_ORIGIN: z.string().optional(),
     /** Guards `/api/cron`. */

@@ -46,6 +46,8 @@ export const limits = {
   passwordsWaiting: 100,
   /** Bytes of a request to `/api/auth`. */
   authBytes: 64 * 1024,
+  /** Mails about accounts to one address in an hour, whoever asks for them. */
+  emailsPerHour: 10,
   /** Bytes of printed text and errors that one process logs in a minute. Further calls are logged without them. */
   logBytesPerMinute: 16 * 1024 * 1024,
   /** The share of the disk that stays free. Uploads that would use it are refused. */

@@ -138,10 +138,17 @@ export function checkSettings(): void {
       "CALL_LOG_DAYS and CALL_LOG_BYTES have no effect with CALL_LOG_ROWS=0. Remove them, or keep some calls.",
     );
   }
+  for (const [first, second] of pairs) {
+    const [set, missing] = env[first] ? [first, second] : [second, first];
+    if (env[set] && !env[missing]) throw new Error(`${set} has no effect without ${missing}. Set both, or remove it.`);
+  }
   if (process.env.VERCEL === "1" && env.TRUST_PROXY > 0) {
     throw new Error("TRUST_PROXY has no effect on Vercel, which names the client's address itself. Remove it.");
   }
 }
+
+/** Settings that need each other. */
+const pairs = [["SMTP_URL", "EMAIL_FROM"]] as const;
 
 /** Parameters of the URL that Prisma's older engines know and that have no effect here, and what to use instead. */
 const useless: Record<string, string> = {

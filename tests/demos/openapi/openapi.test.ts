@@ -166,7 +166,7 @@ test("a client that openapi-typescript makes of it calls every public function o
   const checked = await promisify(execFile)(process.execPath, tsc).catch((error: { stdout: string }) => error);
   expect(checked.stdout).toBe("");
 
-  const signedIn = await auth({}).handler(
+  const signedIn = await auth({ owners: {} }).handler(
     new Request("http://app.test/api/auth/sign-in/anonymous", { method: "POST" }),
   );
   const cookie = signedIn.headers.getSetCookie().map((set) => set.split(";")[0]);

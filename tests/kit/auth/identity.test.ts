@@ -155,7 +155,7 @@ describe("getUserIdentity", () => {
 describe("the app's own sessions and tokens", () => {
   async function signInAsVisitor() {
     const { owners } = (await import("~/functions")).app;
-    const serveAuth = (await import("~/kit/auth/serve-auth")).serveAuth(owners);
+    const serveAuth = (await import("~/kit/auth/serve-auth")).serveAuth({ owners });
     const send = (path: string, init: RequestInit = {}) =>
       serveAuth(new Request(`http://app.test/api/auth${path}`, init));
     const post = (path: string, body: object, cookie = "") =>
@@ -300,7 +300,7 @@ describe("the app's own sessions and tokens", () => {
     const origin = "https://moved.example.com";
     vi.stubEnv("APP_ORIGIN", origin);
     try {
-      const serveAuth = (await import("~/kit/auth/serve-auth")).serveAuth({});
+      const serveAuth = (await import("~/kit/auth/serve-auth")).serveAuth({ owners: {} });
       const signIn = new Request(`${origin}/api/auth/sign-in/email`, {
         method: "POST",
         headers: { "content-type": "application/json", origin },

@@ -7,7 +7,7 @@ import { pool } from "~/kit/database/database";
 import { env } from "~/kit/process/env";
 import { limits } from "~/kit/process/limits";
 
-const handle = serveAuth(app.owners);
+const handle = serveAuth(app);
 const send = (path: string, body: unknown, address = "192.0.2.1") =>
   handle(
     new Request(`http://app.test/api/auth${path}`, {

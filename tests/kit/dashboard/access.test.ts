@@ -72,7 +72,7 @@ describe("dashboard calls", () => {
 
 describe("the admin role", () => {
   const post = (path: string, body: object, headers = {}) =>
-    auth({}).handler(
+    auth({ owners: {} }).handler(
       new Request(`http://app.test/api/auth${path}`, {
         method: "POST",
         headers: { "Content-Type": "application/json", Origin: "http://app.test", ...headers },

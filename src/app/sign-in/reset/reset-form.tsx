@@ -1,0 +1,50 @@
+"use client";
+
+import Link from "next/link";
+import { useState } from "react";
+import { Field, Form, NewPassword } from "~/components/form";
+import { AuthError, authClient } from "~/kit/client";
+
+/** Asks for a mail whose link chooses a new password; with the `token` of such a link, chooses it. */
+export function ResetForm({ token }: { token?: string }) {
+  const [isDone, setDone] = useState(false);
+
+  async function ask(value: (name: string) => string) {
+    const { error } = await authClient.requestPasswordReset({ email: value("email") });
+    if (error) throw new AuthError(error);
+    return "If there is an account with this address, a mail is on its way to it. Open its link.";
+  }
+
+  async function choose(value: (name: string) => string) {
+    const { error } = await authClient.resetPassword({ newPassword: value("newPassword"), token });
+    if (error) throw new AuthError(error);
+    setDone(true);
+    return null;
+  }
+
+  if (isDone) {
+    return (
+      <div className="grid gap-4">
+        <h1 className="font-semibold text-xl tracking-tight">Your password is changed</h1>
+        <p className="text-muted text-sm">All devices are signed out.</p>
+        <Link href="/sign-in" className="button button-primary">
+          Sign in
+        </Link>
+      </div>
+    );
+  }
+  return (
+    <div className="grid gap-4">
+      <h1 className="font-semibold text-xl tracking-tight">Choose a new password</h1>
+      {token ? (
+        <Form onSubmit={choose} submit="Change password">
+          <NewPassword label="New password" />
+        </Form>
+      ) : (
+        <Form onSubmit={ask} submit="Send me a link">
+          <Field label="Email" name="email" type="email" autoComplete="username" required />
+        </Form>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,100 @@
+"use client";
+
+import { LoaderCircle } from "lucide-react";
+import { createContext, type InputHTMLAttributes, type ReactNode, use, useActionState, useId } from "react";
+import { explainError } from "~/kit/client";
+
+interface FormProps {
+  /** Returns what to say when it is done, and throws what went wrong. `value` reads a field. */
+  onSubmit: (value: (name: string) => string) => Promise<ReactNode>;
+  /** What the button says. */
+  submit: string;
+  children: ReactNode;
+  className?: string;
+}
+
+interface Outcome {
+  said?: ReactNode;
+  /** What was entered, for another try. */
+  entered?: FormData;
+  error?: unknown;
+}
+
+const Entered = createContext<FormData | undefined>(undefined);
+
+/**
+ * A form with its button, and with what its answer was:
+ *
+ *     <Form submit="Save" onSubmit={async (value) => { await save(value("name")); return "Saved."; }}>
+ *       <Field label="Name" name="name" required />
+ *     </Form>
+ */
+export function Form({ onSubmit, submit, children, className = "" }: FormProps) {
+  const [{ said, entered, error }, send, isPending] = useActionState<Outcome, FormData>(async (_, form) => {
+    try {
+      return { said: await onSubmit((name) => form.get(name)?.toString() ?? "") };
+    } catch (error) {
+      return { error, entered: form };
+    }
+  }, {});
+  return (
+    // With an action, a form that is submitted before the page is hydrated waits. Otherwise the browser would put the
+    // password into the address.
+    <form action={send} className={`grid gap-4 ${className}`}>
+      <Entered value={entered}>{children}</Entered>
+      {error !== undefined && !isPending && (
+        <p role="alert" className="text-danger text-sm">
+          {explainError(error)}
+        </p>
+      )}
+      <p role="status" className="empty:-mt-4 text-sm">
+        {!isPending && said}
+      </p>
+      <button type="submit" disabled={isPending} className="button button-primary">
+        {isPending && <LoaderCircle aria-hidden="true" className="size-4 motion-safe:animate-spin" />}
+        {submit}
+      </button>
+    </form>
+  );
+}
+
+interface FieldProps extends InputHTMLAttributes<HTMLInputElement> {
+  label: string;
+  name: string;
+  /** A rule, below the field. */
+  hint?: string;
+}
+
+/** A field of a form. What was entered stays when the form fails, except for passwords. */
+export function Field({ label, hint, defaultValue, ...input }: FieldProps) {
+  const id = useId();
+  const entered = use(Entered)?.get(input.name);
+  const kept = input.type !== "password" && typeof entered === "string" ? entered : defaultValue;
+  return (
+    <div className="grid gap-1.5">
+      <label htmlFor={id} className="font-medium text-sm">
+        {label}
+      </label>
+      <input {...input} id={id} defaultValue={kept} aria-describedby={hint && `${id}-hint`} className="field" />
+      {hint && (
+        <p id={`${id}-hint`} className="text-muted text-xs">
+          {hint}
+        </p>
+      )}
+    </div>
+  );
+}
+
+/** The field of a password that is being chosen. */
+export const NewPassword = ({ label }: { label: string }) => (
+  <Field
+    label={label}
+    name="newPassword"
+    type="password"
+    autoComplete="new-password"
+    required
+    minLength={8}
+    maxLength={128}
+    hint="8 characters or more"
+  />
+);
