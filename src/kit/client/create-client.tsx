@@ -13,31 +13,31 @@ import { anySignal } from "./upload";
 import { AuthError, authClient, type Viewer, viewerQuery } from "./viewer";
 
 const url = "/api/trpc";
-/** Milliseconds for the answer to a query; over a connection that is dead it never comes. */
-const patience = 30_000;
+/** Over a connection that is dead the answer never comes. */
+const queryTimeoutMs = 30_000;
 
-const withTimeout = (signal?: AbortSignal | null) => anySignal(AbortSignal.timeout(patience), signal);
+const withTimeout = (signal?: AbortSignal | null) => anySignal(AbortSignal.timeout(queryTimeoutMs), signal);
 
-/** One for all: the kit's own pages call through the app's provider. */
+// There is one React context, because the kit's own pages call functions through the app's provider.
 const { TRPCProvider, useTRPC, useTRPCClient } = createTRPCContext<AnyTRPCRouter>();
 
 /**
- * The hooks by which components call the functions of an app, once, in src/components/api.ts:
+ * Creates the hooks with which components call the functions of an app. Call it once, in src/components/api.ts:
  *
  *     export const { ApiProvider, useTRPC, useTRPCClient } = createClient<AppRouter>();
  *
- * `useTRPC()` makes options for TanStack Query's hooks, `useTRPCClient()` calls a function directly.
+ * `useTRPC()` returns options for TanStack Query's hooks, and `useTRPCClient()` calls a function directly.
  */
 export function createClient<Router extends AnyTRPCRouter>() {
   type Hooks = Pick<ReturnType<typeof createTRPCContext<Router>>, "useTRPC" | "useTRPCClient">;
-  // The same hooks, of a router that only types know.
+  // The hooks are the same for every router. Only their types differ.
   return { ApiProvider, ...({ useTRPC, useTRPCClient } as unknown as Hooks) };
 }
 
-/** Lets every component below call the server functions. What queries show is up to date without asking again. */
+/** Lets every component below it call functions, and keeps their queries live. */
 function ApiProvider({ transport, children }: { transport?: LiveTransport; children: ReactNode }) {
   const [queryClient] = useState(makeQueryClient);
-  // Made below, of the client whose calls it is to hear of.
+  // Created below, because it needs the client whose calls it is told about.
   const live = useRef<ReturnType<typeof createLiveQueries> | null>(null);
   const [trpcClient] = useState(() =>
     createTRPCClient<KitRouter>({
@@ -52,11 +52,11 @@ function ApiProvider({ transport, children }: { transport?: LiveTransport; child
             maxItems: 10,
             maxURLLength: 2_000,
             async fetch(url, init) {
-              // Mutations are POSTed. A query is asked again when its answer does not come.
+              // Mutations are sent by POST. Queries are not, and are retried when their answer does not come.
               if (init?.method !== "POST") return fetch(url, { ...init, signal: withTimeout(init?.signal) });
               await ensureVisitor(queryClient);
               const response = await fetch(url, init);
-              // Once whoever called has seen the answer.
+              // After the caller has received the answer.
               setTimeout(() => live.current?.changed());
               return response;
             },
@@ -82,8 +82,8 @@ function ApiProvider({ transport, children }: { transport?: LiveTransport; child
 let joining: Promise<void> | null = null;
 
 /**
- * Gives whoever has no session that of a visitor, so that what they are about to make is theirs. Done before the first
- * mutation rather than on arrival: those who only read leave no trace in the database.
+ * Creates a session for a visitor who has none, so that the rows which they are about to create belong to them. This happens
+ * before the first mutation and not on arrival, so that people who only read leave no trace in the database.
  */
 function ensureVisitor(queryClient: QueryClient): Promise<void> {
   joining ??= join(queryClient).finally(() => {
@@ -94,12 +94,12 @@ function ensureVisitor(queryClient: QueryClient): Promise<void> {
 
 async function join(queryClient: QueryClient): Promise<void> {
   if (queryClient.getQueryData(viewerQuery.queryKey)) return;
-  // Another tab may have done it meanwhile.
+  // Another tab may have created it meanwhile.
   if (await queryClient.fetchQuery({ ...viewerQuery, retry: false })) return;
   const { data, error } = await authClient.signIn.anonymous();
   if (error) throw new AuthError(error);
   const visitor: Viewer = { id: data.user.id, name: data.user.name, email: null };
   queryClient.setQueryData(viewerQuery.queryKey, visitor);
-  // What was refused without an identity may be answered with one.
+  // A query that was refused without an identity may succeed with one.
   refresh(queryClient, (_path, { state }) => state.status === "error");
 }

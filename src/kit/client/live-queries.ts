@@ -7,54 +7,53 @@ import { observable } from "@trpc/server/observable";
 import { createContext, useContext, useEffect, useSyncExternalStore } from "react";
 import type { KitRouter } from "../functions/router";
 
-/** Milliseconds before a stream that is down is worth a word. */
-const patience = 1_000;
-/** Milliseconds that an attempt to open it may take, and that pass before the next: doubled each time, up to the last. */
+const showReconnectingAfterMs = 1_000;
+/** Milliseconds that an attempt to open the stream may take, and between attempts. Both double each time, up to `last`. */
 const attempt = { first: 2_000, last: 30_000 };
 const pause = { first: 500, last: 5_000 };
-/** Milliseconds between two looks at everything, by a tab that has no stream. */
-const look = 5_000;
-/** How often opening a stream may fail until the tab looks by itself: something in between may hold streams back. */
-const tries = 2;
-/** Milliseconds without a touch of the person's after which such a tab rests: nobody pays for what nobody sees. */
-const rest = 5 * 60_000;
-/** Milliseconds in which one's own changes count as one. */
-const burst = 100;
+/** How often a tab without a stream refetches everything. */
+const pollIntervalMs = 5_000;
+/** Failed attempts to open a stream before the tab polls: a proxy may hold streams back. */
+const maxStreamFailures = 2;
+/** A tab without a stream stops polling after this long without input. */
+const idleAfterMs = 5 * 60_000;
+/** Changes that this tab makes within this time lead to one refetch. */
+const burstMs = 100;
 const touches = ["pointermove", "pointerdown", "keydown", "focus"] as const;
 
-/** How a tab hears of changes: over a stream, or by looking now and then. */
+/** How a tab learns of changes: over a stream, or by polling. */
 export type LiveTransport = "stream" | "poll";
-/** Milliseconds between two looks at the clock, and by how much it jumps when the machine has slept. */
-const tick = 1_000;
-const sleep = 3_000;
+/** A clock that is checked each second and jumps this far shows that the machine slept. */
+const tickMs = 1_000;
+const sleepMs = 3_000;
 
 /**
- * Keeps the queries of a tab up to date: hears over one stream which tables change, and asks again for those queries on
- * screen that read them. The stream is open while the page is seen; when it opens again it catches up on what was missed.
+ * Keeps the queries of a tab up to date. One stream tells which tables change, and queries on screen that read them are
+ * refetched. Hidden tabs close their stream and catch up when they become visible.
  */
 export function createLiveQueries(
   queryClient: QueryClient,
   client: TRPCClient<KitRouter>,
   transport: LiveTransport = "stream",
 ) {
-  /** How far the stream has told what changed. */
+  /** The position in the history of changes that the stream has reached. */
   let position: string | null = null;
   let stream: { unsubscribe(): void } | null = null;
-  /** While this tab has a place. */
+  /** Releases the place of this tab, while it has one. */
   let leave: Leave | null = null;
-  /** Counts openings and closings: one that waited for a place may have been overtaken. */
+  /** Counts openings and closings, so that an opening that waited for a place notices when it is outdated. */
   let turn = 0;
   let isDown = false;
   /** Whether the connection may have broken since the stream was up. */
   let wasLost = false;
   let failures = 0;
   let isUp = false;
-  /** Looks by itself, while streams do not come. */
+  /** Polls while no stream can be opened. */
   let looking: ReturnType<typeof setInterval> | undefined;
-  /** Milliseconds since the epoch of the person's last touch. */
+  /** The time of the last input, in milliseconds since the epoch. */
   let touched = Date.now();
   let ownChanges: ReturnType<typeof setTimeout> | undefined;
-  /** Until the attempt under way has failed, or until the next. */
+  /** Fires when the current attempt times out, or when the next one is due. */
   let timer: ReturnType<typeof setTimeout> | undefined;
   let complaint: ReturnType<typeof setTimeout> | undefined;
   const subscribers = new Set<() => void>();
@@ -63,9 +62,9 @@ export function createLiveQueries(
     close();
     if (document.visibilityState === "hidden") return giveWay();
     if (transport === "poll") {
-      if (Date.now() - touched > rest) return;
+      if (Date.now() - touched > idleAfterMs) return;
       lookAround();
-      timer = setTimeout(open, look);
+      timer = setTimeout(open, pollIntervalMs);
       return;
     }
     const thisTurn = turn;
@@ -74,7 +73,7 @@ export function createLiveQueries(
     leave = place;
     if (!leave) {
       lookAround();
-      timer = setTimeout(open, look);
+      timer = setTimeout(open, pollIntervalMs);
       return;
     }
     stream = client._kit.changes.subscribe(position === null ? {} : { lastEventId: position }, {
@@ -87,10 +86,10 @@ export function createLiveQueries(
         else if (error) down();
       },
       onError: down,
-      // As the server does before its host would.
+      // The server ends streams before its host would.
       onStopped: down,
     });
-    // It may wait for ever, where the browser takes a connection that is dead.
+    // Over a connection that is dead the attempt would wait endlessly.
     timer = setTimeout(down, Math.min(attempt.last, attempt.first * 2 ** failures));
   }
 
@@ -99,7 +98,7 @@ export function createLiveQueries(
   }
 
   function touch() {
-    const hasRested = Date.now() - touched > rest;
+    const hasRested = Date.now() - touched > idleAfterMs;
     touched = Date.now();
     if (hasRested && transport === "poll") void open();
   }
@@ -112,7 +111,7 @@ export function createLiveQueries(
     stream = null;
   }
 
-  /** To another tab, which may be seen. */
+  /** Releases the place for another tab, which may be visible. */
   function giveWay() {
     leave?.();
     leave = null;
@@ -125,8 +124,7 @@ export function createLiveQueries(
     isUp = true;
     failures = 0;
     say(false);
-    // Though nothing changed, what failed meanwhile is worth another attempt; and so is what has no answer yet, which may
-    // have been lost with the connection.
+    // Retry queries that failed meanwhile, and queries without an answer, which may have been lost with the connection.
     const isLost = ({ state }: Query) => wasLost && state.fetchStatus === "fetching";
     refresh(
       queryClient,
@@ -139,14 +137,15 @@ export function createLiveQueries(
   function down() {
     close();
     wasLost = true;
-    complaint ??= setTimeout(say, patience, true);
-    // By chance, so that not all tabs come at once to a server that has just started.
+    complaint ??= setTimeout(say, showReconnectingAfterMs, true);
+    // The delay is random, so that tabs do not all reconnect at once to a server that has just started.
     timer = setTimeout(open, Math.random() * Math.min(pause.last, pause.first * 2 ** failures));
     failures += 1;
-    if (failures >= tries) looking ??= setInterval(() => document.visibilityState === "visible" && lookAround(), look);
+    if (failures >= maxStreamFailures)
+      looking ??= setInterval(() => document.visibilityState === "visible" && lookAround(), pollIntervalMs);
   }
 
-  /** After a sleep, in which the connection may have died without either end knowing. */
+  /** Reopens the stream after a sleep, during which the connection may have died unnoticed. */
   function wake() {
     wasLost = true;
     void open();
@@ -161,7 +160,7 @@ export function createLiveQueries(
   }
 
   return {
-    /** Whether changes do not reach this tab at the moment. */
+    /** Whether changes currently do not reach this tab. */
     getSnapshot: () => isDown,
 
     subscribe(subscriber: () => void) {
@@ -169,28 +168,27 @@ export function createLiveQueries(
       return () => void subscribers.delete(subscriber);
     },
 
-    /** The person changed something by this tab: it shows at once, also where no stream tells of it. */
+    /** Refetches after a change that this tab made, when no stream would tell about it. */
     changed() {
       if (isUp) return;
       clearTimeout(ownChanges);
-      // Many at once lead to one look.
-      ownChanges = setTimeout(lookAround, burst);
+      ownChanges = setTimeout(lookAround, burstMs);
     },
 
-    /** Catches up what the server rendered, when changes were at `rendered`. */
+    /** Refetches what the server rendered at position `rendered`, if there were changes since. */
     catchUp(rendered: string | null) {
       if (stream === null) position ??= rendered;
       else if (rendered !== position) refresh(queryClient, () => true);
     },
 
-    /** Returns what stops it. */
+    /** Starts, and returns a function that stops. */
     start() {
       let now = Date.now();
       const clock = setInterval(() => {
         const before = now;
         now = Date.now();
-        if (now - before > tick + sleep) wake();
-      }, tick);
+        if (now - before > tickMs + sleepMs) wake();
+      }, tickMs);
       document.addEventListener("visibilitychange", open);
       window.addEventListener("online", open);
       window.addEventListener("offline", down);
@@ -222,29 +220,29 @@ function useLiveQueries() {
   return liveQueries;
 }
 
-/** Whether changes do not reach this tab at the moment, for more than an instant. */
+/** Whether changes have not reached this tab for more than a second. */
 export function useIsReconnecting(): boolean {
   const { subscribe, getSnapshot } = useLiveQueries();
   return useSyncExternalStore(subscribe, getSnapshot, () => false);
 }
 
-/** Brings up to date what the server rendered when the history of changes was at `position`. */
+/** Refetches what the server rendered when the history of changes was at `position`, if there were changes since. */
 export function CatchUp({ position }: { position: string | null }) {
   const { catchUp } = useLiveQueries();
   useEffect(() => catchUp(position), [catchUp, position]);
   return null;
 }
 
-/** The tables that queries have read, by path, as the server tells with each answer. */
+/** The tables that queries have read, by path. Each answer of the server names them. */
 const reads = new Map<string, Set<string>>();
 
-/** Whether a query may read one of these tables. One of which nothing is known yet may: the server rendered it. */
+/** Whether a query may read one of these tables. An unknown query, which the server rendered, may read any. */
 function hasRead(path: string, tables: readonly string[]): boolean {
   const read = reads.get(path);
   return !read || read.has("*") || tables.some((table) => read.has(table));
 }
 
-/** Remembers what the answers say was read. */
+/** Remembers the tables that answers name. */
 export const noteReads: TRPCLink<AnyTRPCRouter> = () => {
   return ({ op, next }) =>
     observable((observer) =>
@@ -265,7 +263,7 @@ function note(response: unknown) {
   }
 }
 
-/** Marks what it applies to as out of date, and asks again for what of it is on screen. */
+/** Marks the queries that `applies` selects as out of date, and refetches those on screen. */
 export function refresh(
   queryClient: QueryClient,
   applies: (path: string, query: Query) => boolean,
@@ -278,29 +276,29 @@ export function refresh(
 }
 
 async function refetch(queryClient: QueryClient, query: Query, isLost: boolean) {
-  // An answer under way may be from before the change. It is awaited rather than given up, or a steady stream of changes
-  // would let none come through; those that come meanwhile lead to one request together. One that is lost, or that failed
-  // and is going to be asked for again some time, is given up.
+  // A running request may be older than the change. Await it instead of canceling it, because with frequent changes no
+  // request would ever finish. Changes that come meanwhile lead to one request together. Cancel a request that is lost, and
+  // one that waits for its next retry.
   const cancelRefetch = isLost || query.state.fetchFailureCount > 0;
   if (!cancelRefetch) await query.promise?.catch(() => undefined);
   await queryClient.invalidateQueries({ queryKey: query.queryKey, exact: true }, { cancelRefetch });
 }
 
-/** `messages.list` of a server function; `null` of what is not live. What reads elsewhere is when its `meta` says so. */
+/** The path of a function, for example `messages.list`, or `null` for a query that is not live. See `meta.isLive`. */
 function pathOf({ queryKey: [path], queryHash, meta }: Query): string | null {
   if (Array.isArray(path)) return path.join(".");
   return meta?.isLive ? queryHash : null;
 }
 
-/** One for each stream that a browser keeps open: over HTTP/1.1 it has six connections to a host, and pages need some. */
+/** The streams that a browser keeps open. Over HTTP/1.1 it has six connections to a host, and pages need some of them. */
 const places = ["stream 1", "stream 2", "stream 3", "stream 4"];
 
-/** Gives back a place. */
+/** Releases a place. */
 type Leave = () => void;
 
 /**
- * Takes one of the places that all tabs of the browser share; `null` when there is none. Where it has no locks to share
- * them by, as on pages without HTTPS, there is always one.
+ * Takes one of the places that all tabs of the browser share, or returns `null` when all are taken. Pages without HTTPS have
+ * no locks, so there a place is always free.
  */
 async function takePlace(): Promise<Leave | null> {
   if (!("locks" in navigator)) return () => undefined;
@@ -311,7 +309,7 @@ async function takePlace(): Promise<Leave | null> {
   return null;
 }
 
-/** A lock is held until what its callback returns is settled. */
+/** The browser holds a lock until the promise that its callback returned is settled. */
 const takeLock = (name: string): Promise<Leave | null> =>
   new Promise((resolve, reject) => {
     const hold = (lock: Lock | null) => (lock ? new Promise<void>(resolve) : resolve(null));

@@ -9,9 +9,9 @@ export function makeQueryClient(): QueryClient {
       dehydrate: { serializeData: (data) => transformer.serialize(data) },
       hydrate: { deserializeData: (data) => transformer.deserialize(data) },
       queries: {
-        // What the server prefetched is not fetched again on arrival.
+        // Do not fetch again on arrival what the server prefetched.
         staleTime: 5_000,
-        // Ask rather than trust the browser's guess: without a network, localhost still answers.
+        // The browser may be wrong about being offline: without a network, localhost still answers.
         networkMode: "always",
         retry: (failures, error) => typeof window !== "undefined" && failures < 3 && !isRefusal(error),
       },
@@ -20,7 +20,7 @@ export function makeQueryClient(): QueryClient {
   });
 }
 
-/** Whether the server answered that it will not, with a status of 4xx. It would say so again. */
+/** Whether the server refused with a 4xx status, as it would again. */
 function isRefusal(error: unknown): boolean {
   const status: unknown = error instanceof TRPCClientError ? error.data?.httpStatus : undefined;
   return typeof status === "number" && status < 500;

@@ -1,50 +1,50 @@
 import type { Id } from "../database/ids";
 
 interface UploadRequest {
-  /** What `generateUploadUrl` answered. Good for one stored file; a failed attempt may be repeated with it. */
+  /** The result of `generateUploadUrl`. It accepts one file. A failed attempt may be repeated with it. */
   url: string;
   file: File;
-  /** Called with the bytes sent so far, out of `file.size`. */
+  /** Receives the number of bytes sent so far, out of `file.size`. */
   onProgress?: (sent: number) => void;
   signal?: AbortSignal;
 }
 
-/** Bytes that every host takes in one request, which is the quickest way. Larger files may go to the store itself. */
-const smallFile = 4_000_000;
+/** Every host accepts this much in one request, which is the fastest way. Larger files may go to the store directly. */
+const smallFileBytes = 4_000_000;
 
 /**
  * Sends a file to an upload URL and resolves with its storage id.
  *
- * Rejects with an `UploadError`, or with the signal's reason when aborted. Call it again with the same URL after a lost
- * connection: if the file did arrive, the answer that was lost is given again.
+ * Rejects with an `UploadError`, or with the signal's reason when aborted. After a lost connection, call it again with the
+ * same URL: if the file did arrive, the server repeats its answer.
  */
 export async function uploadFile(request: UploadRequest): Promise<{ storageId: Id<"_storage"> }> {
   const { url, file, onProgress, signal } = request;
-  const direct = file.size > smallFile ? await uploadDirectly(request) : null;
-  // The browser sends `file.type` as the Content-Type, and none for a file of unknown type.
+  const direct = file.size > smallFileBytes ? await uploadDirectly(request) : null;
+  // The browser sends `file.type` as the Content-Type, and no Content-Type for a file of unknown type.
   return direct ?? readStorageId(await send({ method: "POST", url, body: file, onProgress, signal }));
 }
 
-/** What `POST /api/storage/upload/direct` answers. */
+/** The answer of `POST /api/storage/upload/direct`. */
 interface Direct {
   parts: { method: string; url: string; headers: Record<string, string>; size: number }[];
   complete: { method: string; url: string; receipt: string };
 }
 
-/** An upload on its way, with the store's answers to the parts that it has. */
+/** An upload that has begun, with the store's answers to the parts that it has received. */
 interface Begun extends Direct {
   answers: (string | undefined)[];
 }
 
-/** Parts of one file that are sent at the same time. */
+/** How many parts of one file are sent at the same time. */
 const parallel = 3;
 
-/** By upload URL: an attempt after a failed one sends only the parts that are missing. */
+/** By upload URL. A retry sends only the parts that are missing. */
 const begun = new Map<string, Begun>();
 
 /**
- * Sends a file straight to the blob store, in parts that go side by side, each again when its connection is lost.
- * `null` when the store takes files only through the app.
+ * Sends a file directly to the blob store, in parallel parts, and retries each part after a lost connection. Returns `null`
+ * when the store accepts files only through the app.
  */
 async function uploadDirectly(request: UploadRequest): Promise<{ storageId: Id<"_storage"> } | null> {
   const { url, signal } = request;
@@ -61,7 +61,7 @@ async function uploadDirectly(request: UploadRequest): Promise<{ storageId: Id<"
     begun.delete(url);
     return uploaded;
   } catch (error) {
-    // Refused, or canceled: what was sent is of no use. Otherwise it is, to the next attempt.
+    // After a refusal or a cancellation the parts are useless. After a lost connection the next attempt uses them.
     const passing = error instanceof UploadError && ["ConnectionLost", "StorageUnavailable"].includes(error.code);
     if (!passing) begun.delete(url);
     throw error;
@@ -92,7 +92,7 @@ async function sendParts({ parts, answers }: Begun, { file, onProgress, signal: 
     const { index, size } = part;
     const body = file.slice(starts[index], (starts[index] ?? 0) + size);
     const onPartProgress = (bytes: number) => progress(index, bytes);
-    // A part that the store refuses counts as sent: whether the upload is whole is found out when it is completed.
+    // A part that the store refuses counts as sent, because completing the upload checks that it is whole.
     const { text } = await retryWhenLost(() => send({ ...part, body, onProgress: onPartProgress, signal }), signal);
     answers[index] = text;
     progress(index, size);
@@ -111,13 +111,13 @@ interface SendRequest {
   url: string;
   headers?: Record<string, string>;
   body: Blob | string;
-  /** Called with the bytes of the body sent so far. */
+  /** Receives the number of bytes of the body sent so far. */
   onProgress?: (sent: number) => void;
   signal?: AbortSignal;
 }
 
 /**
- * Sends a request. By XMLHttpRequest, because `fetch` reports no upload progress.
+ * Sends a request with XMLHttpRequest, because `fetch` reports no upload progress.
  *
  * Rejects with an `UploadError` when no answer comes, or with the signal's reason when aborted.
  */
@@ -138,15 +138,15 @@ export function send({ method, url, headers = {}, body, onProgress, signal }: Se
   });
 }
 
-/** Milliseconds before each further attempt; less when the browser comes online again. */
-const waits = [500, 1_000, 2_000, 5_000, 10_000, 20_000];
+/** The wait before each retry. It ends early when the browser comes online again. */
+const waitsMs = [500, 1_000, 2_000, 5_000, 10_000, 20_000];
 
-/** Sends again what was not answered, or answered by a server in trouble. The last answer, or failure, is the outcome. */
+/** Retries after a lost connection, a 5xx status and 429. Returns the last answer, or throws the last error. */
 async function retryWhenLost<T extends { status: number }>(
   attempt: () => Promise<T>,
   signal?: AbortSignal,
 ): Promise<T> {
-  for (const wait of waits) {
+  for (const wait of waitsMs) {
     const answer = await attempt().catch((error) => {
       if (error instanceof UploadError && error.code === "ConnectionLost") return null;
       throw error;
@@ -157,7 +157,7 @@ async function retryWhenLost<T extends { status: number }>(
   return attempt();
 }
 
-/** Ends early when the browser is online again; rejects with the signal's reason when aborted. */
+/** Resolves early when the browser comes online. Rejects with the signal's reason when aborted. */
 function pause(milliseconds: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const done = () => {
@@ -175,28 +175,28 @@ function pause(milliseconds: number, signal?: AbortSignal): Promise<void> {
 }
 
 /**
- * A signal that is aborted when the first of these is. `AbortSignal.any` does this too, in browsers that are newer than
- * those that Next.js supports.
+ * Returns a signal that is aborted when the first of these is. `AbortSignal.any` does the same, but is missing in some of the
+ * browsers that Next.js supports.
  */
 export function anySignal(...signals: (AbortSignal | null | undefined)[]): AbortSignal {
   const any = new AbortController();
   for (const signal of signals) {
     if (!signal) continue;
     if (signal.aborted) any.abort(signal.reason);
-    // Forgotten with the first that is aborted.
+    // All listeners are removed when the first signal is aborted.
     else signal.addEventListener("abort", () => any.abort(signal.reason), { once: true, signal: any.signal });
   }
   return any.signal;
 }
 
-/** The storage id in an answer of the upload endpoints; throws an `UploadError` for any other. */
+/** Returns the storage id in an answer of the upload endpoints. Throws an `UploadError` for any other answer. */
 function readStorageId({ status, text }: { status: number; text: string }): { storageId: Id<"_storage"> } {
   const { storageId, code } = parseAnswer(text);
   if (typeof storageId === "string" && (status === 200 || code === "StorageTokenUsed")) return { storageId };
   throw explainAnswer(status, typeof code === "string" ? code : undefined);
 }
 
-/** The fields of the endpoint's JSON; none for the HTML page of some proxy. */
+/** Returns the fields of the endpoint's JSON, or no fields for the HTML page of a proxy. */
 function parseAnswer(text: string): Record<string, unknown> {
   if (!text.startsWith("{")) return {};
   return JSON.parse(text);
@@ -237,7 +237,7 @@ const explanations = new Map([
 /** The codes with which an upload URL will never work again. */
 export const deadUrlCodes = ["BadQueryArgs", "StorageTokenInvalid", "StorageTokenExpired"];
 
-/** The error for an answer of the upload endpoint, or of a proxy in front of it that answers without a `code`. */
+/** Returns the error for an answer of the upload endpoint, or of a proxy in front of it, which answers without a `code`. */
 export function explainAnswer(status: number, code = status === 413 ? "FileTooLarge" : `Http${status}`): UploadError {
   const explanation = explanations.get(code);
   if (explanation) return new UploadError(code, explanation.message, explanation);

@@ -6,23 +6,23 @@ import { deadUrlCodes, UploadError, uploadFile } from "./upload";
 import { explainError } from "./viewer";
 
 export interface UploadOptions extends UploadQueueOptions {
-  /** The list in which saved files appear, as far as it is loaded. Until a file is in it, `pending` has its upload. */
+  /** The rows of the list in which saved files appear. `pending` keeps an upload until its file is in this list. */
   shownIn?: readonly { storageId: string | null }[];
 }
 
 let busyQueues = 0;
 
-/** Asks before uploads are stopped by a link to another page; `true` when it may be followed. */
+/** Asks for confirmation when leaving the page would stop uploads. Returns whether a link may be followed. */
 export function confirmLeaving(): boolean {
   return busyQueues === 0 || window.confirm("Leave this page? What is being uploaded will be stopped.");
 }
 
 /**
- * A queue of files for one component. Uploads that are under way stop with it, and leaving the page meanwhile asks first.
+ * A queue of uploads for one component. Uploads stop when the component unmounts. Leaving the page meanwhile asks for
+ * confirmation.
  *
- * `add(files)` queues files, `retry(id)` tries a failed upload again and `retry()` all of them, `remove(id)` cancels an
- * upload or dismisses a failed one. `pending` has the uploads to show: those under way, and those that failed.
- * `uploads` has those that are done too.
+ * `add(files)` queues files. `retry(id)` retries a failed upload, and `retry()` all of them. `remove(id)` cancels an upload or
+ * dismisses a failed one. `pending` has the uploads to show, which run or failed. `uploads` has the finished ones too.
  *
  * @example
  * const { pending, add, retry, remove } = useUploads({
@@ -65,14 +65,14 @@ export function useUploads(options: UploadOptions) {
   return { uploads, pending, add: queue.add, retry: queue.retry, remove: queue.remove };
 }
 
-/** Remembers which ids a list has had: what was there once has arrived, also when it is deleted again. */
+/** Returns all ids that a list has had. A row that was there once has arrived, even when it is deleted later. */
 export function useArrivals(ids: readonly (string | null)[]): ReadonlySet<string> {
   const arrivals = useRef(new Set<string>());
   for (const id of ids) if (id !== null) arrivals.current.add(id);
   return arrivals.current;
 }
 
-/** The uploads that are not done, or that are on their way to `list`: a saved one is, for the moment until it has it. */
+/** Returns the uploads that are not done, and those that are saved but not yet in `list`. */
 function useOutgoing(uploads: readonly Upload[], list?: readonly { storageId: string | null }[]): Upload[] {
   const arrived = useArrivals(list?.map(({ storageId }) => storageId) ?? []);
   if (!list) return uploads.filter(({ state }) => state !== "done");
@@ -84,11 +84,11 @@ function useOutgoing(uploads: readonly Upload[], list?: readonly { storageId: st
 export interface Upload {
   id: number;
   file: File;
-  /** A `blob:` URL that shows the file before it is uploaded; `null` for what is not an image. */
+  /** A `blob:` URL that shows an image before it is uploaded. `null` for other files. */
   previewUrl: string | null;
   /** Milliseconds since the epoch. */
   addedAt: number;
-  /** `uploaded` waits for the files chosen before it, `saving` for `onUploaded`. */
+  /** `uploaded` waits for the files that were added before it, and `saving` for `onUploaded`. */
   state: "queued" | "uploading" | "uploaded" | "saving" | "done" | "failed";
   /** Bytes. */
   sent: number;
@@ -99,26 +99,26 @@ export interface Upload {
 
 interface UploadQueueOptions {
   generateUploadUrl: () => Promise<string>;
-  /** Saves the storage id. Called in the order in which files were added together, passing over those that fail. */
+  /** Saves the storage id. Called in the order in which files were added, and not for files that failed. */
   onUploaded: (upload: { storageId: Id<"_storage">; file: File }) => Promise<unknown>;
-  /** Why this file is not wanted, for the person who chose it; `null` when it is. */
+  /** Returns why a file is refused, for the person who chose it, or `null` to accept it. */
   refuse?: (file: File) => string | null;
   /** How many files are sent at the same time. */
   concurrency?: number;
 }
 
-/** What belongs to an upload and is nobody else's business. */
+/** The private state of an upload. */
 interface Job {
-  /** Files that were added together have the same. */
+  /** The same number for files that were added together. */
   batch: number;
   abort: AbortController;
-  /** Kept for the next attempt, which it answers if this one's answer was lost. */
+  /** Kept for a retry: if the answer was lost, the server repeats it for the same URL. */
   url?: string;
 }
 
 /**
- * Files on their way to the server. The list of uploads is immutable: every change makes a new one and tells the
- * subscribers.
+ * Creates a queue of uploads, for `useSyncExternalStore`. The list of uploads is immutable: every change makes a new list and
+ * notifies the subscribers.
  */
 export function createUploadQueue({ generateUploadUrl, onUploaded, refuse, concurrency = 3 }: UploadQueueOptions) {
   let uploads: readonly Upload[] = [];
@@ -128,7 +128,7 @@ export function createUploadQueue({ generateUploadUrl, onUploaded, refuse, concu
 
   let isTelling = false;
 
-  /** Many files make many changes; the page can show one state in a frame. */
+  /** Notifies once per frame, because many files make many changes. */
   function publish(next: readonly Upload[]) {
     uploads = next;
     if (!isTelling) {
@@ -145,7 +145,7 @@ export function createUploadQueue({ generateUploadUrl, onUploaded, refuse, concu
     publish(uploads.map((upload) => (upload.id === id ? { ...upload, ...change } : upload)));
   }
 
-  /** Starts one step that can be taken; as that is a change itself, the others follow. */
+  /** Starts one step that is due. Because starting is a change, the other steps follow. */
   function startNext() {
     const hasRoom = uploads.filter(({ state }) => state === "uploading").length < concurrency;
     for (const upload of uploads) {
@@ -202,7 +202,7 @@ export function createUploadQueue({ generateUploadUrl, onUploaded, refuse, concu
       return () => void subscribers.delete(subscriber);
     },
 
-    /** Queues files. A refused one is listed as failed. */
+    /** Queues files. A refused file is listed as failed. */
     add(files: readonly File[]) {
       const batch = lastId;
       const added = files.map((file): Upload => {
@@ -223,7 +223,7 @@ export function createUploadQueue({ generateUploadUrl, onUploaded, refuse, concu
       publish([...uploads, ...added]);
     },
 
-    /** Tries a failed upload again, from the step that failed; without an id, all that failed. */
+    /** Retries a failed upload from the step that failed. Without an id it retries all failed uploads. */
     retry(id?: number) {
       for (const upload of uploads) {
         if (!upload.error?.retryable || (id ?? upload.id) !== upload.id) continue;
@@ -231,7 +231,7 @@ export function createUploadQueue({ generateUploadUrl, onUploaded, refuse, concu
       }
     },
 
-    /** Stops an upload, or takes a failed or finished one off the list. */
+    /** Cancels an upload, or removes a failed or finished one from the list. */
     remove(id: number) {
       const upload = uploads.find((candidate) => candidate.id === id);
       if (upload?.previewUrl) URL.revokeObjectURL(upload.previewUrl);
@@ -242,7 +242,7 @@ export function createUploadQueue({ generateUploadUrl, onUploaded, refuse, concu
   };
 }
 
-/** A page that is hidden has no frames, and a server has none either. */
+/** Hidden pages have no frames, and neither has the server. */
 function inNextFrame(run: () => void): void {
   if (typeof requestAnimationFrame === "undefined") run();
   else if (document.hidden) setTimeout(run, 100);

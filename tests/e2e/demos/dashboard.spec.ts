@@ -59,7 +59,7 @@ test("files are uploaded, found, looked at and deleted", async ({ app, administe
   await app.database.query("SET storage.row = '*'; DELETE FROM _storage");
   const page = await administer("/dashboard/files");
   const files = rows(page, "Stored files");
-  await expect(page.getByText("No file is like that.")).toBeVisible();
+  await expect(page.getByText("No files match.")).toBeVisible();
 
   const chooser = page.waitForEvent("filechooser");
   await page.getByRole("button", { name: "Upload", exact: true }).click();
@@ -94,7 +94,7 @@ test("files are uploaded, found, looked at and deleted", async ({ app, administe
   await page.getByRole("button", { name: "Delete", exact: true }).click();
   await expect(page.getByRole("alertdialog", { name: "Delete these 2 files?" })).toBeVisible();
   await page.getByRole("alertdialog").getByRole("button", { name: "Delete" }).click();
-  await expect(page.getByText("No file is like that.")).toBeVisible();
+  await expect(page.getByText("No files match.")).toBeVisible();
   expect(await page.title()).not.toBe("ran");
 });
 
@@ -125,7 +125,7 @@ test("a file dropped anywhere on the page is stored, and a picture is shown", as
   await page.keyboard.press("Enter");
   await page.getByRole("dialog").getByRole("button", { name: "Delete" }).press("Enter");
   await page.getByRole("alertdialog").getByRole("button", { name: "Delete" }).press("Enter");
-  await expect(page.getByText("No file is like that.")).toBeVisible();
+  await expect(page.getByText("No files match.")).toBeVisible();
   await expect(heading).toBeFocused();
 });
 
@@ -203,8 +203,8 @@ test("the log is live, can be paused, and shows markup as text", async ({ app, a
   await page.getByRole("button", { name: "Pause" }).click();
   await app.api.messages.list.query({});
   await page.getByLabel("Text").fill("nothing has printed this");
-  await expect(page.getByText("No call is like that.")).toBeVisible();
-  await page.getByRole("button", { name: "Go on" }).click();
+  await expect(page.getByText("No calls match.")).toBeVisible();
+  await page.getByRole("button", { name: "Resume" }).click();
   await page.getByLabel("Text").fill("");
   await expect(calls.filter({ hasText: "messages.list" }).first()).toBeVisible();
   expect(await page.title()).not.toBe("ran");

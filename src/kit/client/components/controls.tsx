@@ -34,14 +34,14 @@ interface ConfirmDialogProps {
   onOpenChange: (isOpen: boolean) => void;
   title: string;
   description: string;
-  /** What the button says. */
+  /** The label of the button. */
   action: string;
   onConfirm: () => Promise<void>;
-  /** Puts the focus somewhere, since what had it may be gone. */
+  /** Moves the focus, because the element that had it may be gone. */
   onClosed: (isDone: boolean) => void;
 }
 
-/** Asks before something that cannot be undone, and stays open when it fails. */
+/** Asks for confirmation before something that cannot be undone. Stays open when it fails. */
 export function ConfirmDialog({
   isOpen,
   onOpenChange,

@@ -2,7 +2,7 @@ import { LoaderCircle, type LucideIcon, TriangleAlert } from "lucide-react";
 import { type ReactNode, type RefObject, useEffect, useEffectEvent } from "react";
 import { explainError } from "../viewer";
 
-/** What stands in the place of a list: that it is loading, is empty, or could not be loaded. */
+/** Shown in place of a list while it loads. `Empty` and `Failed` are shown when it has no rows or could not be loaded. */
 export function Loading({ children }: { children: string }) {
   return (
     <p role="status" className="m-auto flex items-center gap-2 p-6 text-muted text-sm">
@@ -49,7 +49,7 @@ export function Failed({ title, error, onRetry }: FailedProps) {
   );
 }
 
-/** Lies over the page while files are dragged above it. */
+/** Covers the page while files are dragged over it. */
 export function DropHint({ icon: Icon, children }: { icon: LucideIcon; children: string }) {
   return (
     <div className="pointer-events-none fixed inset-0 z-20 grid place-items-center bg-canvas/85 p-6 backdrop-blur-sm">
@@ -62,15 +62,15 @@ export function DropHint({ icon: Icon, children }: { icon: LucideIcon; children:
 }
 
 /**
- * Calls `onNear` when an element is about to be scrolled into view, while `isReady`; for lists that load as they are
- * scrolled. `scroller` is the element that scrolls, by default the page.
+ * Calls `onNear` when an element is about to be scrolled into view, while `isReady` is true: for lists that load as people
+ * scroll. `scroller` is the element that scrolls. Default: the page.
  */
 export function useNearView(
   element: RefObject<HTMLElement | null>,
   { isReady, onNear, scroller }: { isReady: boolean; onNear: () => void; scroller?: RefObject<HTMLElement | null> },
 ) {
   const report = useEffectEvent(onNear);
-  // A new observer whenever it is ready again reports at once if the element is still near.
+  // Each time `isReady` becomes true, a new observer reports at once when the element is still near.
   useEffect(() => {
     if (!isReady || !element.current) return;
     const observer = new IntersectionObserver(([entry]) => entry?.isIntersecting && report(), {

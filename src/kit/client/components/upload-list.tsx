@@ -5,12 +5,12 @@ import { FileIcon, formatBytes, ShortName } from "./values";
 
 interface UploadListProps {
   uploads: readonly Upload[];
-  /** Tries one again; without an id, all that failed. */
+  /** Retries one upload. Without an id it retries all that failed. */
   onRetry: (id?: number) => void;
   onRemove: (id: number) => void;
 }
 
-/** Files on their way: how far each is, or why it failed and what to do. */
+/** Lists uploads with their progress, or with the reason why they failed and what to do. */
 export function UploadList({ uploads, onRetry, onRemove }: UploadListProps) {
   if (uploads.length === 0) return null;
   const reason = sharedReason(uploads);
@@ -74,13 +74,13 @@ export function UploadList({ uploads, onRetry, onRemove }: UploadListProps) {
   );
 }
 
-/** Why several uploads failed, when it is the same for all. */
+/** The reason why uploads failed, when several failed for the same one. */
 function sharedReason(uploads: readonly Upload[]): string | null {
   const [first, ...others] = uploads.flatMap(({ error }) => error?.message ?? []);
   return first && others.length > 0 && others.every((other) => other === first) ? first : null;
 }
 
-/** Says how many uploads failed, and tries all of them again or dismisses them. Nothing when fewer than two failed. */
+/** Says how many uploads failed, with buttons that retry or dismiss all of them. Renders nothing when fewer than two failed. */
 export function FailedUploads({ uploads, onRetry, onRemove }: UploadListProps) {
   const failed = uploads.filter(({ error }) => error);
   if (failed.length < 2) return null;
@@ -116,16 +116,16 @@ function status({ state, sent, file }: Upload): string {
 
 interface UploadProgressProps {
   upload: Upload;
-  /** What it is called to screen readers. */
+  /** The name for screen readers. */
   label: string;
-  /** Of the whole, and of the part that is done. */
+  /** The classes of the track, and of the bar within it. */
   className: string;
   barClassName: string;
 }
 
 export const percent = new Intl.NumberFormat("en", { style: "percent" });
 
-/** How much of an upload has been sent, as a bar. */
+/** A progress bar of an upload. */
 export function UploadProgress({ upload: { sent, file }, label, className, barClassName }: UploadProgressProps) {
   const max = Math.max(file.size, 1);
   return (

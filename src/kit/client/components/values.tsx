@@ -25,12 +25,12 @@ export function formatBytes(bytes: number): string {
   return format.format(bytes / 1000 ** power);
 }
 
-// Making a format takes as long as rendering a row, so each is made once.
+// Creating a formatter takes as long as rendering a row, so each is created once.
 const time = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" });
 const day = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit", day: "numeric", month: "short" });
 const full = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "short" });
 
-/** A time in the visitor's own zone and language, which the server does not know: it leaves the place empty. */
+/** A time in the visitor's time zone and language. The server knows neither, so it renders an empty element. */
 export const Timestamp = memo(function Timestamp({ at }: { at: number }) {
   const isHydrated = useSyncExternalStore(never, isTrue, isFalse);
   const date = new Date(at);
@@ -49,7 +49,7 @@ const never = () => () => undefined;
 const isTrue = () => true;
 const isFalse = () => false;
 
-/** The name of a file in one line. When there is no room for it, its end stays visible, with its extension. */
+/** The name of a file on one line. When it does not fit, its beginning is cut and its extension stays visible. */
 export function ShortName({ name }: { name: string }) {
   const [, stem = name, end = ""] = /^(.+?)(.{0,4}\.\w{1,8})$/s.exec(name) ?? [];
   return (
@@ -70,7 +70,7 @@ const icons: [RegExp, LucideIcon][] = [
   [/^text\/|pdf|document|msword/, FileText],
 ];
 
-/** What kind of file it is, or with `imageUrl` what it shows. */
+/** An icon for the type of a file, or the picture at `imageUrl`. */
 export function FileIcon({ type, imageUrl }: { type: string; imageUrl: string | null }) {
   const Icon = icons.find(([pattern]) => pattern.test(type))?.[1] ?? File;
   return (

@@ -5,7 +5,7 @@ import { Tabs } from "radix-ui";
 import { useEffect, useMemo, useRef, useState } from "react";
 import { type Answers, formatDuration, useTRPC } from "./parts";
 
-/** Spans of time, each in some sixty to ninety parts. */
+/** The spans of time to choose from. */
 const spans = [
   { label: "Hour", hours: 1, buckets: 60 },
   { label: "Day", hours: 24, buckets: 96 },
@@ -25,17 +25,16 @@ const durations = [
 
 const number = new Intl.NumberFormat("en");
 
-/** Milliseconds between two looks. */
-const interval = 10_000;
+const refetchIntervalMs = 10_000;
 
-/** How often a function was called, how often it failed, and how long it took; of all functions without a name. */
+/** Charts of the calls, errors and durations of a function, or of all functions when there is no `name`. */
 export function CallCharts({ name }: { name?: string }) {
   const [span, setSpan] = useState(spans[0]?.label ?? "");
   const { hours = 1, buckets = 60 } = spans.find(({ label }) => label === span) ?? {};
   const stats = useQuery({
     ...useTRPC().dashboard.calls.stats.queryOptions({ function: name, hours, buckets }),
     placeholderData: keepPreviousData,
-    refetchInterval: interval,
+    refetchInterval: refetchIntervalMs,
   });
   const data = stats.data ?? [];
   const calls = data.reduce((sum, bucket) => sum + bucket.calls, 0);
@@ -82,12 +81,12 @@ type Bucket = Answers["calls"]["stats"][number];
 
 interface CallChartProps {
   title: string;
-  /** The same in words, for who does not see it. */
+  /** The same in words, for people who do not see the chart. */
   summary: string;
   data: Bucket[];
-  /** That the data are of. */
+  /** How many hours the data spans. */
   hours: number;
-  /** `color` is the name of one of globals.css. */
+  /** `color` is the name of a color in globals.css. */
   series: readonly { key: Exclude<keyof Bucket, "time">; name: string; color: string }[];
   format: (value: number) => string;
 }
@@ -96,7 +95,7 @@ const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-d
 const date = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric" });
 const full = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 
-/** Figures over time, as lines, with those of the time that is pointed at, or chosen with the arrow keys. */
+/** A line chart, with the values at the time that the pointer or the arrow keys choose. */
 export function CallChart({ title, summary, data, hours, series, format }: CallChartProps) {
   const [at, setAt] = useState<number | null>(null);
   const bucket = at === null ? undefined : data[at];
@@ -149,27 +148,27 @@ export function CallChart({ title, summary, data, hours, series, format }: CallC
 }
 
 interface LineChartProps {
-  /** Milliseconds since 1970, ascending. */
+  /** In milliseconds since the epoch, ascending. */
   times: number[];
   lines: Line[];
   formatTime: (time: number) => string;
   formatValue: (value: number) => string;
-  /** Which of `times` is pointed at. */
+  /** The index of the chosen time in `times`. */
   at: number | null;
   onAt: (at: number | null) => void;
 }
 
 interface Line {
-  /** One for each of `times`. */
+  /** One value for each of `times`. */
   values: (number | null)[];
-  /** The name of a color of globals.css. */
+  /** The name of a color in globals.css. */
   color: string;
 }
 
 const height = 200;
 const whole = Array.from({ length: 30 }, (_, i) => [1, 2, 5].map((first) => first * 10 ** i)).flat();
 
-/** Lines over time, as wide as there is room, in the colors of the light or the dark palette. */
+/** Draws lines over time with uPlot, as wide as its container, in the colors of the light or dark theme. */
 function LineChart({ times, lines, formatTime, formatValue, at, onAt }: LineChartProps) {
   const frame = useRef<HTMLDivElement>(null);
   const chart = useRef<uPlot>(null);
@@ -195,7 +194,7 @@ function LineChart({ times, lines, formatTime, formatValue, at, onAt }: LineChar
             stroke: color(name),
             width: 1.75,
             spanGaps: true,
-            // Between nulls there is nothing to connect.
+            // A point between two nulls has no line, so it is drawn as a dot.
             points: { show: values.includes(null), size: 4 },
           })),
         ],
@@ -227,7 +226,7 @@ function LineChart({ times, lines, formatTime, formatValue, at, onAt }: LineChar
   return <div ref={frame} style={{ height }} />;
 }
 
-/** @returns what a canvas is to draw with, read anew for each drawing: a canvas knows no `var()`. */
+/** Returns a function that reads a color for each drawing, because a canvas does not support `var()`. */
 function color(name: string) {
   return () => getComputedStyle(document.documentElement).getPropertyValue(name);
 }

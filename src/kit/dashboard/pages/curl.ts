@@ -2,11 +2,11 @@ import type { HttpRequest } from "./run-form";
 import type { Fn } from "./schema-fields";
 
 interface Call {
-  /** As `https://files.example.com`. */
+  /** For example `https://files.example.com`. */
   origin: string;
   fn: Pick<Fn, "name" | "kind">;
   args: Record<string, unknown>;
-  /** Whether it needs a token. docs/functions.md says how a script gets one. */
+  /** Whether the call needs a token. docs/functions.md says how a script gets one. */
   isSignedIn: boolean;
 }
 
@@ -45,5 +45,5 @@ export function curlOfRequest({
 
 const authorization = '-H "Authorization: Bearer $token"';
 
-/** For a shell: whatever is in a text stays one word. */
+/** Quotes a text as one word for a shell. */
 const quoted = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`;

@@ -16,7 +16,7 @@ import { type ReactNode, useState } from "react";
 const features = tableFeatures({
   rowSortingFeature,
   rowSelectionFeature,
-  /** Classes of a column's cells, its header among them. */
+  /** The classes of a column's cells and of its header. */
   columnMeta: metaHelper<{ className?: string }>(),
 });
 
@@ -26,25 +26,25 @@ export const columnsOf = <Row extends object>() => createColumnHelper<typeof fea
 type Columns<Row extends object> = ColumnDef<typeof features, Row>[];
 
 interface DataTableProps<Row extends object> {
-  /** What the table is of. */
+  /** The name of the table for screen readers. */
   label: string;
-  /** The same at every rendering. */
+  /** Must be the same array at every rendering. */
   columns: Columns<Row>;
   rows: Row[];
   rowId: (row: Row) => string;
-  /** The server sorts; only columns that say `enableSorting` can be sorted by. */
+  /** The server sorts. Only columns with `enableSorting` can be sorted by. */
   sorting?: SortingState;
   onSortingChange?: OnChangeFn<SortingState>;
   selection?: RowSelectionState;
   onSelectionChange?: OnChangeFn<RowSelectionState>;
-  /** What stands there instead of no rows. */
+  /** Shown when there are no rows. */
   empty?: ReactNode;
 }
 
 const none: never[] = [];
 const nothing = {};
 
-/** Rows in columns. On narrow screens it scrolls by itself, sideways. */
+/** A table that scrolls sideways on narrow screens. */
 export function DataTable<Row extends object>({
   label,
   columns,
@@ -72,7 +72,7 @@ export function DataTable<Row extends object>({
   return (
     <section
       aria-label={label}
-      // Reached by keyboards too, to scroll it.
+      // Keyboard users can focus and scroll it.
       tabIndex={0}
       className="relative overflow-x-auto rounded-2xl border border-line bg-surface"
     >
@@ -137,13 +137,13 @@ export function DataTable<Row extends object>({
   );
 }
 
-/** The way through pages by cursor: where one is, and how one came there. Another `key` begins at the first page. */
+/** The cursors of the current page and of those before it. A different `key` starts again at the first page. */
 export function useCursors(key: string) {
   const [state, setState] = useState<{ key: string; cursors: string[] }>({ key, cursors: [] });
   const cursors = state.key === key ? state.cursors : [];
   return {
     cursor: cursors.at(-1) ?? null,
-    /** From 1. */
+    /** The number of the page, from 1. */
     number: cursors.length + 1,
     back: () => setState({ key, cursors: cursors.slice(0, -1) }),
     forward: (next: string) => setState({ key, cursors: [...cursors, next] }),

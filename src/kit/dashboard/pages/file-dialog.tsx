@@ -8,13 +8,13 @@ import type { StoredFile } from "./file-list";
 import { CopyButton, useReturnFocus, useTRPC } from "./parts";
 
 interface FileDialogProps {
-  /** Of the file to show; `null` when it is closed. */
+  /** The file to show, or `null` when the dialog is closed. */
   storageId: string | null;
   onClose: () => void;
   onDelete: (storageId: string) => void;
 }
 
-/** What a file shows, and all that is known of it. */
+/** A preview of a file, and everything that is known about it. */
 export function FileDialog({ storageId, onClose, onDelete }: FileDialogProps) {
   const trpc = useTRPC();
   const returnFocus = useReturnFocus();
@@ -57,7 +57,7 @@ function Details({ file, onDelete }: { file: StoredFile; onDelete: (storageId: s
     { name: "Type", value: file.contentType ?? "none" },
     { name: "Uploaded", value: <Timestamp at={file._creationTime} /> },
     { name: "SHA-256", value: file.sha256 },
-    { name: "Owner", value: file.owner ?? "nobody known" },
+    { name: "Owner", value: file.owner ?? "unknown" },
   ];
   return (
     <>
@@ -69,7 +69,7 @@ function Details({ file, onDelete }: { file: StoredFile; onDelete: (storageId: s
             <dd className="wrap-anywhere min-w-0">{value}</dd>
           </div>
         ))}
-        <dt className="text-muted">Referred to by</dt>
+        <dt className="text-muted">Referenced by</dt>
         <dd className="min-w-0">
           {file.references.length === 0 && "nothing"}
           <ul>
@@ -109,7 +109,7 @@ function Details({ file, onDelete }: { file: StoredFile; onDelete: (storageId: s
   );
 }
 
-/** What a file shows, by its type. Only a picture's own kinds are drawn; whatever may run is shown as the text it is. */
+/** A preview of a file by its type. Only known types of images are rendered. Code, such as HTML, is shown as text. */
 function FilePreview({ file: { _id, url, size, contentType } }: { file: StoredFile }) {
   const type = contentType?.split(";")[0]?.trim().toLowerCase() ?? "";
   if (size === 0) return <Nothing>This file is empty.</Nothing>;
@@ -145,15 +145,15 @@ function Nothing({ children }: { children: string }) {
   return <p className="mt-2 rounded-xl bg-sunken p-8 text-center text-muted text-sm">{children}</p>;
 }
 
-/** Bytes that are shown. */
-const limit = 64 * 1024;
+/** Only this much of a text is shown. */
+const limitBytes = 64 * 1024;
 
-/** The beginning of a file as text, whatever it would be if it were opened. */
+/** The beginning of a file as text, whatever its type. */
 function TextPreview({ url, size }: { url: string; size: number }) {
   const text = useQuery({
     queryKey: ["file text", url],
     queryFn: async ({ signal }) => {
-      const response = await fetch(url, { headers: { Range: `bytes=0-${limit - 1}` }, signal });
+      const response = await fetch(url, { headers: { Range: `bytes=0-${limitBytes - 1}` }, signal });
       if (!response.ok) throw new Error(`The file answers ${response.status}`);
       return response.text();
     },
@@ -164,13 +164,13 @@ function TextPreview({ url, size }: { url: string; size: number }) {
   return (
     <>
       <pre
-        // Reached by keyboards too, to scroll it.
+        // Keyboard users can focus and scroll it.
         tabIndex={0}
         className="wrap-anywhere mt-2 max-h-80 overflow-auto whitespace-pre-wrap rounded-xl bg-sunken p-4 font-mono text-xs"
       >
         {text.data}
       </pre>
-      {size > limit && <p className="mt-1 text-muted text-xs">These are the first {formatBytes(limit)}.</p>}
+      {size > limitBytes && <p className="mt-1 text-muted text-xs">These are the first {formatBytes(limitBytes)}.</p>}
     </>
   );
 }

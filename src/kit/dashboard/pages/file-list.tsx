@@ -15,7 +15,7 @@ interface Wanted {
   cursor: string | null;
 }
 
-/** A page of the files, or the one of that id. */
+/** Returns a page of files, or the file with the id in the filters. */
 export function useStoredFiles({ filters: { storageId, kind, from, to }, sorting: [sorting], cursor }: Wanted) {
   const trpc = useTRPC().dashboard.files;
   const list = useQuery({
@@ -38,10 +38,10 @@ export function useStoredFiles({ filters: { storageId, kind, from, to }, sorting
 const none: StoredFile[] = [];
 
 export interface Filters {
-  /** Only this one. */
+  /** Shows only this file. `""` shows all. */
   storageId: string;
   kind: "" | keyof typeof kinds;
-  /** Days, as `2026-11-21` in the zone of whoever looks; both count. */
+  /** Days in the viewer's time zone, for example `2026-11-21`. Both are included. */
   from: string;
   to: string;
 }
@@ -209,15 +209,15 @@ export const fileColumns = ({ onOpen }: { onOpen: (storageId: string) => void })
       cell: ({ getValue }) => <Timestamp at={getValue()} />,
     }),
     column.accessor("references", {
-      header: "Referred to by",
+      header: "Referenced by",
       cell: ({ getValue }) => <FileReferences references={getValue()} />,
     }),
   ]);
 
-/** Rows that are shown of one table at most; the server tells of no more. */
-const most = 5;
+/** The server lists at most this many rows of one table. */
+const maxReferences = 5;
 
-/** In which tables rows refer to a file, and how many; with names where rows have them. */
+/** The tables whose rows reference a file, with the name of the row or the number of rows. */
 function FileReferences({ references }: { references: StoredFile["references"] }) {
   if (references.length === 0) return <span className="text-muted">nothing</span>;
   const columns = new Map<string, typeof references>();
@@ -231,7 +231,7 @@ function FileReferences({ references }: { references: StoredFile["references"] }
         <li key={name} className="max-w-64 truncate" title={rows.map(({ row, label }) => label ?? row).join(", ")}>
           <span className="font-mono text-xs">{name}</span>{" "}
           <span className="text-muted text-xs">
-            {rows[0]?.label ?? (rows.length < most ? rows.length : `${most} or more`)}
+            {rows[0]?.label ?? (rows.length < maxReferences ? rows.length : `${maxReferences} or more`)}
           </span>
         </li>
       ))}

@@ -16,7 +16,7 @@ import { FileFilters, type Filters, fileColumns, useStoredFiles } from "./file-l
 import { DashboardPage, useTRPC, useTRPCClient } from "./parts";
 import { SweepDialog } from "./sweep-dialog";
 
-/** All files that are stored, whoever they belong to. */
+/** The page of all stored files, whoever owns them. */
 export function Files() {
   const client = useTRPCClient();
   const heading = useRef<HTMLHeadingElement>(null);
@@ -35,7 +35,7 @@ export function Files() {
   });
   const dropzone = useDropzone({ onDrop: (accepted) => add(accepted), noClick: true, noKeyboard: true });
 
-  // Those of other pages do not count: what is deleted is what is seen.
+  // Rows of other pages are not included, so that people delete only what they see.
   const selected = files.filter(({ _id }) => selection[_id]).map(({ _id }) => _id);
   const these = deleting?.length === 1 ? "this file" : `these ${deleting?.length} files`;
 
@@ -73,7 +73,7 @@ export function Files() {
               onSortingChange={setSorting}
               selection={selection}
               onSelectionChange={setSelection}
-              empty="No file is like that."
+              empty="No files match."
             />
             <div className="flex items-center gap-2">
               <div role="status" className="flex min-h-13 flex-1 items-center pt-2 text-muted text-sm">
@@ -121,7 +121,7 @@ export function Files() {
 
 const number = new Intl.NumberFormat("en");
 
-/** How many files there are, and how large together. */
+/** The number of files, and their total size. */
 export function Totals() {
   const { data } = useQuery(useTRPC().dashboard.files.total.queryOptions());
   const totals = [

@@ -11,7 +11,7 @@ import { DashboardPage, useTRPC, useTRPCClient } from "./parts";
 import { ArgsForm, type HttpRequest, RequestForm, RunAs, RunResult, SubmitRow, useRunner } from "./run-form";
 import type { Fn } from "./schema-fields";
 
-/** Every function, how it fares, and a way to run it. `name` is of the one that is chosen. */
+/** The page of all functions, with charts, and a form that runs the one called `name`. */
 export function Functions({ name }: { name: string | null }) {
   const functions = useQuery(useTRPC().dashboard.functions.list.queryOptions());
   const chosen = functions.data?.find((fn) => fn.name === name);
@@ -89,13 +89,13 @@ function FunctionList({ functions, chosen }: FunctionListProps) {
             </li>
           ))}
         </ul>
-        {shown.length === 0 && <p className="p-4 text-center text-muted text-sm">No function is named so.</p>}
+        {shown.length === 0 && <p className="p-4 text-center text-muted text-sm">No functions match.</p>}
       </nav>
     </div>
   );
 }
 
-/** What a function takes, and what came of running it. */
+/** A form with the arguments of a function, and the result of running it. */
 function FunctionDetails({ fn }: { fn: Fn }) {
   const { functions } = useTRPCClient().dashboard;
   const runner = useRunner();

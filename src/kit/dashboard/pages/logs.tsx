@@ -9,13 +9,13 @@ import { type Answers, DashboardPage, formatDuration, useTRPC, useTRPCClient } f
 import { LogTime, Outcome, RequestDialog } from "./request-dialog";
 
 interface LogsProps {
-  /** Of the request to begin with; `null` when none is open. */
+  /** The request to open at first, or `null` for none. */
   requestId: string | null;
-  /** Whose calls to begin with; `""` for all. */
+  /** The function whose calls to show at first, or `""` for all. */
   functionName: string;
 }
 
-/** What functions were called, how it went, and what they printed; new calls appear as they come. */
+/** The page of the function log. New calls appear as they come. */
 export function Logs({ requestId, functionName }: LogsProps) {
   const [opened, setOpened] = useState(requestId);
   const [filters, setFilters] = useState({ function: functionName, outcome: "", text: "" });
@@ -34,7 +34,7 @@ export function Logs({ requestId, functionName }: LogsProps) {
           </p>
           <button type="button" onClick={() => setPaused(!isPaused)} className="button button-quiet">
             <Icon aria-hidden="true" className="size-4" />
-            {isPaused ? "Go on" : "Pause"}
+            {isPaused ? "Resume" : "Pause"}
           </button>
         </>
       }
@@ -50,7 +50,7 @@ export function Logs({ requestId, functionName }: LogsProps) {
           columns={columns}
           rows={log.calls}
           rowId={({ _id }) => _id}
-          empty={log.loadOlder ? "None of the latest calls is like that." : "No call is like that."}
+          empty={log.loadOlder ? "None of the latest calls match." : "No calls match."}
         />
       )}
       {log.loadOlder && (
@@ -72,24 +72,29 @@ type Log = Answers["calls"]["list"];
 type Call = Log["calls"][number];
 
 interface LogFilter {
-  /** All of these are `""` for any. */
+  /** Each of these is `""` for any. */
   function: string;
   outcome: string;
   text: string;
 }
 
-/** Milliseconds between two looks for new calls, and by how much those of other processes may come late. */
-const interval = 1_000;
-const lateness = 5_000;
-/** Calls of one answer, and calls that are kept. */
-const limit = 100;
-const most = 2_000;
+const refetchIntervalMs = 1_000;
+/** Calls of other processes may appear in the log this late. */
+const latenessMs = 5_000;
+const pageSize = 100;
+/** The page keeps at most this many calls in memory. */
+const maxCalls = 2_000;
 
-/** The calls that match, the newest first: those that come while one looks, and older ones when asked for. */
+/** Returns the calls that match, newest first. New calls are added as they come, and older ones by `loadOlder`. */
 function useCallLog({ function: name, outcome, text }: LogFilter, isPaused: boolean) {
   const client = useTRPCClient().dashboard.calls;
   const queryClient = useQueryClient();
-  const wanted = { function: name || undefined, outcome: outcome || undefined, text: text || undefined, limit };
+  const wanted = {
+    function: name || undefined,
+    outcome: outcome || undefined,
+    text: text || undefined,
+    limit: pageSize,
+  };
   const queryKey = ["call log", wanted];
 
   const log = useQuery({
@@ -98,10 +103,10 @@ function useCallLog({ function: name, outcome, text }: LogFilter, isPaused: bool
       const known = queryClient.getQueryData<Log>(queryKey);
       const newest = known?.calls[0];
       if (!newest) return client.list.query(wanted);
-      const answer = await client.list.query({ ...wanted, after: newest.time - lateness });
+      const answer = await client.list.query({ ...wanted, after: newest.time - latenessMs });
       return withNewer(known, answer);
     },
-    refetchInterval: isPaused ? false : interval,
+    refetchInterval: isPaused ? false : refetchIntervalMs,
     refetchOnMount: !isPaused,
   });
 
@@ -117,24 +122,24 @@ function useCallLog({ function: name, outcome, text }: LogFilter, isPaused: bool
     isPending: log.isPending,
     error: log.data ? older.error : log.error,
     retry: () => void log.refetch(),
-    /** `null` where there are none. */
+    /** `null` when there are no older calls. */
     loadOlder: nextCursor ? () => older.mutate(nextCursor) : null,
     isLoadingOlder: older.isPending,
   };
 }
 
-/** When so many came that some between are not known, the log begins anew with the latest. */
+/** Adds new calls to the known ones. Starts over with the latest when there may be a gap between them. */
 function withNewer(known: Log, answer: Log): Log {
   const ids = new Set(known.calls.map(({ _id }) => _id));
   const fresh = answer.calls.filter(({ _id }) => !ids.has(_id));
-  if (fresh.length === limit) return answer;
+  if (fresh.length === pageSize) return answer;
   const calls = [...fresh, ...known.calls].sort((one, other) => (one._id < other._id ? 1 : -1));
-  const last = calls[most - 1];
-  return last ? { calls: calls.slice(0, most), nextCursor: last._id } : { calls, nextCursor: known.nextCursor };
+  const last = calls[maxCalls - 1];
+  return last ? { calls: calls.slice(0, maxCalls), nextCursor: last._id } : { calls, nextCursor: known.nextCursor };
 }
 
-/** Milliseconds without a key before what was typed is looked for. */
-const pause = 300;
+/** The search starts this long after the last key. */
+const typingPauseMs = 300;
 
 interface LogFiltersProps {
   filters: LogFilter;
@@ -147,7 +152,7 @@ function LogFilters({ filters, onChange }: LogFiltersProps) {
   const [text, setText] = useState(filters.text);
   useEffect(() => {
     if (text === filters.text) return;
-    const timer = setTimeout(() => onChange({ ...filters, text }), pause);
+    const timer = setTimeout(() => onChange({ ...filters, text }), typingPauseMs);
     return () => clearTimeout(timer);
   }, [text, filters, onChange]);
 
@@ -164,7 +169,7 @@ function LogFilters({ filters, onChange }: LogFiltersProps) {
           className="field"
         >
           <option value="">All functions</option>
-          {/* One that was asked for by the address may be gone. */}
+          {/* The function in the URL is shown before the list is loaded. */}
           {!functions.data && filters.function && <option>{filters.function}</option>}
           {functions.data?.map(({ name }) => (
             <option key={name}>{name}</option>
@@ -248,7 +253,7 @@ const callColumns = ({ onOpen }: { onOpen: (requestId: string) => void }) =>
     }),
   ]);
 
-/** The first line, and how many follow. All of them are in the request. */
+/** The first line, and the number of lines that follow it. The dialog of the request shows all of them. */
 function Printed({ call: { lines, error } }: { call: Call }) {
   const texts = [...(error === null ? [] : [error]), ...lines.map(({ text }) => text)];
   const [first = ""] = texts;

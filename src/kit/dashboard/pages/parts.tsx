@@ -11,7 +11,7 @@ import type { KitRouter } from "../../functions/router";
 
 export const { useTRPC, useTRPCClient } = createClient<KitRouter>();
 
-/** What the dashboard's calls answer. */
+/** The results of the dashboard's procedures. */
 export type Answers = inferRouterOutputs<KitRouter>["dashboard"];
 
 const pages = [
@@ -22,16 +22,16 @@ const pages = [
 ];
 
 interface DashboardFrameProps {
-  /** What is at the top of every page of the app. */
+  /** The header of the app. */
   header: ReactNode;
   children: ReactNode;
 }
 
-/** What all pages of the dashboard are in: `src/app/dashboard/layout.tsx` renders it. */
+/** The frame of all pages of the dashboard. `src/app/dashboard/layout.tsx` renders it. */
 export function DashboardFrame({ header, children }: DashboardFrameProps) {
   const pathname = usePathname();
   return (
-    // Tables want more room than the column that one reads in.
+    // Tables need a wider column than text.
     <div className="flex min-h-dvh flex-col [--column:72rem]">
       {header}
       <nav aria-label="Dashboard" className="overflow-x-auto border-line border-b bg-surface px-page">
@@ -58,14 +58,14 @@ export function DashboardFrame({ header, children }: DashboardFrameProps) {
 
 interface DashboardPageProps {
   title: string;
-  /** Beside the title. */
+  /** Shown beside the title. */
   actions?: ReactNode;
-  /** Takes the focus when what had it is gone. */
+  /** Receives the focus when the element that had it is gone. */
   headingRef?: Ref<HTMLHeadingElement>;
   children: ReactNode;
 }
 
-/** What one page of the dashboard shows, below its title. */
+/** One page of the dashboard: a title, and its content. */
 export function DashboardPage({ title, actions, headingRef, children }: DashboardPageProps) {
   return (
     <main className="flex flex-1 flex-col px-page pb-[max(2rem,env(safe-area-inset-bottom))]">
@@ -86,7 +86,7 @@ export function DashboardPage({ title, actions, headingRef, children }: Dashboar
   );
 }
 
-/** Puts a text into the clipboard. */
+/** Copies a text to the clipboard. */
 export function CopyButton({ text, label }: { text: string; label: string }) {
   const [copied, setCopied] = useState<string | null>(null);
   const isCopied = copied === text;
@@ -97,7 +97,7 @@ export function CopyButton({ text, label }: { text: string; label: string }) {
       aria-label={label}
       title={isCopied ? "Copied" : label}
       onClick={async () => {
-        // Without HTTPS there is no clipboard.
+        // Browsers offer no clipboard to pages without HTTPS.
         await navigator.clipboard?.writeText(text);
         if (navigator.clipboard) setCopied(text);
       }}
@@ -117,7 +117,7 @@ export function formatDuration(milliseconds: number): string {
   return `${milliseconds.toFixed(milliseconds >= 10 ? 0 : 1)} ms`;
 }
 
-/** For a dialog that no button of its own opens: when it closes, what had the focus before has it again. */
+/** Returns the focus to the element that had it before. For dialogs that open without a trigger of their own. */
 export function useReturnFocus() {
   const before = useRef<Element | null>(null);
   return {

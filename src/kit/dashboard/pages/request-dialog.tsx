@@ -5,19 +5,19 @@ import { Failed, Loading } from "../../client/components/lists";
 import { type Answers, CopyButton, formatDuration, useReturnFocus, useTRPC } from "./parts";
 
 interface RequestDialogProps {
-  /** `null` when it is closed. */
+  /** The request to show, or `null` when the dialog is closed. */
   requestId: string | null;
   onClose: () => void;
 }
 
-/** The calls of one request, and all that they printed. */
+/** The calls of one request, and everything that they printed. */
 export function RequestDialog({ requestId, onClose }: RequestDialogProps) {
   const trpc = useTRPC();
   const returnFocus = useReturnFocus();
   const request = useQuery({
     ...trpc.dashboard.calls.request.queryOptions({ requestId: requestId ?? "" }),
     enabled: requestId !== null,
-    // Of a request that has only just ended nothing may be written yet.
+    // The calls of a request that has just ended may not be written yet.
     refetchInterval: ({ state }) => (state.data?.calls.length === 0 ? 1_000 : false),
   });
   return (
@@ -97,7 +97,7 @@ const format = new Intl.DateTimeFormat(undefined, {
   hourCycle: "h23",
 });
 
-/** A time to the millisecond. What shows it is never rendered by the server, which does not know the zone. */
+/** A time with milliseconds. Never rendered by the server, which does not know the time zone. */
 export function LogTime({ at }: { at: number }) {
   return (
     <time dateTime={new Date(at).toISOString()} className="whitespace-nowrap font-mono text-muted text-xs">

@@ -9,19 +9,19 @@ import { type ArgField, check, type Fn, fieldsOf, toArgs } from "./schema-fields
 
 interface ArgsFormProps {
   schema: NonNullable<Fn["args"]>;
-  /** The button, at the end of the form. */
+  /** The button at the end of the form. */
   submit: ReactNode;
-  /** What does the same from a terminal; `null` where nothing does. */
+  /** Returns a shell command that does the same. `null` for functions that clients cannot call. */
   command: ((args: Record<string, unknown>) => string) | null;
   onRun: (args: Record<string, unknown>) => void;
-  /** Below the form. */
+  /** Shown below the form. */
   result: ReactNode;
 }
 
-/** A form made from the shape of a function's arguments. */
+/** A form that is generated from the arguments of a function. */
 export function ArgsForm({ schema, submit, command, onRun, result }: ArgsFormProps) {
   const fields = useMemo(() => fieldsOf(schema), [schema]);
-  // By their numbers: a name with a dot in it would be a path to the form.
+  // Fields are registered by index, because the form would read a name with a dot as a path.
   const { register, handleSubmit, control, formState } = useForm({ defaultValues: { texts: fields.map(() => "") } });
   const texts = useWatch({ control, name: "texts" });
 
@@ -53,7 +53,7 @@ interface ArgControlProps {
   error: string | undefined;
 }
 
-/** One argument of a form. */
+/** The control for one argument. */
 function ArgControl({ field: { name, isRequired, control, choices, hint }, registration, error }: ArgControlProps) {
   const id = useId();
   const common = {
@@ -102,18 +102,18 @@ export interface HttpRequest {
 }
 
 interface RequestFormProps {
-  /** As `POST /sendImage`. */
+  /** For example `POST /sendImage`. */
   route: string;
-  /** The button, at the end of the form. */
+  /** The button at the end of the form. */
   submit: ReactNode;
-  /** What does the same from a terminal. */
+  /** Returns a shell command that does the same. */
   command: (request: HttpRequest) => string;
   onSend: (request: HttpRequest) => void;
-  /** Below the form. */
+  /** Shown below the form. */
   result: ReactNode;
 }
 
-/** A request to an HTTP action. */
+/** A form that sends a request to an HTTP action. */
 export function RequestForm({ route, submit, command, onSend, result }: RequestFormProps) {
   const id = useId();
   const [method = "GET", pattern = "/"] = route.split(" ");
@@ -177,11 +177,11 @@ interface SubmitRowProps {
   label: string;
   isDisabled: boolean;
   isRunning: boolean;
-  /** Beside the button. */
+  /** Shown beside the button. */
   children: ReactNode;
 }
 
-/** The end of a form that runs something. */
+/** The last row of a form, with its button. */
 export function SubmitRow({ icon: Icon, label, isDisabled, isRunning, children }: SubmitRowProps) {
   return (
     <div className="flex flex-wrap items-start gap-3">
@@ -198,7 +198,7 @@ export function SubmitRow({ icon: Icon, label, isDisabled, isRunning, children }
   );
 }
 
-/** Who functions run as: whoever has the email address that is typed, at first the viewer, or nobody when it is empty. */
+/** Who functions run as: the user with the typed email address, by default the viewer. No one when the field is empty. */
 export function useRunner() {
   const viewer = useViewer();
   const [email, setEmail] = useState(viewer?.email ?? "");
@@ -210,10 +210,10 @@ export function useRunner() {
   return {
     email,
     setEmail,
-    /** Those whose addresses begin so. */
+    /** Users whose addresses begin with the typed text. */
     candidates: users.data ?? [],
     name: user?.name,
-    /** `null` is nobody, `undefined` no account of this address. */
+    /** `null` for no identity, `undefined` when no account has this address. */
     userId: email === "" ? null : user?.id,
     isPending: users.isFetching,
   };
@@ -255,7 +255,7 @@ export function RunAs({ runner: { email, setEmail, candidates, name, userId, isP
 
 type Run = Answers["functions"]["run"];
 
-/** What came of a run, and how long it took. */
+/** The result of a run, and how long it took. */
 export function RunResult({
   run,
 }: {
@@ -304,7 +304,7 @@ function Terminal({ command }: { command: string }) {
         <CopyButton text={command} label="Copy the curl command" />
       </div>
       <pre
-        // Reached by keyboards too, to scroll it.
+        // Keyboard users can focus and scroll it.
         tabIndex={0}
         className="overflow-x-auto rounded-xl bg-sunken p-3 font-mono text-xs"
       >

@@ -4,18 +4,18 @@ export type Fn = Answers["functions"]["list"][number];
 
 type Schema = NonNullable<Fn["args"]>;
 
-/** An argument, and the control that a form has for it. */
+/** An argument, and its control in a form. */
 export interface ArgField {
   name: string;
   isRequired: boolean;
-  /** `json` is for what no control of a form can say. */
+  /** `json` is for values that no other control can express. */
   control: "text" | "number" | "boolean" | "choice" | "json";
   choices: string[];
-  /** What it must be, for people. */
+  /** A description of valid values, for people. */
   hint: string;
 }
 
-/** The fields of a form for arguments of this shape. */
+/** Returns the fields of a form for a JSON Schema of arguments. */
 export function fieldsOf({ properties = {}, required = [] }: Schema): ArgField[] {
   return Object.entries(properties).map(([name, property]) => {
     const schema = withoutNull(typeof property === "object" ? property : {});
@@ -30,7 +30,7 @@ export function fieldsOf({ properties = {}, required = [] }: Schema): ArgField[]
   });
 }
 
-/** A value that may be `null` too has the control of what it may be else. */
+/** A nullable value gets the control of its other type. */
 function withoutNull(schema: Schema): Schema {
   const options = schema.anyOf?.filter((option) => typeof option === "object" && option.type !== "null") ?? [];
   const [only] = options;
@@ -54,7 +54,7 @@ function hintOf({ type, format, minLength, maxLength, minimum, maximum, items, .
   return [`${format ?? type ?? "JSON"}${element}`, ...bounds].filter(Boolean).join(", ");
 }
 
-/** Bounds that say no more than that a number is safe are not worth saying. */
+/** Describes a range. Leaves out bounds that only say that a number is a safe integer. */
 function rangeOf(minimum = Number.NEGATIVE_INFINITY, maximum = Number.POSITIVE_INFINITY): string {
   const [from, to] = [minimum > Number.MIN_SAFE_INTEGER, maximum < Number.MAX_SAFE_INTEGER];
   if (from && to) return `${minimum} to ${maximum}`;
@@ -62,7 +62,7 @@ function rangeOf(minimum = Number.NEGATIVE_INFINITY, maximum = Number.POSITIVE_I
   return to ? `${maximum} or less` : "";
 }
 
-/** What was typed, as the arguments of a call: what is optional and empty is left out. */
+/** Converts the typed texts to arguments. Leaves out optional arguments that are empty. */
 export function toArgs(fields: readonly ArgField[], texts: readonly string[]): Record<string, unknown> {
   const entries = fields.flatMap(({ name, isRequired, control }, index) => {
     const text = texts[index] ?? "";
@@ -72,7 +72,7 @@ export function toArgs(fields: readonly ArgField[], texts: readonly string[]): R
   return Object.fromEntries(entries);
 }
 
-/** Why a text cannot be a value of this control; `true` when it can. */
+/** Returns why a text is not valid for a control, or `true` when it is. */
 export function check({ control, isRequired }: ArgField, text: string): string | true {
   if (text === "") return isRequired && control !== "text" ? "Needed" : true;
   try {

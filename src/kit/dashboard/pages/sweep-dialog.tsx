@@ -6,7 +6,7 @@ import { formatBytes, Timestamp } from "../../client/components/values";
 import { explainError } from "../../client/viewer";
 import { useTRPC } from "./parts";
 
-/** What the next sweep would remove, found out when it is opened. */
+/** Shows what the next garbage collection would delete. It is computed when the dialog opens. */
 export function SweepDialog({ onOpenFile }: { onOpenFile: (storageId: string) => void }) {
   const trpc = useTRPC().dashboard.files;
   const [isOpen, setOpen] = useState(false);
@@ -92,7 +92,7 @@ export function SweepDialog({ onOpenFile }: { onOpenFile: (storageId: string) =>
   );
 }
 
-/** What an operator should know of upkeep: steps that fail, and columns that keep files without a foreign key. */
+/** Reports steps of housekeeping that fail, and columns that reference files without a foreign key. */
 function UpkeepReport() {
   const trpc = useTRPC().dashboard.files;
   const { data } = useQuery(trpc.upkeep.queryOptions());
@@ -117,7 +117,7 @@ function UpkeepReport() {
   );
 }
 
-/** Deleted files whose bytes are still kept, to restore or to erase. Nothing when there is none. */
+/** Lists deleted files whose bytes are still kept, to restore or to erase. Renders nothing when there are none. */
 function DeletedFiles() {
   const trpc = useTRPC().dashboard.files;
   const deleted = useQuery(trpc.deleted.queryOptions());
