@@ -2,6 +2,7 @@ import { z } from "zod";
 import { maintenance, prisma } from "../database/database";
 import { internalAction } from "../functions/builders";
 import { register } from "../functions/server-function";
+import { pruneChanges } from "../live/listener";
 import { pruneCalls } from "../log/function-log";
 import { collectFiles, deleteUnownedBlobs, forgetUsedUploadUrls, previewGarbage } from "../storage/garbage-collection";
 import { compactTotals } from "../storage/quota";
@@ -22,6 +23,7 @@ const steps: Record<string, () => Promise<unknown>> = {
   totals: compactTotals,
   jobs: forgetOld,
   calls: pruneCalls,
+  changes: pruneChanges,
   rateLimits: () =>
     prune(`DELETE FROM "_rate_limits" WHERE ctid = ANY(ARRAY(
     SELECT ctid FROM "_rate_limits" WHERE "expire" < extract(epoch FROM now()) * 1000 LIMIT ${batch}))`),

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
-import { directDatabaseUrl, pool } from "../database/database";
+import { directDatabaseUrl, maintenance, pool } from "../database/database";
 import { env } from "../process/env";
 import { processWide } from "../process/process-wide";
 
@@ -280,4 +280,17 @@ async function changesSince(database: Pick<pg.Pool | pg.Client, "query">, since:
   // A server that took over may lack the last transactions, and number others like them.
   const isComplete = since && BigInt(pruned) < since.end && since.end <= seen.end;
   return { seen, tables: isComplete ? tables : null };
+}
+
+/**
+ * Removes the notes of changes that are older than the call before. Where no process listens, for example on Vercel, nobody
+ * else removes them.
+ */
+export async function pruneChanges(): Promise<void> {
+  const [state] = await maintenance.$queryRaw<{ before: string | null }[]>`
+    WITH last AS (SELECT "value" #>> '{}' AS seen FROM "_system_state" WHERE "key" = 'changesSeen')
+    INSERT INTO "_system_state" ("key", "value") VALUES ('changesSeen', to_jsonb(pg_current_snapshot()::text))
+    ON CONFLICT ("key") DO UPDATE SET "value" = EXCLUDED."value"
+    RETURNING (SELECT seen FROM last) AS before`;
+  if (state?.before) await maintenance.$executeRaw`SELECT "prune_changes"(${state.before}::pg_snapshot)`;
 }

@@ -1,7 +1,7 @@
 import pg from "pg";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { pool } from "~/kit/database/database";
-import { awaitChanges, onChange } from "~/kit/live/listener";
+import { awaitChanges, onChange, pruneChanges } from "~/kit/live/listener";
 
 type Heard = string | null;
 
@@ -74,4 +74,25 @@ test("removing notes keeps those of transactions that had not ended, and drops t
   expect(left.map(({ table }) => table)).toContain("images");
   expect(left.map(({ table }) => table)).not.toContain("files");
   expect(left.map(({ table }) => table)).not.toContain("restored");
+});
+
+test("each hour the notes that were there an hour ago go, also where no process listens", async () => {
+  await pruneChanges();
+  await other.query("TRUNCATE files");
+  const notes = async () =>
+    (await pool.sql<{ table: string }>(`SELECT "table" FROM "_changes"`)).map(({ table }) => table);
+  await pruneChanges();
+  expect(await notes()).toContain("files");
+  await pruneChanges();
+  expect(await notes()).not.toContain("files");
+});
+
+test("the numbers that a restored dump brings from another server do not make every look find changes", async () => {
+  await other.query(`SELECT setval('"_changes_pruned"', 9000000000000000)`);
+  await other.query("SELECT prune_changes(pg_current_snapshot())");
+  await other.query("SELECT prune_changes('9000000000000000:9000000000000000:')");
+  const [{ pruned } = { pruned: "" }] = await pool.sql<{ pruned: string }>(
+    'SELECT last_value::text AS pruned FROM "_changes_pruned"',
+  );
+  expect(Number(pruned)).toBeLessThan(9_000_000);
 });
