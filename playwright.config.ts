@@ -19,7 +19,8 @@ const few = { workers: 1 };
 
 /** The tests in a real browser, against what `next build` has built. */
 export default defineConfig<object, WorkerOptions>({
-  testDir: "tests/e2e",
+  testDir: "tests",
+  testMatch: "**/*.spec.ts",
   outputDir: "test-results",
   globalSetup: "./tests/global-setup.ts",
   fullyParallel: true,

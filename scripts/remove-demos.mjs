@@ -125,7 +125,7 @@ const changed = {
   ],
   ".github/workflows/test.yml": [
     [/^ +- run: npm run test:vercel\n/gm, ""],
-    [/^ {2}without-demos:.*?(?=^ {2}\w|Z)/gms, ""],
+    [/^ {2}without-demos:.*?(?=^ {2}\S)/gms, ""],
   ],
   "vitest.config.ts": [
     [/, "tests\/demos\/[^"]*"/, ""],

@@ -2,7 +2,6 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll } from "vitest";
-import type { Pool } from "~/kit/database/connections";
 import { createDatabase } from "./database";
 
 // Every test file has a database and a blob store of its own. The environment is set before the file's imports read it.
@@ -16,13 +15,9 @@ Object.assign(process.env, {
 });
 
 afterAll(async () => {
-  const { storageKit } = globalThis as { storageKit?: { pools?: Record<string, Pool> } };
-  // A file that needed no database need not load what does.
-  if (storageKit?.pools) {
-    const { flush } = await import("~/kit/log/function-log");
-    if (!storageKit.pools.functions?.ended) await flush();
-    await Promise.all(Object.values(storageKit.pools).map((pool) => pool.ended || pool.end()));
-  }
+  // A file that used no database does not load the app only to close it.
+  const { storageKit } = globalThis as { storageKit?: { pools?: unknown } };
+  if (storageKit?.pools) await (await import("~/kit/testing")).closeApp();
   await database.drop();
   await rm(folder, { recursive: true, force: true });
 });

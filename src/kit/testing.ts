@@ -4,10 +4,11 @@
 import type { UserIdentity } from "./auth/identity";
 import { ownIssuer } from "./auth/issuers";
 import type { App } from "./create-kit";
-import { prisma } from "./database/database";
+import { pool, pools, prisma } from "./database/database";
 import { createSystemContext, type RequestContext } from "./functions/request-context";
 import { serveHttp } from "./http/serve-http";
 import { runDueJobs } from "./jobs/runner";
+import { flush } from "./log/function-log";
 import { upload } from "./storage/upload";
 
 /** The database that a test's app uses, to prepare what functions cannot, and to look behind them. */
@@ -15,6 +16,12 @@ export { prisma as database } from "./database/database";
 
 /** Milliseconds in which due jobs are begun. */
 const budget = 10_000;
+
+/** Writes what the function log still holds, and closes the database's connections. tests/setup.ts calls it after each file. */
+export async function closeApp(): Promise<void> {
+  if (!pool.ended) await flush();
+  await Promise.all(Object.values(pools).map((each) => each.ended || each.end()));
+}
 
 interface Tested<Functions> {
   router: { createCaller(context: RequestContext): Functions };

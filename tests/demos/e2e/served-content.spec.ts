@@ -1,6 +1,6 @@
 import type { BrowserContext, Page } from "@playwright/test";
+import { test as chat, expect } from "../../e2e/demos/test";
 import { expectDuration, pdf, pixel, red, wav, webm } from "./media";
-import { test as chat, expect } from "./test";
 
 interface Fixtures {
   /** A visitor, with a cookie that scripts of the app can read. */

@@ -1,10 +1,10 @@
 import type { Page } from "@playwright/test";
-import { freePort } from "../app";
-import { choose, expectWidths, messageBox, messages, pictures, say } from "./chat";
-import { confirmDeletion, row, text } from "./files";
-import { picture } from "./pictures";
+import { freePort } from "../../e2e/app";
+import { choose, expectWidths, messageBox, messages, pictures, say } from "../../e2e/demos/chat";
+import { confirmDeletion, row, text } from "../../e2e/demos/files";
+import { picture } from "../../e2e/demos/pictures";
+import { apiOf, expect, insert, newOrigin, test } from "../../e2e/demos/test";
 import { startSilentProxy } from "./silent-proxy";
-import { apiOf, expect, insert, newOrigin, test } from "./test";
 
 const message = (page: Page, body: string) => messages(page).getByText(body, { exact: true });
 const reconnecting = (page: Page) => page.getByText("Reconnecting…");

@@ -1,8 +1,8 @@
 import { once } from "node:events";
 import { createServer, request } from "node:http";
-import { choose, expectWidths, messageBox, messages, say, sent } from "./chat";
-import { picture } from "./pictures";
-import { expect, insert, newOrigin, test } from "./test";
+import { choose, expectWidths, messageBox, messages, say, sent } from "../../e2e/demos/chat";
+import { picture } from "../../e2e/demos/pictures";
+import { expect, insert, newOrigin, test } from "../../e2e/demos/test";
 
 /** A proxy that passes an answer on once it has all of it: a stream never. */
 async function startBufferingProxy(at: string, target: string) {

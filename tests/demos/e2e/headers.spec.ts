@@ -1,4 +1,4 @@
-import { expect, test } from "./test";
+import { expect, test } from "../../e2e/demos/test";
 
 test.describe("pages", () => {
   for (const path of ["/", "/chat", "/files", "/http-demo", "/sign-in", "/dashboard/files", "/no-such-page"]) {

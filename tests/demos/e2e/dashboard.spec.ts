@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { type BrowserContextOptions, devices, type Page } from "@playwright/test";
 import { setAdministrator } from "../../../scripts/administrators.mjs";
-import { expectNoViolations } from "./axe";
-import { text } from "./files";
+import { expectNoViolations } from "../../e2e/demos/axe";
+import { text } from "../../e2e/demos/files";
+import { picture } from "../../e2e/demos/pictures";
+import { apiOf, test as base, expect } from "../../e2e/demos/test";
 import { expectDuration, pdf, pixel, red, wav, webm } from "./media";
-import { picture } from "./pictures";
-import { apiOf, test as base, expect } from "./test";
 
 interface Fixtures {
   /** Opens a page of the dashboard as an administrator. */
