@@ -2,6 +2,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { TRPCError } from "@trpc/server";
 import { z } from "zod";
 import { action, internalAction, internalMutation, mutation } from "~/kit/functions/builders";
+import { jobResult } from "~/kit/jobs/rows";
 import { storageId } from "~/kit/storage/file";
 import { collectGarbage as sweepStorage } from "~/kit/storage/garbage-collection";
 
@@ -52,6 +53,67 @@ export const schedule = mutation({
     for (const n of numbers) {
       await ctx.scheduler.runAfter(n % 100, countMutation, { n });
       if (n % 3 === 0) await ctx.scheduler.runAfter(n % 100, countAction, { n });
+    }
+  },
+});
+
+const retried = (n: number) => `retried ${n}`;
+
+const countAttempt = internalMutation({
+  args: numbered,
+  handler: async (ctx, { n }) => {
+    await ctx.db.message.create({ data: row("retried action", n) });
+    return ctx.db.message.count({ where: { author: "retried action", body: `${n}` } });
+  },
+});
+
+/** Leaves one row for each time it starts, and throws the first times. */
+export const retriedAction = internalAction({
+  args: { n: z.int(), throws: z.int() },
+  handler: async (ctx, { n, throws }) => {
+    const attempt = await ctx.runMutation(countAttempt, { n });
+    await pause(n % 10);
+    if (attempt <= throws) throw new Error(`Attempt ${attempt}`);
+    return { n };
+  },
+});
+
+/** Leaves one row for each time it takes effect, and throws now and then after that. */
+export const retriedMutation = internalMutation({
+  args: { n: z.int(), throws: z.int() },
+  handler: async (ctx, { n, throws }) => {
+    await ctx.db.message.create({ data: row(retried(n), n) });
+    await pause(n % 7);
+    if (throws > 0 && Math.random() < 0.4) throw new Error("By chance");
+    return { n };
+  },
+});
+
+/** Leaves one row for each time that it is told of an end. */
+export const completed = internalMutation({
+  args: { jobId: z.uuid(), args: z.object(numbered), result: jobResult(z.object(numbered)) },
+  handler: async (ctx, { jobId, args, result }) => {
+    const isRight = result.state !== "success" || result.value.n === args.n;
+    await ctx.db.message.create({ data: { author: jobId, body: isRight ? result.state : "wrong", format: "text" } });
+  },
+});
+
+/** Schedules an action and a mutation for each number, which are tried again; some actions never succeed. */
+export const scheduleRetried = mutation({
+  args: { numbers: z.array(z.int()) },
+  handler: async (ctx, { numbers }) => {
+    for (const n of numbers) {
+      const isHopeless = n % 20 === 7;
+      const maxAttempts = isHopeless ? 2 : 100;
+      const options = { retry: { maxAttempts, initialBackoffMs: 20, base: 1 }, onComplete: completed };
+      const throws = isHopeless ? 1_000 : n % 3;
+      await ctx.scheduler.runAfter(n % 100, retriedAction, { n, throws }, options);
+      await ctx.scheduler.runAfter(
+        n % 100,
+        retriedMutation,
+        { n, throws: isHopeless ? 0 : throws },
+        { ...options, key: `${n}` },
+      );
     }
   },
 });

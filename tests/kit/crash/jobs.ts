@@ -12,14 +12,19 @@ export interface Calls {
 export const createCalls = (): Calls => ({ answered: [], unanswered: [] });
 
 /** Schedules ten mutations at a time, and some actions, while there are fewer than fifty jobs to run. */
-export async function scheduleJobs(calls: Calls, fleet: Pick<Fleet, "origin">, until: () => boolean): Promise<void> {
+export async function scheduleJobs(
+  calls: Calls,
+  fleet: Pick<Fleet, "origin">,
+  until: () => boolean,
+  { fn = "crash.schedule", waiting = 50 } = {},
+): Promise<void> {
   const client = createClient(fleet);
   for (let first = 0; !until(); first += 10) {
     const numbers = Array.from({ length: 10 }, (_, index) => first + index);
-    const answer = await client.call("crash.schedule", { numbers });
+    const answer = await client.call(fn, { numbers });
     if (answer && answer.status < 500 && answer.status !== 200) throw new Error(`Cannot schedule: ${answer.code}`);
     (answer?.status === 200 ? calls.answered : calls.unanswered).push(numbers);
-    await untilFewerJobsThan(50);
+    await untilFewerJobsThan(waiting);
   }
 }
 
@@ -36,6 +41,60 @@ export async function untilFewerJobsThan(limit: number): Promise<void> {
     if (count >= limit) throw new Error(`${count} jobs have not ended`);
   };
   await vi.waitFor(expectFewer, { timeout: 60_000, interval: 50 });
+}
+
+/** What `examineRetried` finds when nothing is wrong. */
+export const soundRetries = {
+  answeredWithoutJobs: [],
+  notEnded: [],
+  wronglyEnded: [],
+  notToldOnce: [],
+  mutationsNotOnce: [],
+  actionsNotTried: [],
+  completionsNotOnce: [],
+};
+
+/** Compares jobs that are tried again with what they left behind. */
+export async function examineRetried(calls: Calls) {
+  const jobs = await prisma.$queryRaw<
+    {
+      id: string;
+      name: string;
+      n: number;
+      state: string;
+      error: string | null;
+      failures: number;
+      times: number;
+      told: string[];
+    }[]
+  >`
+    SELECT "_id"::text AS id, "name", ("args" #>> '{json,n}')::int AS n, "state"::text, "error", "failures",
+      (SELECT count(*)::int FROM "messages" WHERE "body" = "args" #>> '{json,n}' AND "author" =
+        CASE "name" WHEN 'crash.retriedAction' THEN 'retried action' ELSE 'retried ' || ("args" #>> '{json,n}') END) AS times,
+      ARRAY(SELECT "body" FROM "messages" WHERE "author" = job."_id"::text) AS told
+    FROM "_scheduled_functions" AS job WHERE "name" IN ('crash.retriedAction', 'crash.retriedMutation')`;
+  const completions = await prisma.scheduledFunction.groupBy({
+    by: ["state"],
+    where: { name: "crash.completed" },
+    _count: true,
+  });
+  const mutations = jobs.filter(({ name }) => name === "crash.retriedMutation");
+  const actions = jobs.filter(({ name }) => name === "crash.retriedAction");
+  const scheduled = new Set(mutations.map(({ n }) => n));
+  const isHopeless = (n: number) => n % 20 === 7;
+  return {
+    answeredWithoutJobs: calls.answered.filter((numbers) => !numbers.every((n) => scheduled.has(n))),
+    notEnded: jobs.filter(({ state }) => state !== "success" && state !== "failed"),
+    wronglyEnded: [
+      ...mutations.filter(({ state, n }) => state !== "success" && !isHopeless(n)),
+      ...actions.filter(({ state, n }) => state !== (isHopeless(n) ? "failed" : "success")),
+    ],
+    notToldOnce: jobs.filter(({ told, state }) => told.length !== 1 || told[0] !== state),
+    mutationsNotOnce: mutations.filter(({ times, state }) => times !== (state === "success" ? 1 : 0)),
+    // An attempt may have died before it left its row.
+    actionsNotTried: actions.filter(({ times, state }) => state === "success" && times < 1),
+    completionsNotOnce: completions.filter(({ state, _count }) => state !== "success" || _count !== jobs.length),
+  };
 }
 
 /** What `examineJobs` finds when nothing is wrong. */

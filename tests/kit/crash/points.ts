@@ -31,6 +31,14 @@ export const jobSteps = [
   "sql INSERT _ended_jobs, UPDATE _scheduled_functions, DELETE _job_keys, INSERT _scheduled_functions",
 ];
 
+/** What jobs that are tried again change besides. */
+export const retrySteps = [
+  ...jobSteps.filter((step) => !step.includes("messages")),
+  "sql UPDATE _scheduled_functions 'pending', INSERT _job_keys",
+  "sql INSERT _scheduled_functions",
+  "sql DELETE _job_keys",
+];
+
 /** So many points before and after the steps, from the first on, and again. */
 export function pointsAround(steps: readonly string[], count: number): CrashPoint[] {
   const round = steps.flatMap((step): CrashPoint[] => [`before ${step}`, `after ${step}`]);

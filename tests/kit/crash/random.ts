@@ -6,6 +6,8 @@ export interface Random {
   below(limit: number): number;
   chance(probability: number): boolean;
   pick<T>(items: readonly [T, ...T[]]): T;
+  /** The items in another order. */
+  shuffle<T>(items: readonly T[]): T[];
 }
 
 /** The generator known as mulberry32. */
@@ -23,5 +25,9 @@ export function createRandom(seed: number): Random {
     below,
     chance: (probability) => fraction() < probability,
     pick: (items) => items[below(items.length)] ?? items[0],
+    shuffle: (items) => {
+      const keyed = items.map((item) => ({ item, key: fraction() }));
+      return keyed.sort((a, b) => a.key - b.key).map(({ item }) => item);
+    },
   };
 }

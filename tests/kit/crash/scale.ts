@@ -18,6 +18,9 @@ export const scale = {
   /** Mutations scheduled, and servers killed meanwhile. */
   jobs: amount("SOAK_JOBS", 60, 1000),
   jobKills: amount("SOAK_JOB_KILLS", 9, 100),
+  /** Jobs with retries, and servers killed meanwhile. */
+  retriedJobs: amount("SOAK_RETRIED_JOBS", 40, 10_000),
+  retryKills: amount("SOAK_RETRY_KILLS", 5, 100),
   /** Jobs of which a fifth misbehave, the seconds over which they are due, and servers killed meanwhile. */
   mixedJobs: amount("SOAK_MIXED_JOBS", 100, 10_000),
   mixedSeconds: amount("SOAK_MIXED_SECONDS", 6, 600),
