@@ -8,7 +8,7 @@ import { alone } from "../database/transaction";
 import { t } from "../functions/builders";
 import { nameOf } from "../functions/server-function";
 import type { CronJobs } from "../jobs/crons";
-import { readArgs, rerunJob } from "../jobs/rows";
+import { endJobs, readArgs, rerunJob } from "../jobs/rows";
 import { scheduler } from "../jobs/scheduler";
 import { adminProcedure, liveProcedure } from "./admin-procedure";
 
@@ -38,6 +38,11 @@ export const schedule = ({ jobs }: CronJobs) =>
     /** Keeps a job from starting, or one that runs from scheduling more. */
     cancel: adminProcedure.input(job).mutation(({ ctx, input }) => scheduler(ctx, alone).cancel(input.jobId)),
 
+    /** Cancels all jobs of a list, or those of one function in it. Recurring functions are left alone. Returns how many it canceled. */
+    cancelAll: adminProcedure
+      .input(z.object({ list: z.enum(["pending", "running"]), name: jobArgs.name }))
+      .mutation(({ input }) => cancelAll(input)),
+
     /** Runs the function of a job that ended again, now, with the same arguments. Returns the new job's id. */
     runAgain: adminProcedure.input(job).mutation(async ({ input: { jobId } }) => {
       const again = await rerunJob(prisma, jobId);
@@ -46,7 +51,12 @@ export const schedule = ({ jobs }: CronJobs) =>
     }),
   });
 
-const jobArgs = { ...sortedPageArgs, list: z.enum(["pending", "running", "failed", "recent"]) };
+const jobArgs = {
+  ...sortedPageArgs,
+  list: z.enum(["pending", "running", "failed", "recent"]),
+  /** Only jobs of this function. */
+  name: z.string().max(200).optional(),
+};
 
 type List = z.output<typeof jobArgs.list>;
 
@@ -58,11 +68,35 @@ const lists: Record<List, { where: Prisma.Sql; by: "scheduledTime" | "completedT
   recent: { where: Prisma.sql`"completedTime" IS NOT NULL`, by: "completedTime", direction: "desc" },
 };
 
+const ofFunction = (name: string | undefined) => (name === undefined ? Prisma.sql`true` : Prisma.sql`"name" = ${name}`);
+
+/** Jobs that one statement cancels. */
+const batch = 1_000;
+
+async function cancelAll({ list, name }: { list: "pending" | "running"; name?: string }): Promise<number> {
+  const before = new Date();
+  const which = Prisma.sql`"_id" IN (
+    SELECT "_id" FROM "_scheduled_functions"
+    WHERE ${lists[list].where} AND ${ofFunction(name)} AND "cron" IS NULL AND "_creationTime" <= ${before} LIMIT ${batch})`;
+  for (let total = 0; ; ) {
+    const canceled = await endJobs(prisma, which, { state: "canceled" });
+    total += canceled;
+    if (canceled === 0) return total;
+  }
+}
+
 interface Row {
   id: string;
   name: string;
   args: unknown;
   scheduledTime: Date;
+  /** Attempts that failed. */
+  failures: number;
+  /** Attempts at most; `null` of a job without `retry`. */
+  maxAttempts: number | null;
+  /** When it is tried again, if it waits for that. */
+  retryAt: Date | null;
+  key: string | null;
   completedTime: Date | null;
   state: ScheduledState;
   error: string | null;
@@ -70,23 +104,25 @@ interface Row {
 }
 
 /** A page of jobs; times are in milliseconds since the epoch. */
-async function listJobs({ list, limit, cursor }: z.output<z.ZodObject<typeof jobArgs>>) {
+async function listJobs({ list, name, limit, cursor }: z.output<z.ZodObject<typeof jobArgs>>) {
   const { where, by, direction } = lists[list];
   const column = Prisma.raw(`"${by}"`);
   const { after, orderBy } = sortedPage({ column, isTime: true, direction, cursor });
   const rows = await prisma.$queryRaw<Row[]>`
-    SELECT "_id"::text AS "id", "name", "args", "scheduledTime", "completedTime", "state"::text AS "state", "error", "cron"
-    FROM "_scheduled_functions" WHERE ${where} AND ${after} ${orderBy} LIMIT ${limit + 1}`;
+    SELECT "_id"::text AS "id", "name", "args", "scheduledTime", "completedTime", "state"::text AS "state", "error", "cron", "key",
+      "failures", ("retry" ->> 'maxAttempts')::int AS "maxAttempts", CASE WHEN "state" = 'pending' THEN "retryAt" END AS "retryAt"
+    FROM "_scheduled_functions" WHERE ${where} AND ${ofFunction(name)} AND ${after} ${orderBy} LIMIT ${limit + 1}`;
   const { page, nextCursor } = toPage(rows, limit, (row) =>
     formatCursor({ id: row.id, value: row[by]?.getTime() ?? 0 }),
   );
   return { page: page.map(toJob), nextCursor };
 }
 
-const toJob = ({ id, args, scheduledTime, completedTime, ...row }: Row) => ({
+const toJob = ({ id, args, scheduledTime, completedTime, retryAt, ...row }: Row) => ({
   ...row,
   _id: id,
   args: readArgs(args),
   scheduledTime: scheduledTime.getTime(),
   completedTime: completedTime?.getTime() ?? null,
+  retryAt: retryAt?.getTime() ?? null,
 });

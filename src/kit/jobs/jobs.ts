@@ -253,26 +253,24 @@ async function fail(which: Prisma.Sql, error: string): Promise<void> {
 
 async function take(attempt: Attempt): Promise<boolean> {
   const { job, takenBy } = attempt;
-  const [row] = await prisma.$queryRaw<{ taken: number }[]>`
-    WITH job AS (
-      UPDATE "_scheduled_functions"
-      SET "state" = 'inProgress', "takenBy" = ${takenBy}::uuid,
-        "leaseUntil" = now() + make_interval(secs => ${leaseSeconds})
-      WHERE "_id" = ${job.id}::uuid AND "state" = 'pending' AND (${job.cron}::text IS NULL OR NOT EXISTS (
-        SELECT FROM "_scheduled_functions" AS other WHERE other."cron" = ${job.cron} AND other."state" = 'inProgress'
-      )) RETURNING *
-    ), freed AS (
-      DELETE FROM "_job_keys" USING job WHERE "jobId" = job."_id" AND job."key" IS NOT NULL
+  const taken = await prisma.$executeRaw`
+    WITH freed AS (
+      DELETE FROM "_job_keys" WHERE ${job.key}::text IS NOT NULL AND "jobId" = ${job.id}::uuid
     )
-    SELECT count(*)::int AS taken FROM job`.catch((error) => {
+    UPDATE "_scheduled_functions"
+    SET "state" = 'inProgress', "takenBy" = ${takenBy}::uuid,
+      "leaseUntil" = now() + make_interval(secs => ${leaseSeconds})
+    WHERE "_id" = ${job.id}::uuid AND "state" = 'pending' AND (${job.cron}::text IS NULL OR NOT EXISTS (
+      SELECT FROM "_scheduled_functions" AS other WHERE other."cron" = ${job.cron} AND other."state" = 'inProgress'
+    ))`.catch((error) => {
     // Two runs of a recurring function that were taken at the same moment: the index lets one have it.
-    if (sqlState(error) === uniqueViolation) return [];
+    if (sqlState(error) === uniqueViolation) return 0;
     if (!(error instanceof DatabaseUnavailable)) throw error;
     // Perhaps it took the job, and the answer was lost.
     unrecorded.add(() => putBack(attempt));
     throw new NotBegun("The database went away while the job was taken", { cause: error });
   });
-  return row?.taken === 1;
+  return taken === 1;
 }
 
 /** Gives back a job that was taken and did not begin. */

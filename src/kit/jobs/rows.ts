@@ -6,7 +6,8 @@ import type { Client } from "../database/database";
 import type { Id } from "../database/ids";
 import { transformer } from "../functions/transformer";
 
-// The rows of `_scheduled_functions`: what functions see of them, and the statements that end and retry jobs.
+// The rows of `_scheduled_functions`: what functions see of them, and the statements that end and retry jobs. Each is an UPDATE
+// at its end, because its count says whether there is a change to announce.
 
 /** How a job ended. `error` is a text, such as `Error: The mail server answered 503`. */
 export type JobResult<Value> =
@@ -123,31 +124,31 @@ export function completeMutation(
 
 /**
  * Ends jobs, all in one statement: inserts them into `_ended_jobs`, which happens once for each, and only then sets their state
- * and schedules their `onComplete` functions. A job that another process ends at the same moment is left alone.
+ * and schedules their `onComplete` functions. A job that another process ends at the same moment is left alone. Returns how
+ * many it ended.
  *
  * @param which a condition on `_scheduled_functions`
  * @param error stored with the job, when it is not that of the result
  */
-export function endJobs(
+export const endJobs = (
   client: Executor,
   which: Prisma.Sql,
   result: JobResult<unknown>,
   error: string | null = result.state === "failed" ? result.error : null,
-): Promise<number> {
-  return client.$executeRaw`
-    WITH ending AS (
-      SELECT "_id" FROM "_scheduled_functions" WHERE ${which} ORDER BY "_id" FOR UPDATE
+): Promise<number> =>
+  client.$executeRaw`
+    WITH job AS (
+      SELECT * FROM "_scheduled_functions" WHERE ${which} ORDER BY "_id" FOR UPDATE
     ), ended AS (
-      INSERT INTO "_ended_jobs" ("_id") SELECT "_id" FROM ending ON CONFLICT DO NOTHING RETURNING "_id"
-    ), job AS (
-      UPDATE "_scheduled_functions"
-      SET "state" = ${result.state}::"ScheduledState", "completedTime" = now(), "error" = ${error}
-      WHERE "_id" IN (SELECT "_id" FROM ended) RETURNING *
+      INSERT INTO "_ended_jobs" ("_id") SELECT "_id" FROM job ON CONFLICT DO NOTHING RETURNING "_id"
     ), freed AS (
       DELETE FROM "_job_keys" USING job WHERE "jobId" = job."_id" AND job."key" IS NOT NULL
+    ), told AS (
+      ${completion(Prisma.sql`(SELECT job.* FROM job JOIN ended USING ("_id"))`, transformer.stringify(result))}
     )
-    ${completion(Prisma.sql`job`, transformer.stringify(result))}`;
-}
+    UPDATE "_scheduled_functions"
+    SET "state" = ${result.state}::"ScheduledState", "completedTime" = now(), "error" = ${error}
+    WHERE "_id" IN (SELECT "_id" FROM ended)`;
 
 /** True of a job whose `retry` allows another attempt after one that has just failed. */
 export const hasRetries = Prisma.sql`coalesce("failures" + 1 < ("retry" ->> 'maxAttempts')::int, false)`;
@@ -163,15 +164,16 @@ const longestRetryPause = 24 * 60 * 60;
 export const retryJobs = (client: Executor, which: Prisma.Sql, error: string): Promise<number> =>
   client.$executeRaw`
     WITH job AS (
-      UPDATE "_scheduled_functions"
-      SET "state" = 'pending', "failures" = "failures" + 1, "error" = ${error}, "takenBy" = NULL, "leaseUntil" = NULL,
-        "retryAt" = now() + make_interval(secs => (0.75 + random() / 2) * LEAST(${longestRetryPause}::float,
-          ("retry" ->> 'initialBackoffMs')::float / 1000 * power(("retry" ->> 'base')::float, "failures")))
-      WHERE ${which} AND ${hasRetries}
-      RETURNING *
+      SELECT * FROM "_scheduled_functions" WHERE ${which} AND ${hasRetries} ORDER BY "_id" FOR UPDATE
+    ), held AS (
+      INSERT INTO "_job_keys" ("name", "key", "jobId") SELECT "name", "key", "_id" FROM job WHERE "key" IS NOT NULL
+      ON CONFLICT DO NOTHING
     )
-    INSERT INTO "_job_keys" ("name", "key", "jobId") SELECT "name", "key", "_id" FROM job WHERE "key" IS NOT NULL
-    ON CONFLICT DO NOTHING`;
+    UPDATE "_scheduled_functions"
+    SET "state" = 'pending', "failures" = "failures" + 1, "error" = ${error}, "takenBy" = NULL, "leaseUntil" = NULL,
+      "retryAt" = now() + make_interval(secs => (0.75 + random() / 2) * LEAST(${longestRetryPause}::float,
+        ("retry" ->> 'initialBackoffMs')::float / 1000 * power(("retry" ->> 'base')::float, "failures")))
+    WHERE "_id" IN (SELECT "_id" FROM job)`;
 
 /** Frees the keys of a job that begins: from now on, scheduling by its key makes a new job. */
 export const freeKey = (client: Executor, jobId: string): Promise<number> =>

@@ -14,6 +14,8 @@ const concurrency = 8;
 const retriedAtOnce = 2;
 /** Milliseconds between two looks at the table while jobs that are due wait, or while nothing tells of new ones. */
 const pollInterval = 5_000;
+/** Milliseconds between two looks for jobs of processes that died. */
+const settleInterval = 1_000;
 /** Milliseconds between two looks otherwise, since a notification can be lost. Databases that sleep when idle may sleep. */
 const idleInterval = 10 * 60_000;
 
@@ -82,8 +84,14 @@ export function startRunner(executeElsewhere?: (job: Job) => Promise<boolean>): 
   let lookAgain = false;
   let timer: NodeJS.Timeout | undefined;
 
+  let settled = 0;
+
   const look = async () => {
-    await settle();
+    // While jobs end one after the other, one look follows the other.
+    if (Date.now() - settled >= settleInterval) {
+      await settle();
+      settled = Date.now();
+    }
     await ensureCronJobs();
     const now = new Date();
     for (const some of places) {

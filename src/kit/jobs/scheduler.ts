@@ -157,8 +157,8 @@ export function scheduler(context: RequestContext, { run, afterCommit }: Stateme
   };
 }
 
-/** Cancels jobs that have not ended, among those of a condition on `_scheduled_functions`. */
-export const cancelJobs = (client: Pick<Client, "$executeRaw">, which: Prisma.Sql): Promise<number> =>
+/** Cancels the jobs of a condition on `_scheduled_functions` that have not ended. Returns how many. */
+const cancelJobs = (client: Pick<Client, "$executeRaw">, which: Prisma.Sql): Promise<number> =>
   endJobs(client, Prisma.sql`${which} AND "state" IN ('pending', 'inProgress')`, { state: "canceled" });
 
 /** @throws TRPCError `BAD_REQUEST` for anything but a job's id */

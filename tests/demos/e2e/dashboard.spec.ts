@@ -229,6 +229,40 @@ test("jobs are seen, canceled and run again, and crons say when they run", async
   await expect(rows(page, "Recurring functions")).toContainText(["_kit.upkeep"]);
 });
 
+test("jobs of one function are shown alone, with their attempts, and canceled together", async ({
+  app,
+  administer,
+}) => {
+  await app.database.query("DELETE FROM _scheduled_functions WHERE cron IS NULL");
+  const insert = (name: string, failures: number) =>
+    app.database.query(
+      `INSERT INTO _scheduled_functions (_id, name, args, "scheduledTime", failures, "retryAt", retry, error)
+       VALUES ($1, $2, $3, now() - interval '1 minute', $4, now() + interval '1 hour', $5, $6)`,
+      [
+        randomUUID(),
+        name,
+        { json: { author: "Ada", body: "b" } },
+        failures,
+        { maxAttempts: 5, initialBackoffMs: 1000, base: 2 },
+        "Error: The mail service answered 503",
+      ],
+    );
+  await insert("messages.sendOne", 2);
+  await insert("messages.sendOne", 1);
+  await insert("messages.sendMessage", 1);
+  const page = await administer("/dashboard/schedule");
+  const pending = rows(page, "Jobs, pending").filter({ hasNotText: "recurs" });
+  await expect(pending).toHaveCount(3);
+  await expect(pending.filter({ hasText: "Attempt 3 of 5, next" })).toHaveCount(1);
+  await page.getByRole("button", { name: "messages.sendOne", exact: true }).first().click();
+  await expect(pending).toHaveCount(2);
+  await page.getByRole("button", { name: "Cancel all pending jobs of messages.sendOne" }).click();
+  await page.getByRole("alertdialog").getByRole("button", { name: "Cancel all" }).click();
+  await expect(page.getByText("No job is pending.")).toBeVisible();
+  await page.getByRole("button", { name: "Show the jobs of all functions" }).click();
+  await expect(pending).toHaveCount(1);
+});
+
 test("on a phone nothing scrolls sideways but the tables", async ({ administer }) => {
   const page = await administer("/dashboard/files", devices["iPhone 14"]);
   await page.locator("input[type=file]").setInputFiles([text("a.txt")]);

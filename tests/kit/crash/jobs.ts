@@ -40,7 +40,8 @@ export async function untilFewerJobsThan(limit: number): Promise<void> {
     const count = await prisma.scheduledFunction.count({ where });
     if (count >= limit) throw new Error(`${count} jobs have not ended`);
   };
-  await vi.waitFor(expectFewer, { timeout: 60_000, interval: 50 });
+  // An action whose server was killed waits a minute for its lease to end.
+  await vi.waitFor(expectFewer, { timeout: 150_000, interval: 50 });
 }
 
 /** What `examineRetried` finds when nothing is wrong. */

@@ -25,16 +25,16 @@ export const jobSteps = [
   "sql INSERT _job_keys, INSERT _scheduled_functions",
   "sql INSERT _ended_jobs",
   "sql COMMIT",
-  "sql UPDATE _scheduled_functions 'inProgress', DELETE _job_keys",
+  "sql DELETE _job_keys, UPDATE _scheduled_functions 'inProgress'",
   "sql INSERT messages",
   "sql UPDATE _scheduled_functions 'success'",
-  "sql INSERT _ended_jobs, UPDATE _scheduled_functions, DELETE _job_keys, INSERT _scheduled_functions",
+  "sql INSERT _ended_jobs, DELETE _job_keys, INSERT _scheduled_functions, UPDATE _scheduled_functions",
 ];
 
 /** What jobs that are tried again change besides. */
 export const retrySteps = [
   ...jobSteps.filter((step) => !step.includes("messages")),
-  "sql UPDATE _scheduled_functions 'pending', INSERT _job_keys",
+  "sql INSERT _job_keys, UPDATE _scheduled_functions 'pending'",
   "sql INSERT _scheduled_functions",
   "sql DELETE _job_keys",
 ];

@@ -46,6 +46,36 @@ describe("jobs", () => {
   });
 });
 
+test("jobs of one function alone, with their attempts and when they are tried next", async () => {
+  const retryAt = new Date(Date.now() + 60_000);
+  const retry = { maxAttempts: 5, initialBackoffMs: 1000, base: 2 };
+  const id = await job("pending", -1);
+  await prisma.scheduledFunction.update({
+    where: { id },
+    data: { name: "some.other", retry, failures: 2, retryAt, error: "E" },
+  });
+  await job("pending", 10);
+  expect((await schedule.jobs({ list: "pending", name: "some.other" })).page).toMatchObject([
+    { _id: id, failures: 2, maxAttempts: 5, retryAt: retryAt.getTime(), error: "E" },
+  ]);
+  expect(await ids("pending")).toHaveLength(2);
+});
+
+describe("cancelAll", () => {
+  test("cancels a list, or a function's jobs in it, and leaves recurring functions alone", async () => {
+    const [one, two, other] = [await job("pending", 1), await job("pending", 2), await job("pending", 3)];
+    const [recurring, running] = [await job("pending", 4), await job("inProgress", -1)];
+    await prisma.scheduledFunction.update({ where: { id: other }, data: { name: "some.other" } });
+    await prisma.scheduledFunction.update({ where: { id: recurring }, data: { cron: "often" } });
+    expect(await schedule.cancelAll({ list: "pending", name: "messages.sendOne" })).toBe(2);
+    expect(await ids("pending")).toEqual([other, recurring]);
+    expect(await schedule.cancelAll({ list: "pending" })).toBe(1);
+    expect(await ids("pending")).toEqual([recurring]);
+    expect(await ids("running")).toEqual([running]);
+    expect((await ids("recent")).sort()).toEqual([one, two, other].sort());
+  });
+});
+
 describe("cancel", () => {
   test("a pending job never runs", async () => {
     const jobId = await job("pending", -1);

@@ -1,7 +1,7 @@
 "use client";
 
 import { keepPreviousData, useMutation, useQuery } from "@tanstack/react-query";
-import { Ban, RotateCw } from "lucide-react";
+import { Ban, RotateCw, X } from "lucide-react";
 import Link from "next/link";
 import { Tabs } from "radix-ui";
 import { useMemo, useState } from "react";
@@ -21,6 +21,7 @@ const lists = [
 
 /** Functions that run later, run now, or ran, and those that recur. */
 export function Schedule() {
+  const [name, setName] = useState<string>();
   return (
     <DashboardPage title="Schedule">
       <Tabs.Root defaultValue="pending" activationMode="manual">
@@ -34,9 +35,22 @@ export function Schedule() {
             </Tabs.Trigger>
           ))}
         </Tabs.List>
+        {name !== undefined && (
+          <p className="mb-3 flex items-center gap-1 text-sm">
+            Jobs of <span className="font-mono text-xs">{name}</span>
+            <button
+              type="button"
+              onClick={() => setName(undefined)}
+              aria-label="Show the jobs of all functions"
+              className="icon-button"
+            >
+              <X aria-hidden="true" className="size-4" />
+            </button>
+          </p>
+        )}
         {lists.map(({ list }) => (
           <Tabs.Content key={list} value={list} className="outline-none">
-            <Jobs list={list} />
+            <Jobs list={list} name={name} onPick={setName} />
           </Tabs.Content>
         ))}
       </Tabs.Root>
@@ -48,29 +62,56 @@ export function Schedule() {
 
 interface JobsProps {
   list: "pending" | "running" | "failed" | "recent";
+  /** The function whose jobs are shown. Default: all. */
+  name?: string | undefined;
+  onPick?: (name: string) => void;
 }
 
 /** The jobs in one state, and what can be done with them. */
-export function Jobs({ list }: JobsProps) {
+export function Jobs({ list, name, onPick }: JobsProps) {
   const trpc = useTRPC().dashboard.schedule;
   const client = useTRPCClient();
-  const cursors = useCursors(list);
+  const cursors = useCursors(`${list} ${name}`);
   const [canceling, setCanceling] = useState<Job | null>(null);
+  const [isCancelingAll, setCancelingAll] = useState(false);
   const { mutate: runAgain, ...again } = useMutation(trpc.runAgain.mutationOptions());
   const jobs = useQuery({
-    ...trpc.jobs.queryOptions({ list, cursor: cursors.cursor }),
+    ...trpc.jobs.queryOptions({ list, name, cursor: cursors.cursor }),
     placeholderData: keepPreviousData,
   });
   const columns = useMemo(
-    () => jobColumns({ onCancel: setCanceling, onRunAgain: ({ _id }) => runAgain({ jobId: _id }) }),
-    [runAgain],
+    () => jobColumns({ onCancel: setCanceling, onRunAgain: ({ _id }) => runAgain({ jobId: _id }), onPick }),
+    [runAgain, onPick],
   );
   if (jobs.isError) {
     return <Failed title="The jobs could not be loaded" error={jobs.error} onRetry={() => void jobs.refetch()} />;
   }
   if (jobs.isPending) return <Loading>Loading jobs…</Loading>;
+  const canCancel = list === "pending" || list === "running";
+  const jobsOf = `${list} jobs${name === undefined ? "" : ` of ${name}`}`;
   return (
     <>
+      {canCancel && jobs.data.page.length > 0 && (
+        <button type="button" onClick={() => setCancelingAll(true)} className="button button-quiet mb-3">
+          <Ban aria-hidden="true" className="size-4" />
+          Cancel all {jobsOf}
+        </button>
+      )}
+      {canCancel && (
+        <ConfirmDialog
+          isOpen={isCancelingAll}
+          onOpenChange={setCancelingAll}
+          title={`Cancel all ${jobsOf}?`}
+          description={`${
+            list === "running" ? "They go on, but schedule nothing more." : "They do not run."
+          } Recurring functions are left alone.`}
+          action="Cancel all"
+          onConfirm={async () => {
+            await client.dashboard.schedule.cancelAll.mutate({ list, ...(name !== undefined && { name }) });
+          }}
+          onClosed={() => undefined}
+        />
+      )}
       <DataTable
         label={`Jobs, ${list}`}
         columns={columns}
@@ -113,15 +154,23 @@ const jobColumn = columnsOf<Job>();
 interface Actions {
   onCancel: (job: Job) => void;
   onRunAgain: (job: Job) => void;
+  onPick?: ((name: string) => void) | undefined;
 }
 
-const jobColumns = ({ onCancel, onRunAgain }: Actions) =>
+const jobColumns = ({ onCancel, onRunAgain, onPick }: Actions) =>
   jobColumn.columns([
     jobColumn.accessor("name", {
       header: "Function",
       cell: ({ getValue, row: { original } }) => (
         <span className="block whitespace-nowrap font-mono text-xs">
-          {getValue()}
+          <button
+            type="button"
+            onClick={() => onPick?.(getValue())}
+            title="Show the jobs of this function"
+            className="underline-offset-2 hover:underline"
+          >
+            {getValue()}
+          </button>
           {original.cron !== null && <span className="text-muted"> (recurs)</span>}
         </span>
       ),
@@ -147,6 +196,7 @@ const jobColumns = ({ onCancel, onRunAgain }: Actions) =>
       cell: ({ row: { original } }) => (
         <>
           <JobState state={original.state} error={original.error} />
+          <Attempts job={original} />
           {original.error !== null && (
             <span className="block max-w-72 truncate text-muted text-xs">{original.error.split("\n")[0]}</span>
           )}
@@ -191,6 +241,24 @@ const jobColumns = ({ onCancel, onRunAgain }: Actions) =>
       ),
     }),
   ]);
+
+/** How often a job failed, and when it is tried next. */
+function Attempts({ job: { failures, maxAttempts, retryAt, completedTime } }: { job: Job }) {
+  if (maxAttempts === null && retryAt === null) return null;
+  const limit = maxAttempts ?? 1;
+  const attempt = Math.min(failures + 1, limit);
+  return (
+    <span className="block whitespace-nowrap text-muted text-xs">
+      {completedTime === null && `Attempt ${attempt} of ${limit}`}
+      {completedTime !== null && failures > 0 && `${failures} of ${limit} attempts failed`}
+      {retryAt !== null && (
+        <>
+          , next <Timestamp at={retryAt} />
+        </>
+      )}
+    </span>
+  );
+}
 
 const cronColumn = columnsOf<Answers["schedule"]["crons"][number]>();
 
