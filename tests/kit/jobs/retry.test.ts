@@ -266,7 +266,7 @@ describe("onComplete", () => {
   });
 
   test.each([
-    ["nul", /result: it has a character/],
+    ["nul", /result: the text has a NUL/],
     ["huge", /2000011 bytes/],
   ] as const)("of a result that cannot be told (%s) is told of a failure", async (what, error) => {
     await act(action({ handler: (ctx) => ctx.scheduler.runAfter(0, returns, { what }, { onComplete: told }) }));
