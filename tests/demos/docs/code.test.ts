@@ -36,7 +36,7 @@ beforeAll(async () => {
   for (const block of blocks) await place(block);
   await listFunctions();
   database = await createDatabase();
-}, 30_000);
+}, 120_000);
 
 afterAll(async () => {
   await database?.drop();
@@ -91,7 +91,7 @@ function applyDiff(text: string, { code, place }: Block): string {
 
 test("the README's command writes, applies and generates the table of its first feature", async () => {
   await runNode("scripts/db.mjs", "migrate", "add_notes");
-}, 30_000);
+}, 120_000);
 
 test("every TypeScript block of the documentation compiles", async () => {
   const tsconfig = { extends: "./tsconfig.json", include: [...places.keys(), "src/kit.ts"], exclude: [] };
@@ -101,11 +101,11 @@ test("every TypeScript block of the documentation compiles", async () => {
   }).catch((error: { stdout: string }) => error);
   const problems = stdout.replaceAll(/^([^\s(]+)\(/gm, (all, path) => `${places.get(path) ?? path}, ${all}`);
   expect(problems).toBe("");
-}, 30_000);
+}, 120_000);
 
 test("the tests that the documentation shows pass", async () => {
   await runNode(program("vitest/vitest.mjs"), "run", "tests/functions");
-}, 30_000);
+}, 120_000);
 
 test("every SQL block runs on the app's database", async () => {
   await withClient(database.url, async (client) => {
@@ -124,4 +124,4 @@ test("the operator's commands that change nothing run", async () => {
     runNode("scripts/operate.mjs", "sweep", "--dry-run"),
     runNode("scripts/operate.mjs", "restore-file"),
   ]);
-}, 30_000);
+}, 120_000);
