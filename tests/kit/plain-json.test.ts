@@ -60,7 +60,7 @@ async function ask(path: string, args?: unknown, init: RequestInit = {}) {
 /** The cookie of a visitor's new session. */
 const signIn = async () => {
   const request = new Request("http://app.test/api/auth/sign-in/anonymous", { method: "POST" });
-  const response = await auth({}).handler(request);
+  const response = await auth({ owners: {} }).handler(request);
   return response.headers
     .getSetCookie()
     .map((set) => set.split(";")[0])
