@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process";
-import { createHash } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
@@ -58,4 +59,16 @@ export async function generateClient() {
     throw new Error(`\`prisma generate\` failed:\n${cause.stderr || cause.stdout || cause.message}`, { cause });
   });
   await writeFile(stamp, state);
+}
+
+/** The secret of development. It is the same for all starts, so that signed URLs stay valid. */
+export function developmentSecret() {
+  const path = join(DATA, "app-secret");
+  mkdirSync(DATA, { recursive: true });
+  try {
+    writeFileSync(path, randomBytes(32).toString("base64url"), { flag: "wx", mode: 0o600 });
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+  }
+  return readFileSync(path, "utf8");
 }

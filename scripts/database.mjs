@@ -75,7 +75,7 @@ export async function withDatabase(work) {
   }
   const { startPostgres } = await import("./postgres.mjs");
   const server = await startPostgres({ folder: join(DATA, "postgres") });
-  console.log(`Using the development database in ${server.folder}`);
+  console.error(`Using the development database in ${server.folder}`);
   const interrupted = () => void server.stop().finally(() => process.exit(130));
   process.once("SIGINT", interrupted).once("SIGTERM", interrupted).once("SIGHUP", interrupted);
   try {

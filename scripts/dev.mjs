@@ -1,11 +1,9 @@
 import { spawn } from "node:child_process";
-import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { commandOf, DATA, generateClient, ROOT } from "./checkout.mjs";
+import { commandOf, DATA, developmentSecret, generateClient, ROOT } from "./checkout.mjs";
 import { install, refuseUnsupported } from "./install.mjs";
 import { killGroup, takeDevLock, whenNpmIsGone } from "./processes.mjs";
 
@@ -51,7 +49,7 @@ async function dev() {
       confirmed: values["remote-database"],
       memory: join(DATA, "remote-databases"),
     });
-    if (!process.env.APP_SECRET) environment.APP_SECRET = ownSecret();
+    if (!process.env.APP_SECRET) environment.APP_SECRET = developmentSecret();
     stopping.signal.throwIfAborted();
 
     await generateClient();
@@ -113,17 +111,6 @@ async function announce(lines) {
     if (response) return console.log(`\n${lines.join("\n")}\n`);
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
-}
-
-/** Keeps one secret for all starts, so that signed URLs stay valid. */
-function ownSecret() {
-  const path = join(DATA, "app-secret");
-  try {
-    writeFileSync(path, randomBytes(32).toString("base64url"), { flag: "wx", mode: 0o600 });
-  } catch (error) {
-    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
-  }
-  return readFileSync(path, "utf8");
 }
 
 /** @returns {Promise<void>} */

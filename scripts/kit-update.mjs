@@ -6,7 +6,7 @@ import { parseArgs } from "node:util";
 import { ROOT, readSchema } from "./checkout.mjs";
 import { rememberSchema } from "./migrations.mjs";
 
-// npm run kit:update -- <version> [--from <URL or folder of the template's repository>]
+// npm run kit -- update <version> [--from <URL or folder of the template's repository>]
 //
 // Takes the kit of another version: replaces the folders that an app does not edit, adds the kit's migrations, and to the files
 // that are shared what the kit needs. It changes files and runs nothing else, so that `git diff` shows all that it did and
@@ -72,7 +72,7 @@ async function update() {
   const from = values.from ?? manifest.kit?.from;
   if (!version || !from) {
     return refuse(
-      "Usage: npm run kit:update -- <version> --from <URL of the template's repository>. The URL is remembered in package.json.",
+      "Usage: npm run kit -- update <version> --from <URL of the template's repository>. The URL is remembered in package.json.",
     );
   }
   if (git("status", "--porcelain") !== "") {

@@ -36,11 +36,7 @@ const anyJson = z.record(z.string(), z.unknown());
 
 export const functions = (http: HttpRouter) =>
   t.router({
-    list: liveProcedure().query(() => {
-      const own = [...allFunctions()].map(listed);
-      const isKit = ({ name }: ListedFunction) => name.startsWith("_");
-      return [...own.filter((fn) => !isKit(fn)), ...http.getRoutes().map(listedRoute), ...own.filter(isKit)];
-    }),
+    list: liveProcedure().query(() => listFunctions(http)),
 
     /** Users to run a function as, by the beginning of their email address. */
     users: liveProcedure("_users")
@@ -75,6 +71,13 @@ export const functions = (http: HttpRouter) =>
       .mutation(({ ctx, input }) => runHttpAction(ctx, http, input)),
   });
 
+/** The app's functions, its HTTP actions, and the kit's functions. */
+export function listFunctions(http: HttpRouter): ListedFunction[] {
+  const own = [...allFunctions()].map(listed);
+  const isKit = ({ name }: ListedFunction) => name.startsWith("_");
+  return [...own.filter((fn) => !isKit(fn)), ...http.getRoutes().map(listedRoute), ...own.filter(isKit)];
+}
+
 const listed = ([name, fn]: [string, AnyFunction]): ListedFunction => ({
   name,
   kind: fn[definition].kind,
@@ -103,7 +106,7 @@ interface Call {
 }
 
 /** Runs a function as a user. Throws `NOT_FOUND` for an unknown function or user. What the function throws is an outcome. */
-async function runFunction(admin: RequestContext, { name, args, userId }: Call): Promise<Run> {
+export async function runFunction(admin: RequestContext, { name, args, userId }: Call): Promise<Run> {
   const fn = functionNamed(name);
   if (!fn) throw new TRPCError({ code: "NOT_FOUND", message: `There is no function ${quote(name)}` });
   const context = await contextAs(admin, userId);
@@ -157,7 +160,8 @@ async function timed(admin: RequestContext, context: RequestContext, run: () => 
   const { requestId } = context;
   const recorded = () =>
     observe({ requestId, name: "_kit.runAs", kind: "action" }, () => {
-      console.info(`Run by administrator ${by?.subject} as ${as ? as.subject : "nobody"}`);
+      const runner = by ? `administrator ${by.subject}` : "the command line";
+      console.info(`Run by ${runner} as ${as ? as.subject : "nobody"}`);
       return run();
     });
   const started = performance.now();

@@ -43,7 +43,7 @@ export async function collectFiles(): Promise<CollectedFiles> {
   if (reportOnly && collected.files > 0) {
     console.warn(
       `Nothing refers to ${collected.files} files (${collected.bytes} bytes). This first sweep leaves them; the next, a ` +
-        "day from now or later, deletes them. `npm run sweep -- --dry-run` lists them.",
+        "day from now or later, deletes them. `npm run kit -- sweep --dry-run` lists them.",
     );
   }
   return { ...collected, reportOnly };

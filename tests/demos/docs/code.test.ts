@@ -118,10 +118,7 @@ test("every SQL block runs on the app's database", async () => {
 test("the operator's commands that change nothing run", async () => {
   const lines = blocks.filter(({ page, language }) => page === "docs/operating.md" && language === "sh");
   const commands = lines.flatMap(({ code }) => code.trim().split("\n"));
-  expect(commands).toContain("npm run sweep -- --dry-run");
-  expect(commands).toContain("npm run restore-file");
-  await Promise.all([
-    runNode("scripts/operate.mjs", "sweep", "--dry-run"),
-    runNode("scripts/operate.mjs", "restore-file"),
-  ]);
+  expect(commands).toContain("npm run kit -- sweep --dry-run");
+  expect(commands).toContain("npm run kit -- restore-file");
+  await Promise.all([runNode("scripts/kit.mjs", "sweep", "--dry-run"), runNode("scripts/kit.mjs", "restore-file")]);
 }, 120_000);

@@ -113,7 +113,7 @@ describe("the admin role", () => {
   });
 
   const run = (...args: string[]) => {
-    const script = fileURLToPath(new URL("../../../scripts/operate.mjs", import.meta.url));
+    const script = fileURLToPath(new URL("../../../scripts/kit.mjs", import.meta.url));
     const { status, stdout, stderr } = spawnSync(process.execPath, [script, "admin", ...args], { encoding: "utf8" });
     return { status, text: stdout + stderr };
   };

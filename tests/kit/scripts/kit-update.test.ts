@@ -96,9 +96,9 @@ beforeAll(async () => {
 
 afterAll(() => rm(root, { recursive: true, force: true }));
 
-describe("kit:update", () => {
+describe("kit update", () => {
   test("says what is missing, and touches nothing, without a version, a source, or a clean checkout", async () => {
-    expect(update()).toMatchObject({ status: 1, text: expect.stringContaining("kit:update -- <version> --from") });
+    expect(update()).toMatchObject({ status: 1, text: expect.stringContaining("kit -- update <version> --from") });
     await writeFile(join(clone(), "unsaved.txt"), "");
     expect(update("v2", "--from", template())).toMatchObject({
       status: 1,

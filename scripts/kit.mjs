@@ -1,0 +1,187 @@
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { tsImport } from "tsx/esm/api";
+import { describeAccount, findAccount, setAdministrator } from "./administrators.mjs";
+import { ROOT } from "./checkout.mjs";
+import { withDatabase } from "./database.mjs";
+import { call, printFunctions, printLogs, withKit, withOperator } from "./operator.mjs";
+
+// npm run kit -- <command>
+//
+// Commands for an app that runs. They use the database and the blob store that the settings name: those of development, or a
+// deployment's where its settings are here.
+
+const remote = {
+  url: { type: /** @type {const} */ ("string") },
+  token: { type: /** @type {const} */ ("string") },
+};
+
+/** @type {Record<string, { usage: string, help: string, run: () => unknown }>} */
+const commands = {
+  call: {
+    usage: "<function> ['<arguments>'] [--as <email or id>]",
+    help: "Runs a function, also an internal one, as a user or as nobody. Prints its result",
+    run: () => {
+      const { values, positionals } = parse({ as: { type: "string" }, ...remote }, 1, 2);
+      const [name = "", given = "{}"] = positionals;
+      return withOperator(values, (operator) => call(operator, { name, args: given, as: values.as }));
+    },
+  },
+  functions: {
+    usage: "",
+    help: "Lists functions and HTTP actions",
+    run: () => withOperator(parse(remote).values, printFunctions),
+  },
+  logs: {
+    usage: "[--follow] [--failed] [--function <name>]",
+    help: "Prints the latest calls of functions, with what they printed",
+    run: () => {
+      const { values } = parse({
+        follow: { type: "boolean", default: false },
+        failed: { type: "boolean", default: false },
+        function: { type: "string" },
+        ...remote,
+      });
+      return withOperator(values, (operator) => printLogs(operator, values));
+    },
+  },
+  admin: {
+    usage: "<account id> [--remove]",
+    help: "Makes an account an administrator. Its id is in its own menu",
+    run: admin,
+  },
+  sweep: {
+    usage: "[--dry-run]",
+    help: "Deletes unreferenced files and bytes without an owner, as the server does every hour",
+    run: () => withKit(sweep),
+  },
+  "restore-file": {
+    usage: "[<storage id>…]",
+    help: "Restores deleted files whose bytes are still kept. Without an id, lists them",
+    run: () => withKit(restoreFiles),
+  },
+  update: {
+    usage: "<version> [--from <repository>]",
+    help: "Brings the kit to another version",
+    run: () => runScript("kit-update.mjs"),
+  },
+  "demos:remove": {
+    usage: "",
+    help: "Removes the demos and leaves an empty app that runs",
+    run: () => runScript("remove-demos.mjs"),
+  },
+};
+
+const [name = "help", ...args] = process.argv.slice(2);
+
+try {
+  if (["help", "--help", "-h"].includes(name)) console.log(usage());
+  else if (Object.hasOwn(commands, name)) await commands[name]?.run();
+  else throw new Error(`There is no command ${JSON.stringify(name)}.\n\n${usage()}`);
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+}
+
+function usage() {
+  const lines = Object.entries(commands).map(
+    ([each, { usage, help }]) => `  ${[each, usage].join(" ").trim()}\n      ${help}.`,
+  );
+  return `npm run kit -- <command>
+
+${lines.join("\n")}
+
+call, functions and logs take --url <origin> for a deployment, and an administrator's token in KIT_TOKEN.`;
+}
+
+/**
+ * @template {import("node:util").ParseArgsConfig["options"]} O
+ * @param {O} options
+ * @param {number} [least] of other arguments
+ * @param {number} [most]
+ */
+function parse(options, least = 0, most = least) {
+  const parsed = parseArgs({ args, allowPositionals: true, options });
+  const count = parsed.positionals.length;
+  if (count < least || count > most) throw new Error(`Usage: npm run kit -- ${name} ${commands[name]?.usage}`);
+  return parsed;
+}
+
+/** @param {string} script with the arguments of this command */
+function runScript(script) {
+  const { status } = spawnSync(process.execPath, [join(ROOT, "scripts", script), ...args], { stdio: "inherit" });
+  process.exitCode = status ?? 1;
+}
+
+function admin() {
+  const { values, positionals } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: { remove: { type: "boolean", default: false } },
+  });
+  const [account, ...more] = positionals;
+  return withDatabase(async (url) => {
+    if (!account || more.length > 0) throw new Error("Name one account by its id: npm run admin -- <account id>");
+    if (account.includes("@") && !values.remove) {
+      const found = await findAccount(url, account);
+      throw new Error(
+        `An email address does not prove whose account it is: anyone may have registered it first. It belongs to\n` +
+          `  ${describeAccount(found)}\n` +
+          `Sign in as that account and check that its menu shows this id. Then run: npm run admin -- ${found.id}`,
+      );
+    }
+    const changed = await setAdministrator(url, account, !values.remove);
+    const role = values.remove ? "is not an administrator" : "is an administrator, who can open /dashboard";
+    console.log(`${describeAccount(changed)}, ${role}${changed.changed ? "" : ". Nothing changed"}.`);
+  });
+}
+
+/** @param {string} module of the kit */
+function load(module) {
+  return tsImport(`../src/kit/${module}.ts`, import.meta.url);
+}
+
+async function sweep() {
+  const { values } = parseArgs({ args, options: { "dry-run": { type: "boolean" } } });
+  if (values["dry-run"]) return listUnreferenced();
+  const { collectGarbage } = await load("storage/garbage-collection");
+  const { files, bytes, blobs, reportOnly } = await collectGarbage();
+  console.log(`${reportOnly ? "Would delete" : "Deleted"} ${files} unreferenced files (${bytes} bytes).`);
+  console.log(`Deleted the bytes of ${blobs} files and uploads.`);
+}
+
+async function listUnreferenced() {
+  const { countUnreferenced, listUnreferenced } = await load("storage/garbage-collection");
+  const { findLooselyReferenced } = await load("storage/references");
+  const { files, bytes } = await countUnreferenced();
+  console.log(`A sweep would delete ${files} unreferenced files (${bytes} bytes).`);
+  const shown = await listUnreferenced(1000);
+  const { named, columns } = await findLooselyReferenced(shown);
+  for (const id of shown) {
+    console.log(`  ${id}${named.has(id) ? " (kept: a column without a foreign key names it)" : ""}`);
+  }
+  for (const { column, files } of columns) console.log(`  ${column} keeps ${files} of these. Give it a foreign key.`);
+  if (shown.length < files) console.log(`  and ${files - shown.length} more`);
+}
+
+async function restoreFiles() {
+  const { prisma } = await load("database/database");
+  const { listDeletedFiles, restoreFile } = await load("storage/ownership");
+  const { parseStorageId } = await load("storage/file");
+  for (const storageId of args) {
+    const restored = await restoreFile(prisma, parseStorageId(storageId));
+    console.log(
+      restored ? `Restored ${storageId}` : `Cannot restore ${storageId}: it is not deleted, or its bytes are gone.`,
+    );
+    if (!restored) process.exitCode = 1;
+  }
+  if (args.length > 0) return;
+
+  const files = await listDeletedFiles(1000);
+  for (const { storageId, size, contentType, deletedAt, goneAt } of files) {
+    const times = `deleted ${new Date(deletedAt).toISOString()}, kept until ${new Date(goneAt).toISOString()}`;
+    console.log(`${storageId}  ${size} bytes  ${contentType ?? "no type"}  ${times}`);
+  }
+  if (files.length === 0) console.log("There are no deleted files to restore.");
+}

@@ -1,0 +1,23 @@
+import type { App } from "../create-kit";
+import { prisma } from "../database/database";
+import { createSystemContext } from "../functions/request-context";
+import { flush, observeConsole } from "../log/function-log";
+import { type CallFilter, listCalls } from "../log/read-function-log";
+import { listFunctions, runFunction } from "./functions";
+
+/** What the commands of scripts/kit.mjs do with an app on its own database. scripts/operator.mjs does the same over HTTP. */
+export function operatorOf({ http }: Pick<App, "http">) {
+  // What functions print is beside their result, and in the function log.
+  console.log = console.info = console.debug = console.error;
+  observeConsole();
+  return {
+    functions: async () => listFunctions(http),
+    users: (email: string) => prisma.user.findMany({ where: { email }, select: { id: true, email: true } }),
+    calls: (filter: CallFilter & { limit: number }) => listCalls(filter),
+    async run(call: { name: string; args: Record<string, unknown>; userId: string | null }) {
+      const ran = await runFunction(createSystemContext(), call);
+      await flush();
+      return ran;
+    },
+  };
+}
