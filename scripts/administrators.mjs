@@ -14,7 +14,7 @@ export function hasAdministrator(url) {
 }
 
 /**
- * @typedef {{ id: string, name: string, email: string, createdAt: Date, isAdmin: boolean }} Account
+ * @typedef {{ id: string, name: string, email: string, createdAt: Date, isAdmin: boolean, emailVerified: boolean }} Account
  */
 
 /**
@@ -28,7 +28,7 @@ export function hasAdministrator(url) {
 export function findAccount(url, account) {
   return withClient(url, async (client) => {
     const { rows } = await client.query(
-      `SELECT "_id" AS id, "name", "email", "createdAt", "isAdmin" FROM "_users"
+      `SELECT "_id" AS id, "name", "email", "createdAt", "isAdmin", "emailVerified" FROM "_users"
        WHERE ("_id" = $1 OR "email" = lower($1)) AND "isAnonymous" IS NOT TRUE`,
       [account],
     );
@@ -46,10 +46,15 @@ export function findAccount(url, account) {
  * @param {string} account its id or email address. An address does not prove whose account it is.
  * @param {boolean} isAdmin
  * @returns {Promise<Account & { changed: boolean }>}
- * @throws when there is no such account
+ * @throws when there is no such account, or its address is not confirmed where the app sends mail
  */
 export async function setAdministrator(url, account, isAdmin) {
   const found = await findAccount(url, account);
+  if (isAdmin && process.env.SMTP_URL && !found.emailVerified) {
+    throw new Error(
+      `${describeAccount(found)} has not confirmed its email address, which anyone may have registered. Confirm it first.`,
+    );
+  }
   await withClient(url, (client) =>
     client.query('UPDATE "_users" SET "isAdmin" = $2 WHERE "_id" = $1', [found.id, isAdmin]),
   );

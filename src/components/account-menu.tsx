@@ -1,5 +1,5 @@
 import { useMutation } from "@tanstack/react-query";
-import { Copy, LogIn, LogOut } from "lucide-react";
+import { Copy, LogIn, LogOut, UserRound } from "lucide-react";
 import Link from "next/link";
 import { usePathname } from "next/navigation";
 import { DropdownMenu } from "radix-ui";
@@ -47,6 +47,12 @@ export function AccountMenu() {
           <span className="block truncate font-medium text-sm">{viewer.name}</span>
           <span className="block truncate text-muted text-xs">{viewer.email}</span>
         </DropdownMenu.Label>
+        <DropdownMenu.Item asChild className="menu-item">
+          <Link href="/account" prefetch={false} onNavigate={(event) => confirmLeaving() || event.preventDefault()}>
+            <UserRound aria-hidden="true" className="size-4 text-muted" />
+            Account
+          </Link>
+        </DropdownMenu.Item>
         <DropdownMenu.Item
           onSelect={(event) => {
             event.preventDefault();

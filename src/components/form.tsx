@@ -9,8 +9,9 @@ interface FormProps {
   onSubmit: (value: (name: string) => string) => Promise<ReactNode>;
   /** What the button says. */
   submit: string;
-  children: ReactNode;
-  className?: string;
+  /** Whether what it does cannot be undone. */
+  isDangerous?: boolean;
+  children?: ReactNode;
 }
 
 interface Outcome {
@@ -29,7 +30,7 @@ const Entered = createContext<FormData | undefined>(undefined);
  *       <Field label="Name" name="name" required />
  *     </Form>
  */
-export function Form({ onSubmit, submit, children, className = "" }: FormProps) {
+export function Form({ onSubmit, submit, isDangerous = false, children }: FormProps) {
   const [{ said, entered, error }, send, isPending] = useActionState<Outcome, FormData>(async (_, form) => {
     try {
       return { said: await onSubmit((name) => form.get(name)?.toString() ?? "") };
@@ -40,17 +41,21 @@ export function Form({ onSubmit, submit, children, className = "" }: FormProps) 
   return (
     // With an action, a form that is submitted before the page is hydrated waits. Otherwise the browser would put the
     // password into the address.
-    <form action={send} className={`grid gap-4 ${className}`}>
+    <form action={send} className="grid gap-4">
       <Entered value={entered}>{children}</Entered>
       {error !== undefined && !isPending && (
         <p role="alert" className="text-danger text-sm">
           {explainError(error)}
         </p>
       )}
-      <p role="status" className="empty:-mt-4 text-sm">
+      <p role="status" className="text-sm empty:sr-only">
         {!isPending && said}
       </p>
-      <button type="submit" disabled={isPending} className="button button-primary">
+      <button
+        type="submit"
+        disabled={isPending}
+        className={`button ${isDangerous ? "button-danger" : "button-primary"}`}
+      >
         {isPending && <LoaderCircle aria-hidden="true" className="size-4 motion-safe:animate-spin" />}
         {submit}
       </button>

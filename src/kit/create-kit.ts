@@ -1,6 +1,6 @@
 import type { AccountEmails } from "./auth/account-email";
 import { acceptIssuers, type Issuer } from "./auth/issuers";
-import type { Owners } from "./auth/owners";
+import { type Owners, setOwners } from "./auth/owners";
 import { action, internalAction, internalMutation, internalQuery, mutation, query } from "./functions/builders";
 import { createRouter } from "./functions/router";
 import type { Module } from "./functions/server-function";
@@ -36,6 +36,7 @@ export interface App<Router = ReturnType<typeof createRouter>> {
  */
 export function createKit({ auth: { issuers = [], owners = {} } = {} }: KitOptions = {}) {
   acceptIssuers(issuers);
+  setOwners(owners);
   return {
     query,
     mutation,

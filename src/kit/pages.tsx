@@ -64,7 +64,13 @@ export function pathOfThisSite(next = "/"): string {
 export const signInOptions = () => ({
   /** In development without settings mail is printed. */
   sendsEmail: env.SMTP_URL !== undefined || process.env.NODE_ENV === "development",
+  providers: [
+    ...(env.GITHUB_CLIENT_ID ? [{ id: "github", name: "GitHub" } as const] : []),
+    ...(env.GOOGLE_CLIENT_ID ? [{ id: "google", name: "Google" } as const] : []),
+  ],
 });
+
+export type Provider = ReturnType<typeof signInOptions>["providers"][number];
 
 /** Returns the first value of a search parameter, which a URL may have several times. */
 export const first = (value: string | string[] | undefined): string | undefined =>

@@ -45,6 +45,8 @@ describe("the start is refused", () => {
   test.each([
     ["SMTP_URL", "EMAIL_FROM"],
     ["EMAIL_FROM", "SMTP_URL"],
+    ["GITHUB_CLIENT_ID", "GITHUB_CLIENT_SECRET"],
+    ["GOOGLE_CLIENT_SECRET", "GOOGLE_CLIENT_ID"],
   ] as const)("for %s without %s", (set, missing) => {
     vi.spyOn(env, set, "get").mockReturnValue("smtp://mail.example.com");
     expect(checkSettings).toThrow(`${set} has no effect without ${missing}`);

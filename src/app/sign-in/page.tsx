@@ -8,11 +8,11 @@ import { SignInForm } from "./sign-in-form";
 export const metadata: Metadata = { title: "Sign in" };
 
 interface SignInPageProps {
-  searchParams: Promise<Partial<Record<"next" | "new" | "confirm", string | string[]>>>;
+  searchParams: Promise<Partial<Record<"next" | "new" | "confirm" | "error", string | string[]>>>;
 }
 
 export default async function SignInPage({ searchParams }: SignInPageProps) {
-  const { next, new: isNew, confirm } = await searchParams;
+  const { next, new: isNew, confirm, error } = await searchParams;
   const path = pathOfThisSite(first(next));
   const identity = await viewer();
   // A mail leads here when it is for another account than the one that is signed in.
@@ -28,7 +28,8 @@ export default async function SignInPage({ searchParams }: SignInPageProps) {
             isNew={isNew !== undefined}
             isVisitor={identity?.isAnonymous ?? false}
             confirm={addressOf(first(confirm))}
-            sendsEmail={signInOptions().sendsEmail}
+            error={first(error)}
+            {...signInOptions()}
           />
         </div>
       </main>

@@ -3,7 +3,9 @@
 import Link from "next/link";
 import { useState } from "react";
 import { Field, Form, NewPassword } from "~/components/form";
+import { Providers } from "~/components/providers";
 import { AuthError, authClient } from "~/kit/client";
+import type { Provider } from "~/kit/pages";
 
 interface SignInFormProps {
   /** The path to go to after signing in. */
@@ -16,9 +18,12 @@ interface SignInFormProps {
   confirm?: { token: string; email: string };
   /** Whether the app sends mail. */
   sendsEmail: boolean;
+  providers: Provider[];
+  /** Why a provider did not sign in, as a code. */
+  error?: string;
 }
 
-export function SignInForm({ next, isNew, isVisitor, confirm, sendsEmail }: SignInFormProps) {
+export function SignInForm({ next, isNew, isVisitor, confirm, sendsEmail, providers, error }: SignInFormProps) {
   /** An address that is to be confirmed before it can be signed in with. */
   const [unconfirmed, setUnconfirmed] = useState<string>();
 
@@ -76,6 +81,20 @@ export function SignInForm({ next, isNew, isVisitor, confirm, sendsEmail }: Sign
           />
         )}
       </Form>
+      {providers.length > 0 && (
+        <Providers
+          providers={providers}
+          verb="Continue with"
+          error={error}
+          start={(provider) =>
+            authClient.signIn.social({
+              provider,
+              callbackURL: next,
+              errorCallbackURL: `/sign-in?${new URLSearchParams({ next })}`,
+            })
+          }
+        />
+      )}
       <p className="text-center text-muted text-sm">
         {isNew ? "You have one already?" : "New here?"}{" "}
         <Link
@@ -106,7 +125,7 @@ function Unconfirmed({ email, next }: { email: string; next: string }) {
   }
   return (
     <Form onSubmit={sendAgain} submit="Send the mail again">
-      <h1 className="font-semibold text-xl tracking-tight">Look into your mail</h1>
+      <h1 className="font-semibold text-xl tracking-tight">Check your email</h1>
       <p className="wrap-anywhere text-pretty text-muted text-sm">
         We have sent a mail to {email}. Open its link to confirm that the address is yours. Then you can sign in.
       </p>

@@ -1,7 +1,7 @@
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import { betterAuth } from "better-auth";
 import { prismaAdapter } from "better-auth/adapters/prisma";
-import { createAuthMiddleware, getSessionFromCtx } from "better-auth/api";
+import { APIError, createAuthMiddleware, getSessionFromCtx } from "better-auth/api";
 import { hashPassword, verifyPassword } from "better-auth/crypto";
 import { anonymous, jwt } from "better-auth/plugins";
 import { decodeJwt, type JWTPayload } from "jose";
@@ -29,6 +29,8 @@ export interface AuthParts {
   owners: Owners;
   /** Absent when no mail is sent. */
   sendEmail?: SendAccountEmail;
+  /** Deletes what an account owns, before the account itself is deleted. */
+  onDelete?: (account: { id: string; email: string }) => Promise<void>;
 }
 
 /** Returns Better Auth for its endpoints. It is made at the first call, because a build has no secret. */
@@ -44,7 +46,7 @@ export function sessionAuth(): BetterAuth {
 }
 
 /** Accounts (email and password) and anonymous visitors have sessions by cookie. Scripts get tokens. */
-const createAuth = (client: typeof prisma, { owners, sendEmail }: AuthParts) => {
+const createAuth = (client: typeof prisma, { owners, sendEmail, onDelete }: AuthParts) => {
   const origin = publicOrigin(new Headers());
   return betterAuth({
     appName: "next-trpc-storage",
@@ -55,8 +57,9 @@ const createAuth = (client: typeof prisma, { owners, sendEmail }: AuthParts) => 
     // The version identifies the secret that encrypted a key, so that an older secret of the list can decrypt it.
     secrets: env.APP_SECRET.map((value) => ({ version: versionOf(value), value })),
     database: prismaAdapter(client, { provider: "postgresql", transaction: true }),
-    // In seconds. Each day of use renews a session. It lasts long, because a visitor loses everything with it.
-    session: { expiresIn: 90 * 24 * 60 * 60, updateAge: 24 * 60 * 60 },
+    // In seconds. Each day of use renews a session. It lasts long, because a visitor loses everything with it. What needs a
+    // session that has just begun, `guard` knows.
+    session: { expiresIn: 90 * 24 * 60 * 60, updateAge: 24 * 60 * 60, freshAge: 0 },
     emailAndPassword: {
       enabled: true,
       minPasswordLength: 8,
@@ -81,14 +84,24 @@ const createAuth = (client: typeof prisma, { owners, sendEmail }: AuthParts) => 
       sendOnSignUp: true,
       expiresIn: 24 * 60 * 60,
       sendVerificationEmail: ({ user, url }) => sendEmail(user.email, { about: "confirm", url }),
-    },
-    user: {
-      validateUserInfo: ({ user, source }) => {
-        if (source.method !== "anonymous" && user.email?.endsWith(`@${visitorDomain}`))
-          return { error: "INVALID_EMAIL" };
-        return undefined;
+      // A link that chooses a password went to the address before.
+      afterEmailVerification: async ({ id }) => {
+        await prisma.verification.deleteMany({ where: { value: id, identifier: { startsWith: "reset-password:" } } });
       },
     },
+    user: {
+      changeEmail: {
+        enabled: sendEmail !== undefined,
+        sendChangeEmailConfirmation:
+          sendEmail && (({ user, newEmail, url }) => sendEmail(user.email, { about: "change", newEmail, url })),
+      },
+      deleteUser: { enabled: onDelete !== undefined, beforeDelete: onDelete },
+      validateUserInfo: ({ user, source }) => refuseUser(user, source),
+    },
+    // A provider's account is linked to the account with the same address if both have proved that it is theirs, or to
+    // the one that is signed in and asks for it.
+    account: { accountLinking: { trustedProviders: [], allowDifferentEmails: false }, encryptOAuthTokens: true },
+    socialProviders: providers(),
     hooks: { before: guard },
     telemetry: { enabled: false },
     // serve-auth.ts answers errors, such as 503 when the database cannot be reached.
@@ -122,6 +135,26 @@ const createAuth = (client: typeof prisma, { owners, sendEmail }: AuthParts) => 
   });
 };
 
+/** The providers whose keys are set. */
+function providers() {
+  const pair = (clientId?: string, clientSecret?: string) => clientId && clientSecret && { clientId, clientSecret };
+  const github = pair(env.GITHUB_CLIENT_ID, env.GITHUB_CLIENT_SECRET);
+  const google = pair(env.GOOGLE_CLIENT_ID, env.GOOGLE_CLIENT_SECRET);
+  return { ...(github && { github }), ...(google && { google }) };
+}
+
+interface NewUser {
+  email?: string | null;
+  emailVerified?: boolean;
+}
+
+/** Refuses to make or link an account for an address that a provider does not know to be its user's, or a visitor's. */
+function refuseUser({ email, emailVerified }: NewUser, { method, action }: { method: string; action: string }) {
+  if (method !== "anonymous" && email?.endsWith(`@${visitorDomain}`)) return { error: "INVALID_EMAIL" };
+  if (method === "oauth" && action !== "sign-in" && !emailVerified) return { error: "email_not_verified" };
+  return undefined;
+}
+
 /** Visitors get invented addresses there. */
 const visitorDomain = "visitors.invalid";
 
@@ -150,20 +183,39 @@ export async function confirmAddress(parts: AuthParts, token: string, email: unk
     );
 }
 
-/** What Better Auth would let pass. */
+/** Milliseconds that an account without a password may be deleted for after signing in. */
+const freshMs = 10 * 60_000;
+
+/** Refuses what Better Auth would let pass. */
 const guard = createAuthMiddleware(async (ctx) => {
-  if (!ctx.request || ctx.path !== "/verify-email") return;
-  // A link in a mail works only for whoever is signed in to the account, or has just entered its password. Otherwise the
-  // owner of an address, by opening the link, would confirm an account that somebody else has created with it; and links
-  // from before a change of the password would work after it.
-  const { searchParams, pathname, search } = new URL(ctx.request.url);
-  const token = searchParams.get("token") ?? "";
-  const claims = claimsOf(token);
-  // Better Auth refuses it.
-  if (!claims) return;
-  if ((await getSessionFromCtx(ctx))?.user.id === claims.userId) return;
-  throw ctx.redirect(`/sign-in?${new URLSearchParams({ confirm: token, next: pathname + search })}`);
+  if (!ctx.request || !guarded.has(ctx.path)) return;
+  const session = await getSessionFromCtx(ctx);
+  if (ctx.path === "/verify-email") {
+    // A link in a mail works only for whoever is signed in to the account, or has just entered its password. Otherwise the
+    // owner of an address, by opening the link, would confirm an account that somebody else has created with it; and links
+    // from before a change of the password would work after it.
+    const { searchParams, pathname, search } = new URL(ctx.request.url);
+    const token = searchParams.get("token") ?? "";
+    const claims = claimsOf(token);
+    // Better Auth refuses a token that cannot be read.
+    if (!claims || session?.user.id === claims.userId) return;
+    throw ctx.redirect(`/sign-in?${new URLSearchParams({ confirm: token, next: pathname + search })}`);
+  }
+  if (!session) return;
+  if (ctx.path !== "/delete-user") {
+    if (!session.user.isAnonymous) return;
+    throw new APIError("FORBIDDEN", { code: "NO_ACCOUNT", message: "Create an account first" });
+  }
+  const where = { userId: session.user.id, password: { not: null } };
+  if ((await prisma.account.count({ where })) > 0) {
+    if (ctx.body?.password) return;
+    throw new APIError("BAD_REQUEST", { code: "INVALID_PASSWORD", message: "The password is required" });
+  }
+  if (Date.now() - session.session.createdAt.getTime() < freshMs) return;
+  throw new APIError("FORBIDDEN", { code: "SESSION_NOT_FRESH", message: "Sign out and in again first" });
 });
+
+const guarded = new Set(["/verify-email", "/delete-user", "/change-email", "/link-social"]);
 
 /** What a token says, which nobody has verified yet. */
 function claimsOf(token: string): JWTPayload | null {

@@ -27,8 +27,18 @@ export async function adoptRows({ from, to }: { from: string; to: string }, owne
   });
 }
 
+let registered: Owners = {};
+
+/** Makes these the owner columns of the process. */
+export function setOwners(owners: Owners): void {
+  registered = owners;
+}
+
+/** Returns the owner columns that `createKit` was given. */
+export const owners = (): Owners => registered;
+
 /** Returns the names of the tables and columns in the database. */
-function columnsOf(owners: Owners): { table: string; column: string }[] {
+export function columnsOf(owners: Owners): { table: string; column: string }[] {
   return Object.entries(owners).flatMap(([key, field]) => {
     const [name, model] = Object.entries(models).find(([name]) => name[0]?.toLowerCase() + name.slice(1) === key) ?? [];
     if (!name || !model) return [];

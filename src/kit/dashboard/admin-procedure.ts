@@ -4,13 +4,16 @@ import { ownIssuer } from "../auth/issuers";
 import { prisma } from "../database/database";
 import { procedure } from "../functions/builders";
 import { noting } from "../live/reads";
+import { env } from "../process/env";
 
 /** Whether this is an administrator's account; asked of the database each time, so that it can be revoked at once. */
 export async function isAdmin(identity: UserIdentity | null): Promise<boolean> {
   // Others' issuers may have subjects that look like ours.
   if (identity?.issuer !== ownIssuer) return false;
   const where = { id: identity.subject };
-  return (await prisma.user.findUnique({ where, select: { isAdmin: true } }))?.isAdmin ?? false;
+  const user = await prisma.user.findUnique({ where, select: { isAdmin: true, emailVerified: true } });
+  // Where addresses are confirmed, an administrator's is.
+  return Boolean(user?.isAdmin && (user.emailVerified || env.SMTP_URL === undefined));
 }
 
 /** A procedure of the dashboard. For everybody but administrators it does not exist. */

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { deleteUnconfirmed } from "../auth/delete-account";
 import { maintenance, prisma } from "../database/database";
 import { internalAction } from "../functions/builders";
 import { register } from "../functions/server-function";
@@ -42,6 +43,7 @@ const steps: Record<string, () => Promise<unknown>> = {
     prune(`DELETE FROM "_users" WHERE ctid = ANY(ARRAY(
     SELECT ctid FROM "_users" AS visitor WHERE "isAnonymous" AND "updatedAt" < now() - interval '${visitorDays} days'
       AND NOT EXISTS (SELECT FROM "_sessions" WHERE "userId" = visitor."_id") LIMIT ${batch}))`),
+  unconfirmed: deleteUnconfirmed,
 };
 
 async function prune(statement: string): Promise<number> {

@@ -63,6 +63,11 @@ export const env = createEnv({
       })
       .optional(),
     EMAIL_FROM: z.string().min(3).optional(),
+    /** Sign-in with GitHub and Google. */
+    GITHUB_CLIENT_ID: z.string().min(1).optional(),
+    GITHUB_CLIENT_SECRET: z.string().min(1).optional(),
+    GOOGLE_CLIENT_ID: z.string().min(1).optional(),
+    GOOGLE_CLIENT_SECRET: z.string().min(1).optional(),
     /** Origins whose pages may call the HTTP actions of the demos. */
     CLIENT_ORIGIN: z.string().optional(),
     /** Guards `/api/cron`. */

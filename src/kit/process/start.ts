@@ -148,7 +148,11 @@ export function checkSettings(): void {
 }
 
 /** Settings that need each other. */
-const pairs = [["SMTP_URL", "EMAIL_FROM"]] as const;
+const pairs = [
+  ["SMTP_URL", "EMAIL_FROM"],
+  ["GITHUB_CLIENT_ID", "GITHUB_CLIENT_SECRET"],
+  ["GOOGLE_CLIENT_ID", "GOOGLE_CLIENT_SECRET"],
+] as const;
 
 /** Parameters of the URL that Prisma's older engines know and that have no effect here, and what to use instead. */
 const useless: Record<string, string> = {

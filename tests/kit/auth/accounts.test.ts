@@ -1,70 +1,34 @@
 import { beforeEach, describe, expect, test, vi } from "vitest";
+import {
+  as,
+  browser,
+  database,
+  mailTo,
+  member,
+  newAddress,
+  oauth,
+  ownerOf,
+  password,
+  runJobs,
+  tokenOf,
+  upload,
+} from "./people";
 
-// Set before Better Auth is made: with mail, addresses have to be confirmed.
-Object.assign(process.env, { SMTP_URL: "smtp://127.0.0.1", EMAIL_FROM: "App <app@example.com>" });
-const { app } = await import("~/functions");
-const { sent } = await import("~/functions/email");
-const { serveAuth } = await import("~/kit/auth/serve-auth");
-const { database, testApp } = await import("~/kit/testing");
+const { deleteUnconfirmed } = await import("~/kit/auth/delete-account");
+const { isAdmin } = await import("~/kit/dashboard/admin-procedure");
+const { identityOf } = await import("~/kit/auth/identity");
 
-const { runJobs } = testApp(app);
-const handle = serveAuth(app);
-const password = "a long enough phrase";
+/** Uploads a file that no row refers to yet. */
+const uploadAs = async (id: string) => upload(await as(id).files.generateUploadUrl(), "bytes", "text/plain");
 
-/** A browser, as far as cookies go. */
-function browser() {
-  const jar = new Map<string, string>();
-  async function send(path: string, init: RequestInit = {}): Promise<Response> {
-    const cookie = [...jar].map(([name, value]) => `${name}=${value}`).join("; ");
-    const headers = { origin: "http://app.test", ...(cookie && { cookie }), ...init.headers };
-    const url = new URL(/^(http:|\/api\/)/.test(path) ? path : `/api/auth${path}`, "http://app.test");
-    const response = await handle(new Request(url, { redirect: "manual", ...init, headers }));
-    for (const set of response.headers.getSetCookie()) {
-      const [, name = "", value = ""] = /^([^=]+)=([^;]*)/.exec(set) ?? [];
-      if (value === "" || /max-age=0/i.test(set)) jar.delete(name);
-      else jar.set(name, value);
-    }
-    return response;
-  }
-  return {
-    jar,
-    send,
-    async post(path: string, body: object = {}) {
-      const headers = { "content-type": "application/json" };
-      const response = await send(path, { method: "POST", body: JSON.stringify(body), headers });
-      return { status: response.status, body: await response.json() };
-    },
-    user: async () => (await (await send("/get-session")).json())?.user ?? null,
-  };
-}
-
-/** The mails to this address since it was last asked for. */
-async function mailsTo(address: string) {
-  await runJobs();
-  const mails = sent.filter(({ to }) => to === address);
-  for (const mail of mails) sent.splice(sent.indexOf(mail), 1);
-  return mails.map(({ subject, text }) => ({ about: subject, link: text }));
-}
-
-/** The only such mail. */
-async function mailTo(address: string) {
-  const [mail, ...more] = await mailsTo(address);
-  if (!mail || more.length > 0) throw new Error(`There are ${more.length + (mail ? 1 : 0)} mails to ${address}`);
-  return mail;
-}
-
-const tokenOf = (link: string) => new URL(link).searchParams.get("token") ?? "";
-
-let count = 0;
-const newAddress = () => `person${++count}@example.com`;
-
-/** Somebody with an account whose address is confirmed, signed in. */
-async function member(email = newAddress()) {
-  const person = browser();
-  await person.post("/sign-up/email", { name: "N", email, password });
-  const confirm = tokenOf((await mailTo(email)).link);
-  expect((await person.post("/sign-in/email", { email, password, confirm })).status).toBe(200);
-  return { ...person, email };
+/** The tables in which an account's id or address stands, apart from that of jobs. */
+async function tablesWith(id: string, email: string): Promise<string[]> {
+  const rows = await database.$queryRaw<{ name: string }[]>`
+    SELECT relname AS name FROM pg_class
+    WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace AND relname <> '_scheduled_functions'
+      AND query_to_xml(format('SELECT FROM %I AS r WHERE r::text LIKE %L OR r::text LIKE %L', relname,
+        ${`%${id}%`}::text, ${`%${email}%`}::text), true, true, '')::text LIKE '%<row%'`;
+  return rows.map(({ name }) => name);
 }
 
 beforeEach(async () => {
@@ -78,8 +42,7 @@ describe("a new account", () => {
     const person = browser();
     await person.post("/sign-in/anonymous");
     const visitor = await person.user();
-    const owner = (id: string) => `next-trpc-storage|${id}`;
-    await database.message.create({ data: { body: "b", author: "a", format: "text", owner: owner(visitor.id) } });
+    await database.message.create({ data: { body: "b", author: "a", format: "text", owner: ownerOf(visitor.id) } });
 
     const signedUp = await person.post("/sign-up/email", { name: "N", email, password, callbackURL: "/gallery" });
     expect(signedUp).toMatchObject({ status: 200, body: { token: null } });
@@ -99,7 +62,7 @@ describe("a new account", () => {
 
     const user = await person.user();
     expect(user).toMatchObject({ email, emailVerified: true });
-    expect(await database.message.count({ where: { owner: owner(user.id) } })).toBe(1);
+    expect(await database.message.count({ where: { owner: ownerOf(user.id) } })).toBe(1);
     // From here the link leads on to where the account was created.
     const goneOn = await person.send(page.searchParams.get("next") ?? "");
     expect([goneOn.status, goneOn.headers.get("location")]).toEqual([302, "/gallery"]);
@@ -150,5 +113,157 @@ describe("a mail", () => {
     const ask = async () => (await browser().post("/request-password-reset", { email })).status;
     const statuses = await Promise.all(Array.from({ length: 11 }, ask));
     expect(statuses.sort()).toEqual([...Array(10).fill(200), 429]);
+  });
+});
+
+describe("an account", () => {
+  test("gets another address when both addresses agree, in order", async () => {
+    const person = await member();
+    const newEmail = newAddress();
+    expect((await person.post("/change-email", { newEmail, callbackURL: "/account" })).status).toBe(200);
+    const first = await mailTo(person.email);
+    expect(first.about).toBe("change");
+    await person.send(first.link);
+    expect((await person.user()).email).toBe(person.email);
+    const second = await mailTo(newEmail);
+    expect((await person.send(second.link)).headers.get("location")).toBe("/account");
+    expect(await person.user()).toMatchObject({ email: newEmail, emailVerified: true });
+    expect((await browser().post("/sign-in/email", { email: newEmail, password })).status).toBe(200);
+  });
+
+  test("gets another password for its own, which signs out the other devices", async () => {
+    const person = await member();
+    const phone = browser();
+    await phone.post("/sign-in/email", { email: person.email, password });
+    const change = { currentPassword: password, newPassword: "another long phrase", revokeOtherSessions: true };
+    expect((await person.post("/change-password", { ...change, currentPassword: "a guess" })).status).toBe(400);
+    expect((await person.post("/change-password", change)).status).toBe(200);
+    expect([await phone.user(), (await person.user()).email]).toEqual([null, person.email]);
+  });
+
+  test("lists its devices, however long they have been signed in, and signs out the others", async () => {
+    const person = await member();
+    const phone = browser();
+    await phone.post("/sign-in/email", { email: person.email, password });
+    await database.session.updateMany({ data: { createdAt: new Date(0) } });
+    expect(await (await person.send("/list-sessions")).json()).toHaveLength(2);
+    expect((await person.post("/revoke-other-sessions")).status).toBe(200);
+    expect([await phone.user(), (await person.user()).email]).toEqual([null, person.email]);
+  });
+
+  test("is deleted with all that is theirs, for good, and with nothing of others", async () => {
+    const [person, other] = [await member(), await member()];
+    for (const { id } of [person, other]) {
+      const by = as(id);
+      const storageId = await uploadAs(id);
+      await by.files.saveFile({ storageId, name: "a.txt" });
+      await uploadAs(id);
+      await by.messages.sendMessage({ body: "Hello", author: "A" });
+    }
+    const email = person.email;
+    expect((await person.post("/delete-user", {})).body.code).toBe("INVALID_PASSWORD");
+    expect((await person.post("/delete-user", { password: "a guess" })).status).toBe(400);
+    await person.post("/request-password-reset", { email });
+    expect((await tablesWith(person.id, email)).length).toBeGreaterThan(5);
+    expect((await person.post("/delete-user", { password })).status).toBe(200);
+
+    expect(await person.user()).toBeNull();
+    expect((await browser().post("/sign-in/email", { email, password })).status).toBe(401);
+    expect(await tablesWith(person.id, email)).toEqual([]);
+    expect(await database.scheduledFunction.count({ where: { args: { string_contains: email } } })).toBe(0);
+    expect(await database.storage.count({ where: { owner: ownerOf(other.id) } })).toBe(2);
+    expect(await database.message.count({ where: { owner: ownerOf(other.id) } })).toBe(1);
+    // No bytes are kept to be restored.
+    expect(await database.unownedBlob.count({ where: { fileId: { not: null } } })).toBe(0);
+
+    // An upload that was under way.
+    await uploadAs(person.id);
+    await runJobs({ at: new Date(Date.now() + 26 * 3_600_000) });
+    expect(await database.storage.count({ where: { owner: ownerOf(person.id) } })).toBe(0);
+  });
+
+  test("without a password is deleted only just after signing in", async () => {
+    const person = browser();
+    oauth.person = { id: newAddress(), email: newAddress(), isVerified: true };
+    expect(await person.goTo("google")).toBe("/");
+    await database.session.updateMany({ data: { createdAt: new Date(Date.now() - 11 * 60_000) } });
+    expect((await person.post("/delete-user")).body.code).toBe("SESSION_NOT_FRESH");
+    await person.post("/sign-out");
+    await person.goTo("google");
+    expect((await person.post("/delete-user")).status).toBe(200);
+  });
+});
+
+describe("GitHub and Google", () => {
+  test.each(["github", "google"] as const)(
+    "%s makes an account, takes along the visitor's things, and leads back",
+    async (provider) => {
+      const person = browser();
+      await person.post("/sign-in/anonymous");
+      const visitor = await person.user();
+      await database.message.create({ data: { body: "b", author: "a", format: "text", owner: ownerOf(visitor.id) } });
+      const email = newAddress();
+      oauth.person = { id: email, email, isVerified: true };
+      expect(await person.goTo(provider, { callbackURL: "/gallery?a=1" })).toBe("/gallery?a=1");
+      const user = await person.user();
+      expect(user).toMatchObject({ email, emailVerified: true, name: "Ada Lovelace" });
+      expect(await database.message.count({ where: { owner: ownerOf(user.id) } })).toBe(1);
+      const again = browser();
+      await again.goTo(provider);
+      expect((await again.user()).id).toBe(user.id);
+    },
+  );
+
+  test("are linked to the account that asks for it, and by a confirmed address on both sides", async () => {
+    const person = await member();
+    oauth.person = { id: person.email, email: person.email, isVerified: true };
+    expect(await person.goTo("google", { path: "/link-social", callbackURL: "/account" })).toBe("/account");
+    const phone = browser();
+    await phone.goTo("github");
+    expect((await phone.user()).id).toBe(person.id);
+    const accounts: { providerId: string }[] = await (await person.send("/list-accounts")).json();
+    expect(accounts.map(({ providerId }) => providerId).sort()).toEqual(["credential", "github", "google"]);
+  });
+
+  test("keep their tokens encrypted", async () => {
+    const account = await database.account.findFirst({ where: { providerId: "github" } });
+    expect(account?.accessToken).not.toMatch(/^[0-9a-f-]{36}$/);
+  });
+});
+
+describe("an account whose address is not confirmed", () => {
+  const unconfirmed = async () => {
+    const email = newAddress();
+    await browser().post("/sign-up/email", { name: "N", email, password });
+    return database.user.update({ where: { email }, data: { createdAt: new Date(Date.now() - 8 * 86_400_000) } });
+  };
+
+  test("is no administrator", async () => {
+    const user = await unconfirmed();
+    await database.user.update({ where: { id: user.id }, data: { isAdmin: true } });
+    expect(await isAdmin(identityOf(user))).toBe(false);
+    await database.user.update({ where: { id: user.id }, data: { emailVerified: true } });
+    expect(await isAdmin(identityOf(user))).toBe(true);
+  });
+
+  test("is deleted after a week, unless it owns something", async () => {
+    const [gone, withRow, withFile, signedIn] = [
+      await unconfirmed(),
+      await unconfirmed(),
+      await unconfirmed(),
+      await unconfirmed(),
+    ];
+    const young = await database.user.update({
+      where: { id: (await unconfirmed()).id },
+      data: { createdAt: new Date() },
+    });
+    await database.message.create({ data: { body: "b", author: "a", format: "text", owner: ownerOf(withRow.id) } });
+    await uploadAs(withFile.id);
+    const session = { id: "s", token: "s", userId: signedIn.id, expiresAt: new Date(Date.now() + 1e6) };
+    await database.session.create({ data: session });
+    expect(await deleteUnconfirmed()).toBe(1);
+    const kept = await database.user.findMany({ where: { emailVerified: false } });
+    expect(kept.map(({ id }) => id)).toEqual(expect.arrayContaining([withRow.id, withFile.id, signedIn.id, young.id]));
+    expect(kept.map(({ id }) => id)).not.toContain(gone.id);
   });
 });

@@ -1,0 +1,80 @@
+import { z } from "zod";
+import { Prisma } from "~/generated/prisma/client";
+import { maintenance, prisma } from "../database/database";
+import { alone } from "../database/transaction";
+import { internalAction } from "../functions/builders";
+import { createSystemContext } from "../functions/request-context";
+import { register } from "../functions/server-function";
+import { scheduler } from "../jobs/scheduler";
+import { env } from "../process/env";
+import { deleteUnownedBlobsSoon } from "../storage/garbage-collection";
+import { deleteFiles, uploadHours } from "../storage/ownership";
+import { ownIssuer, tokenIdentifier } from "./issuers";
+import { columnsOf, findUnlistedOwners, owners } from "./owners";
+
+/** Days after which an account is deleted whose address was not confirmed, and that owns nothing. */
+const unconfirmedDays = 7;
+
+/**
+ * Deletes everything of an account: the rows in the models of `owners`, and its files, for good. A day later it looks again,
+ * because an upload that is under way still becomes a file of the account.
+ */
+export async function deleteBelongings({ id, email }: { id: string; email: string }): Promise<void> {
+  const owner = tokenIdentifier(id);
+  await scheduler(createSystemContext(), alone).runAfter((uploadHours + 1) * 3_600_000, forget, { owner });
+  await deleteOwned(owner);
+  // Mails to the account stay among the jobs for a week.
+  await prisma.$executeRaw`
+    DELETE FROM "_scheduled_functions" WHERE "args" -> 'json' ->> 'to' = ${email} AND "state" <> 'inProgress'`;
+  await prisma.verification.deleteMany({ where: { value: id } });
+}
+
+/** Deletes the rows and files of an owner. Throws, and deletes nothing, when rows of others must keep one of the files. */
+async function deleteOwned(owner: string): Promise<void> {
+  const limits = { maxWait: 60_000, timeout: 5 * 60_000 };
+  await maintenance.$transaction(async (client) => {
+    for (const { table, column } of columnsOf(owners())) {
+      await client.$executeRaw`DELETE FROM ${Prisma.raw(table)} WHERE ${Prisma.raw(`"${column}"`)} = ${owner}`;
+    }
+    const files = await client.storage.findMany({ where: { owner }, select: { id: true } });
+    const ids = files.map((file) => file.id);
+    await deleteFiles(client, ids, true);
+    // The bytes of files that were deleted before, and could still be restored.
+    await client.$executeRaw`
+      UPDATE "_unowned_blobs"
+      SET "deleteAfter" = now(), "fileId" = NULL, "owner" = NULL, "size" = NULL, "deletedAt" = NULL, "file" = NULL
+      WHERE "owner" = ${owner}`;
+    await client.$executeRaw`DELETE FROM "_adoptions" WHERE "to" = ${owner}`;
+  }, limits);
+  deleteUnownedBlobsSoon();
+}
+
+const forget = internalAction({ args: { owner: z.string() }, handler: (_ctx, { owner }) => deleteOwned(owner) });
+
+register("_kit", { forget });
+
+/**
+ * Where addresses have to be confirmed: deletes accounts whose address was not, a week after they were made, unless they own
+ * something, are signed in somewhere, or rows refer to them. Returns how many.
+ */
+export async function deleteUnconfirmed(): Promise<number> {
+  if (!env.SMTP_URL) return 0;
+  const references = await maintenance.$queryRaw<{ table: string; column: string }[]>`
+    SELECT conrelid::regclass::text AS "table", quote_ident(attname) AS "column"
+    FROM pg_constraint JOIN pg_attribute ON attrelid = conrelid AND attnum = ANY(conkey)
+    WHERE contype = 'f' AND confrelid = '"_users"'::regclass AND conrelid <> '"_accounts"'::regclass`;
+  const unlisted = (await findUnlistedOwners(owners())).map((name) => {
+    const [table, column] = name.split(".");
+    return { table: `"${table}"`, column: `"${column}"` };
+  });
+  const listed = columnsOf(owners()).map(({ table, column }) => ({ table, column: `"${column}"` }));
+  const owned = [{ table: '"_storage"', column: '"owner"' }, ...references, ...unlisted, ...listed].map(
+    ({ table, column }) =>
+      Prisma.sql`NOT EXISTS (SELECT FROM ${Prisma.raw(table)} AS r
+        WHERE r.${Prisma.raw(column)} IN (account."_id", ${`${ownIssuer}|`} || account."_id"))`,
+  );
+  return maintenance.$executeRaw`
+    DELETE FROM "_users" AS account
+    WHERE NOT "emailVerified" AND "isAnonymous" IS NOT TRUE AND NOT "isAdmin"
+      AND "createdAt" < now() - make_interval(days => ${unconfirmedDays}) AND ${Prisma.join(owned, " AND ")}`;
+}

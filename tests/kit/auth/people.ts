@@ -1,0 +1,91 @@
+import { afterAll } from "vitest";
+import { startOauth } from "../stand-ins/oauth";
+import { redirectOauthHosts } from "../stand-ins/redirect-oauth-hosts.mjs";
+
+// People with accounts, in an app that sends mail and knows GitHub and Google, before any part of it reads the settings.
+
+export const oauth = await startOauth();
+const restoreHosts = redirectOauthHosts(oauth.url);
+afterAll(async () => {
+  restoreHosts();
+  await oauth.stop();
+});
+Object.assign(process.env, oauth.settings, { SMTP_URL: "smtp://127.0.0.1", EMAIL_FROM: "App <app@example.com>" });
+const { app } = await import("~/functions");
+const { sent } = await import("~/functions/email");
+const { serveAuth } = await import("~/kit/auth/serve-auth");
+const { database, testApp } = await import("~/kit/testing");
+
+export { app, database };
+export const { as, upload, runJobs } = testApp(app);
+const handle = serveAuth(app);
+export const password = "a long enough phrase";
+
+/** A browser, as far as cookies go. */
+export function browser() {
+  const jar = new Map<string, string>();
+  async function send(path: string, init: RequestInit = {}): Promise<Response> {
+    const cookie = [...jar].map(([name, value]) => `${name}=${value}`).join("; ");
+    const headers = { origin: "http://app.test", ...(cookie && { cookie }), ...init.headers };
+    const url = new URL(/^(http:|\/api\/)/.test(path) ? path : `/api/auth${path}`, "http://app.test");
+    const response = await handle(new Request(url, { redirect: "manual", ...init, headers }));
+    for (const set of response.headers.getSetCookie()) {
+      const [, name = "", value = ""] = /^([^=]+)=([^;]*)/.exec(set) ?? [];
+      if (value === "" || /max-age=0/i.test(set)) jar.delete(name);
+      else jar.set(name, value);
+    }
+    return response;
+  }
+  return {
+    jar,
+    send,
+    async post(path: string, body: object = {}) {
+      const headers = { "content-type": "application/json" };
+      const response = await send(path, { method: "POST", body: JSON.stringify(body), headers });
+      return { status: response.status, body: await response.json() };
+    },
+    /** Goes to a provider, where `oauth.person` agrees, and returns where the way back leads. */
+    async goTo(provider: "github" | "google", { path = "/sign-in/social", callbackURL = "/" } = {}) {
+      const { body, status } = await this.post(path, { provider, callbackURL, errorCallbackURL: "/failed" });
+      if (status !== 200) return body.code;
+      const { pathname, search } = new URL(body.url);
+      const agreed = await fetch(oauth.url + pathname + search, { redirect: "manual" });
+      return (await send(agreed.headers.get("location") ?? "")).headers.get("location");
+    },
+    user: async () => (await (await send("/get-session")).json())?.user ?? null,
+  };
+}
+
+/** The mails to this address since it was last asked for. */
+export async function mailsTo(address: string) {
+  await runJobs();
+  const mails = sent.filter(({ to }) => to === address);
+  for (const mail of mails) sent.splice(sent.indexOf(mail), 1);
+  return mails.map(({ subject, text }) => ({ about: subject, link: text }));
+}
+
+/** The only such mail. */
+export async function mailTo(address: string) {
+  const [mail, ...more] = await mailsTo(address);
+  if (!mail || more.length > 0) throw new Error(`There are ${more.length + (mail ? 1 : 0)} mails to ${address}`);
+  return mail;
+}
+
+export const tokenOf = (link: string) => new URL(link).searchParams.get("token") ?? "";
+
+let count = 0;
+export const newAddress = () => `person${++count}@example.com`;
+
+/** Whose rows and files these are. */
+export const ownerOf = (id: string) => `next-trpc-storage|${id}`;
+
+/** Somebody with an account whose address is confirmed, signed in. */
+export async function member(email = newAddress()) {
+  const person = browser();
+  await person.post("/sign-up/email", { name: "N", email, password });
+  await mailTo(email);
+  // As its link does.
+  await database.user.update({ where: { email }, data: { emailVerified: true } });
+  await person.post("/sign-in/email", { email, password });
+  return { ...person, email, id: (await person.user()).id as string };
+}
