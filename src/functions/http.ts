@@ -1,16 +1,7 @@
 import { TRPCError } from "@trpc/server";
 import { z } from "zod";
 import { httpAction } from "~/kit";
-import {
-  cors,
-  dispositionOf,
-  httpRouter,
-  parseArgs,
-  parseDigests,
-  pathSuffix,
-  readJson,
-  storageId,
-} from "~/kit/server";
+import { cors, httpRouter, parseArgs, parseDigests, pathSuffix, readJson, storageId } from "~/kit/server";
 import * as images from "./images";
 import * as messages from "./messages";
 
@@ -53,9 +44,7 @@ http.route(open({ path: "/sendImage", method: "POST", handler: sendImage }));
 const getImage = httpAction(async (ctx, request) => {
   const id = storageId().safeParse(query(request).storageId);
   const shown = id.success && (await ctx.runQuery(messages.isShown, { storageId: id.data }));
-  const image = shown ? await ctx.storage.get(id.data) : null;
-  if (!image) return new Response("Image not found", { status: 404 });
-  return new Response(image, { headers: { "Content-Disposition": dispositionOf(image.type) } });
+  return shown ? ctx.storage.serve(request, id.data) : imageNotFound();
 });
 http.route(open({ path: "/getImage", method: "GET", handler: getImage }));
 
@@ -64,10 +53,8 @@ const getPrivateImage = httpAction(async (ctx, request) => {
   const identity = await ctx.auth.getUserIdentity();
   const id = storageId().safeParse(query(request).storageId);
   const owner = id.success && (await ctx.runQuery(images.ownerOf, { storageId: id.data }));
-  const image = identity && owner === identity.tokenIdentifier ? await ctx.storage.get(id.data ?? "") : null;
-  if (!image) return new Response("Image not found", { status: 404 });
-  const headers = { "Cache-Control": "private, no-store", "Content-Disposition": dispositionOf(image.type) };
-  return new Response(image, { headers });
+  if (!id.success || !owner || owner !== identity?.tokenIdentifier) return imageNotFound();
+  return ctx.storage.serve(request, id.data, { cacheControl: "private, no-store" });
 });
 http.route(open({ path: "/getPrivateImage", method: "GET", handler: getPrivateImage }));
 
@@ -90,5 +77,7 @@ const getAuthorMessages = httpAction(async (ctx, request) => {
   return Response.json(await ctx.runQuery(messages.listByAuthor, { author }));
 });
 http.route(open({ pathPrefix: authorMessages, method: "GET", handler: getAuthorMessages }));
+
+const imageNotFound = () => new Response("Image not found", { status: 404 });
 
 const query = (request: Request) => Object.fromEntries(new URL(request.url).searchParams);

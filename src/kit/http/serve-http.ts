@@ -4,7 +4,9 @@ import { observe } from "../log/observe";
 import { withRequestId } from "../log/scope";
 import { quote } from "../log/text";
 import { passivePolicy } from "../storage/headers";
+import { servedFiles } from "../storage/serve";
 import { limitBody, limitResponse } from "./body";
+import { announceLength } from "./content-length";
 import { errorResponse } from "./error-response";
 import type { HttpRouter, Lookup, Route } from "./http-router";
 
@@ -28,6 +30,8 @@ export function serveHttp(router: HttpRouter, mount = "/http") {
     // Actions see the public origin in the URL instead of the address on which the server listens.
     const seen = new Request(new URL(url.pathname + url.search, caller.origin), request);
     const response = await runRoute(found.route, seen, caller);
+    const length = response.headers.get("content-length");
+    if (length !== null && servedFiles.has(response)) announceLength(request, length);
     const answer = withCors(withSafeDefaults(response), found.route, request);
     if (request.method !== "HEAD") return answer;
     await answer.body?.cancel();
@@ -39,7 +43,7 @@ async function runRoute(route: Route, request: Request, caller: Caller): Promise
   try {
     const maxRequestSize = route.maxRequestSize ?? defaultLimit;
     const response = await answerRoute(route, limitBody(request, maxRequestSize), caller);
-    return limitResponse(response, route.maxResponseSize ?? defaultLimit);
+    return servedFiles.has(response) ? response : limitResponse(response, route.maxResponseSize ?? defaultLimit);
   } catch (error) {
     return errorResponse(error, nameOf(route), caller.requestId);
   }

@@ -6,6 +6,7 @@ import { limits } from "../process/limits";
 import { sessionOf } from "../process/places";
 import { processWide, stopping } from "../process/process-wide";
 import { socketAddress } from "./client-address";
+import { noteResponse } from "./content-length";
 
 /** A request that is being received, or whose response is being sent. */
 interface Exchange {
@@ -61,6 +62,7 @@ export function watchConnections(): void {
     if (!watched.servers.has(server)) startInTurns(server);
     watched.servers.add(server);
     noteAddress(request, socket);
+    noteResponse(request, response);
     const now = Date.now();
     const exchange: Exchange = {
       request,

@@ -2,7 +2,6 @@ import contentDisposition from "content-disposition";
 import { quote } from "../log/text";
 import { env } from "../process/env";
 import type { FileMetadata } from "./file";
-import type { FileToken } from "./tokens";
 import { UploadError } from "./upload-error";
 
 // The headers that describe a file: in the request that uploads it, and in the response that serves it.
@@ -114,22 +113,31 @@ export const corsHeaders = {
   "Cross-Origin-Resource-Policy": "cross-origin",
 };
 
+/** How a file is served. */
+export interface Serving {
+  /** When its URL expires, in seconds since the epoch. */
+  expires?: number;
+  /** The browser saves the file under this name. */
+  download?: string;
+  /** Default: caches keep the file for as long as its URL works. */
+  cacheControl?: string;
+}
+
 /** The headers of 200, 206 and 304 that caches use. */
-export function cacheHeaders(file: FileMetadata, token: FileToken): Headers {
+export function cacheHeaders(file: FileMetadata, serving: Serving): Headers {
   return new Headers({
-    ...corsHeaders,
-    "Cache-Control": cacheControl(token),
+    "Cache-Control": serving.cacheControl ?? cacheControl(serving),
     ETag: etagOf(file),
     "Last-Modified": new Date(lastModifiedOf(file)).toUTCString(),
   });
 }
 
 /** The headers of 200 and 206. `Digest` and `Repr-Digest` are of the whole file in a 206 too. */
-export function fileHeaders(file: FileMetadata, token: FileToken): Headers {
+export function fileHeaders(file: FileMetadata, serving: Serving): Headers {
   const digest = Buffer.from(file.sha256, "hex").toString("base64");
-  const headers = cacheHeaders(file, token);
+  const headers = cacheHeaders(file, serving);
   headers.set("Accept-Ranges", "bytes");
-  headers.set("Content-Disposition", dispositionOf(file.contentType, token.download));
+  headers.set("Content-Disposition", dispositionOf(file.contentType, serving.download));
   headers.set("Content-Security-Policy", passivePolicy);
   if (file.contentType !== null) headers.set("Content-Type", file.contentType);
   headers.set("Digest", `sha-256=${digest}`);
@@ -148,7 +156,7 @@ export const lastModifiedOf = ({ _creationTime }: FileMetadata) =>
 export const etagOf = (file: FileMetadata) => `"${file.sha256}"`;
 
 /** Proxies must not compress: a range of compressed bytes would not be a range of the file. */
-function cacheControl({ expires }: FileToken): string {
+function cacheControl({ expires }: Serving): string {
   const leftSeconds = expires === undefined ? maxAgeSeconds : Math.max(0, expires - Math.ceil(Date.now() / 1000));
   return `${env.STORAGE_CACHE}, max-age=${Math.min(maxAgeSeconds, leftSeconds)}, immutable, no-transform`;
 }

@@ -1,11 +1,13 @@
+import { z } from "zod";
 import { pool } from "../database/database";
 import { DatabaseUnavailable, retryAfter } from "../database/errors";
+import { parseArgs } from "../functions/args";
 import { env } from "../process/env";
 import { blobs } from "./blobs";
 import type { ByteRange } from "./drivers/driver";
-import { type FileMetadata, type FileRow, fileColumns, toMetadata } from "./file";
-import { cacheHeaders, corsHeaders, dispositionOf, etagOf, fileHeaders, lastModifiedOf } from "./headers";
-import { type FileToken, readFileUrl } from "./tokens";
+import { type FileMetadata, type FileRow, fileColumns, parseStorageId, toMetadata } from "./file";
+import { cacheHeaders, corsHeaders, dispositionOf, etagOf, fileHeaders, lastModifiedOf, type Serving } from "./headers";
+import { readFileUrl } from "./tokens";
 
 const preflight = {
   ...corsHeaders,
@@ -24,6 +26,7 @@ export async function serve(request: Request): Promise<Response> {
     }
     return refuse(500, "InternalServerError", "The file could not be read; try again");
   });
+  for (const [name, value] of Object.entries(corsHeaders)) response.headers.set(name, value);
   return request.method === "HEAD" ? new Response(null, response) : response;
 }
 
@@ -39,49 +42,82 @@ async function respond(request: Request): Promise<Response> {
   if (token.expires !== undefined && token.expires * 1000 <= Date.now()) {
     return refuse(410, "FileUrlExpired", "The file URL expired; ask for a new one");
   }
-  return respondWithFile(request, token);
+  return respondWithFile(request, token.storageId, token);
 }
 
-async function respondWithFile(request: Request, token: FileToken): Promise<Response> {
-  const found = await findFile(token.storageId);
+export interface ServeOptions {
+  /** The browser saves the file under this name instead of showing it. At most 255 characters. */
+  downloadAs?: string;
+  /**
+   * The `Cache-Control` of the response. Default: `private, no-cache`, so that a browser keeps the file and asks each time
+   * whether it may still show it. `no-transform` is added, because a proxy must not compress a range.
+   */
+  cacheControl?: string;
+}
+
+const serveOptions = z.object({
+  downloadAs: z.string().max(255).optional(),
+  // A header cannot hold other characters.
+  cacheControl: z
+    .string()
+    .regex(/^[\t\x20-\x7e]+$/)
+    .default("private, no-cache"),
+});
+
+/** The responses of `serveFile`, whose length is that of a file: it is known, and not limited. */
+export const servedFiles = new WeakSet<Response>();
+
+/** `ctx.storage.serve`: see `StorageActionWriter`. */
+export async function serveFile(request: Request, storageId: string, options: ServeOptions = {}): Promise<Response> {
+  const id = parseStorageId(storageId);
+  const { downloadAs, cacheControl } = parseArgs(serveOptions, options);
+  const complete = /\bno-transform\b/i.test(cacheControl) ? cacheControl : `${cacheControl}, no-transform`;
+  const response = await respondWithFile(request, id, { download: downloadAs, cacheControl: complete });
+  servedFiles.add(response);
+  return response;
+}
+
+async function respondWithFile(request: Request, storageId: string, serving: Serving): Promise<Response> {
+  const found = await findFile(storageId);
   if (!found) return notFound();
   const { file, blobKey } = found;
   const validators = { etag: etagOf(file), lastModified: lastModifiedOf(file) };
 
-  const precondition = evaluatePreconditions(request.headers, validators);
-  if (precondition === 304) return new Response(null, { status: 304, headers: cacheHeaders(file, token) });
+  const isHead = request.method === "HEAD";
+  // An HTTP action may answer other methods with a file. Then the conditions are not about the file.
+  const isRead = isHead || request.method === "GET";
+  const precondition = isRead ? evaluatePreconditions(request.headers, validators) : 200;
+  if (precondition === 304) return new Response(null, { status: 304, headers: cacheHeaders(file, serving) });
   if (precondition === 412) {
     return refuse(412, "PreconditionFailed", "The file is not the one that the request asks for");
   }
 
-  const isHead = request.method === "HEAD";
   // Range is defined only for GET (RFC 9110 §14.2).
-  const asksRange = !isHead && allowsRange(request.headers, validators);
+  const asksRange = request.method === "GET" && allowsRange(request.headers, validators);
   const range = asksRange ? parseRange(request.headers.get("range"), file.size) : null;
   if (range === "unsatisfiable") {
     const message = `Cannot serve ${request.headers.get("range")}: the file has ${file.size} bytes`;
     return refuse(416, "RangeNotSatisfiable", message, { "Content-Range": `bytes */${file.size}` });
   }
-  const headers = fileHeaders(file, token);
+  const headers = fileHeaders(file, serving);
   headers.set("Content-Length", String(range ? range.end - range.start + 1 : file.size));
   if (range) headers.set("Content-Range", `bytes ${range.start}-${range.end}/${file.size}`);
   // HEAD looks for the blob on a disk, which costs next to nothing. A cloud store would take as long as for a GET.
   if (isHead && (!blobs.isLocal || (await blobs.head(blobKey)))) return new Response(null, { headers });
 
-  const redirect = isHead ? null : await redirectToStore(file, blobKey, token);
+  const redirect = isHead ? null : await redirectToStore(file, blobKey, serving);
   if (redirect) return redirect;
   const body = isHead ? null : await blobs.get(blobKey, range ?? undefined);
   if (body) return new Response(body, { status: range ? 206 : 200, headers });
   // Either the file was deleted since it was looked up, or the store has lost the blob.
-  if (!(await findFile(token.storageId))) return notFound();
-  throw new Error(`Blob ${blobKey} of file ${token.storageId} is not in the store`);
+  if (!(await findFile(storageId))) return notFound();
+  throw new Error(`Blob ${blobKey} of file ${storageId} is not in the store`);
 }
 
 const notFound = () => refuse(404, "FileNotFound", "There is no such file; it may have been deleted");
 
 function refuse(status: number, code: string, message: string, headers: Record<string, string> = {}): Response {
-  const all = { ...corsHeaders, "Cache-Control": "no-store", ...headers };
-  return Response.json({ code, message }, { status, headers: all });
+  return Response.json({ code, message }, { status, headers: { "Cache-Control": "no-store", ...headers } });
 }
 
 /** What the headers of a conditional request are compared with. */
@@ -194,17 +230,17 @@ export function parseRange(header: string | null, size: number): ByteRange | "un
 const redirectLifetimeMs = 60 * 60 * 1000;
 
 /** Redirects the download of a large file to the store. Returns `null` when the app serves the file itself. */
-async function redirectToStore(file: FileMetadata, blobKey: string, token: FileToken) {
+async function redirectToStore(file: FileMetadata, blobKey: string, { expires: last, download }: Serving) {
   if (env.STORAGE_REDIRECT_ABOVE === undefined || file.size < env.STORAGE_REDIRECT_ABOVE) return null;
-  const lastMs = token.expires === undefined ? Number.POSITIVE_INFINITY : token.expires * 1000;
+  const lastMs = last === undefined ? Number.POSITIVE_INFINITY : last * 1000;
   const expires = new Date(Math.min(lastMs, Date.now() + redirectLifetimeMs));
   const { contentType } = file;
-  const disposition = dispositionOf(contentType, token.download);
+  const disposition = dispositionOf(contentType, download);
   const cacheControl = `private, max-age=${redirectLifetimeMs / 1000}, immutable, no-transform`;
   const url = await blobs.signUrl?.(blobKey, { contentType, disposition, cacheControl }, expires);
   if (!url) return null;
   // Caches must not keep the redirect: after the file is deleted, the next request must get a 404.
-  return new Response(null, { status: 307, headers: { ...corsHeaders, "Cache-Control": "no-store", Location: url } });
+  return new Response(null, { status: 307, headers: { "Cache-Control": "no-store", Location: url } });
 }
 
 /**

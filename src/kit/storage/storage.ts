@@ -13,6 +13,7 @@ import { canonicalType, sha256OfBase64 } from "./headers";
 import { claimFile, deleteFile, reuseFile } from "./ownership";
 import { refuseOverQuota, type Storer } from "./quota";
 import { receiveFile } from "./receive";
+import { type ServeOptions, serveFile } from "./serve";
 import { StoredBlob } from "./stored-blob";
 import { createFileUrl, createUploadUrl, type FileUrlOptions, type UploadLimits } from "./tokens";
 import { UploadError } from "./upload-error";
@@ -56,6 +57,17 @@ export interface StorageActionWriter extends StorageWriter {
   store(body: Blob | ReadableStream<Uint8Array>, options?: StoreOptions): Promise<Id<"_storage">>;
   /** Returns the file, whose bytes are read when you ask for them, or `null` when there is no such file. */
   get(storageId: Id<"_storage">): Promise<Blob | null>;
+  /**
+   * Answers a request to an HTTP action with the file, as its URL would: with ranges, so that a video seeks, with conditional
+   * requests, and of any size. Answers 404 when there is no such file. Check first whether the sender may read it:
+   *
+   *     if (!(await ctx.runQuery(documents.mayRead, { storageId }))) return new Response("Not found", { status: 404 });
+   *     return ctx.storage.serve(request, storageId, { downloadAs: "report.pdf" });
+   *
+   * A player asks for each range in a request of its own, and the action checks each. Where `STORAGE_REDIRECT_ABOVE` is set, a
+   * large file is answered with a redirect to the store, and that URL works for up to an hour without a further check.
+   */
+  serve(request: Request, storageId: Id<"_storage">, options?: ServeOptions): Promise<Response>;
 }
 
 const notFound = (what: string) => new TRPCError({ code: "NOT_FOUND", message: `${what}: there is none of that id` });
@@ -120,6 +132,7 @@ export function storageActionWriter(context: RequestContext, db: Reads, statemen
       const file = await prisma.storage.findUnique({ where: { id }, omit: { blobKey: false } });
       return file && new StoredBlob(blobs, file);
     },
+    serve: serveFile,
   };
 }
 

@@ -162,6 +162,34 @@ test("a file in a <video> of a page: can be sought in, by ranges", async ({ app,
   expect(answers.filter((answer) => answer?.startsWith("206 bytes ")).length).toBeGreaterThan(1);
 });
 
+test("a file that an HTTP action checks for each request: plays and can be sought in, for its owner alone", async ({
+  app,
+  browser,
+  context,
+  serve,
+}) => {
+  const [, storageId] = /storage\/([^/]+)/.exec(await serve(wav(300), "audio/wav")) ?? [];
+  const url = `${app.origin}/http/getPrivateImage?storageId=${storageId}`;
+  const page = await context.newPage();
+  const answers: (string | undefined)[] = [];
+  page.on("response", (response) => {
+    if (response.url() === url) answers.push(`${response.status()} ${response.headers()["content-range"]}`);
+  });
+  const body = `<video src="${url}" preload="metadata" muted controls></video>`;
+  await page.route("**/player", (route) => route.fulfill({ contentType: "text/html", body }));
+  await page.goto(`${app.origin}/player`);
+  await expectDuration(page, 300);
+  await expectSeek(page, 290);
+  await expectSeek(page, 10);
+  expect(answers.filter((answer) => answer?.startsWith("206 bytes ")).length).toBeGreaterThan(1);
+
+  const part = await context.request.get(url, { headers: { Range: "bytes=0-99" } });
+  expect([part.status(), part.headers()["content-length"]]).toEqual([206, "100"]);
+  const head = await context.request.head(url);
+  expect([head.status(), head.headers()["content-length"]]).toEqual([200, String(wav(300).length)]);
+  expect((await (await browser.newContext()).request.get(url)).status()).toBe(404);
+});
+
 async function expectSeek(page: Page, seconds: number): Promise<void> {
   const media = page.locator("video, audio");
   await media.evaluate((media: HTMLMediaElement, seconds) => {
