@@ -10,6 +10,7 @@ export { pageArgs, paginate } from "./database/pagination";
 export { parseArgs } from "./functions/args";
 export type { ActionCtx, MutationCtx, QueryCtx } from "./functions/context";
 export { readJson } from "./http/body";
+export { HttpError } from "./http/error-response";
 export { fetchPublic } from "./http/fetch-public";
 export type { HttpAction } from "./http/http-router";
 export { cors, httpRouter, pathSuffix } from "./http/http-router";

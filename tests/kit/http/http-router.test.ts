@@ -1,4 +1,6 @@
 import { describe, expect, test, vi } from "vitest";
+import { internalMutation } from "~/kit/functions/builders";
+import { HttpError } from "~/kit/http/error-response";
 import { cors, httpAction, httpRouter, pathSuffix, type Route } from "~/kit/http/http-router";
 import { serveHttp } from "~/kit/http/serve-http";
 
@@ -132,6 +134,40 @@ describe("action", () => {
       expect.objectContaining({ message: "SELECT secret" }),
     );
     log.mockRestore();
+  });
+
+  test.each([
+    [400, "BAD_REQUEST"],
+    [402, "PAYMENT_REQUIRED"],
+    [404, "NOT_FOUND"],
+    [410, "GONE"],
+    [429, "TOO_MANY_REQUESTS"],
+    [499, "HTTP_499"],
+    [502, "BAD_GATEWAY"],
+  ])("that throws an HttpError of %i, the same with its message in production too", async (status, code) => {
+    vi.stubEnv("NODE_ENV", "production");
+    const throwing = httpAction(() => {
+      throw new HttpError(status, "Because of this.");
+    });
+    const response = await ask([{ path: "/a", method: "GET", handler: throwing }], "GET", "/a");
+    vi.unstubAllEnvs();
+    const body = { code, message: "Because of this.", requestId: response.headers.get("x-request-id") };
+    expect([response.status, await response.json()]).toEqual([status, body]);
+  });
+
+  test("that throws an HttpError in a mutation it runs, the same", async () => {
+    const refusing = internalMutation({
+      handler: () => {
+        throw new HttpError(410, "Taken back.");
+      },
+    });
+    const action = httpAction(async (ctx) => Response.json(await ctx.runMutation(refusing)));
+    const response = await ask([{ path: "/a", method: "GET", handler: action }], "GET", "/a");
+    expect([response.status, await response.json()]).toMatchObject([410, { code: "GONE", message: "Taken back." }]);
+  });
+
+  test.each([[200], [302], [600], [Number.NaN]])("HttpError of %d, refused where it is written", (status) => {
+    expect(() => new HttpError(status, "")).toThrow(`not ${status}`);
   });
 
   test("that returns no Response, 500", async () => {
