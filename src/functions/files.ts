@@ -1,6 +1,6 @@
 import { TRPCError } from "@trpc/server";
 import { z } from "zod";
-import { mutation, query } from "~/kit";
+import { action, internalMutation, mutation, query } from "~/kit";
 import { type Id, id, type MutationCtx, pageArgs, type QueryCtx, requireIdentity, storageId } from "~/kit/server";
 
 const userQuery = query.use(requireIdentity);
@@ -28,6 +28,54 @@ export const saveFile = mutation({
     return ctx.db.file.create({ data: { storageId, name, size, contentType, owner } });
   },
 });
+
+/** Fetches a file from a public URL, saves it under the last part of its path, and returns its storage id. */
+export const downloadAndStore = action.use(requireIdentity)({
+  args: { url: z.url({ protocol: /^https?$/ }).max(2000) },
+  handler: async (ctx, { url }) => {
+    await ctx.limitRate("fetches");
+    const storageId = await ctx.storage.storeFrom(url, { maxSize: maxBytes });
+    try {
+      await ctx.runMutation(saveDownload, { storageId, originalUrl: url });
+    } catch (error) {
+      await ctx.storage.delete(storageId);
+      throw error;
+    }
+    return storageId;
+  },
+});
+
+export const saveDownload = internalMutation({
+  args: { storageId: storageId(), originalUrl: z.string() },
+  handler: async (ctx, { storageId, originalUrl }) => {
+    const { size, contentType } = await ctx.storage.claim(storageId);
+    const data = {
+      storageId,
+      name: nameInUrl(originalUrl) || new URL(originalUrl).hostname,
+      size,
+      contentType,
+      owner: await ownerOf(ctx),
+      originalUrl,
+    };
+    await ctx.db.file.create({ data });
+  },
+});
+
+/** Returns the last part of a URL's path, as text that can be stored. It may be empty. */
+export function nameInUrl(url: string): string {
+  const last = new URL(url).pathname.split("/").at(-1) ?? "";
+  let name = last;
+  try {
+    name = decodeURIComponent(last);
+  } catch {
+    // The path has a `%` that does not begin an escape. Use the text as it is.
+  }
+  // PostgreSQL cannot store a NUL, and names need no control characters.
+  return name
+    .replace(/\p{Cc}/gu, "")
+    .trim()
+    .slice(0, 200);
+}
 
 const search = z.string().trim().max(255).default("");
 const [asc, desc] = ["asc", "desc"] as const;

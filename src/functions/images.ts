@@ -2,6 +2,7 @@ import { TRPCError } from "@trpc/server";
 import { z } from "zod";
 import { action, internalAction, internalMutation, internalQuery, mutation, query } from "~/kit";
 import { fetchPublic, type Id, id, pageArgs, paginate, requireIdentity, storageId } from "~/kit/server";
+import { nameInUrl } from "./files";
 import { imageTypeOf, imageTypes, makeThumbnail, refuseTooManyPixels } from "./thumbnail";
 
 const userQuery = query.use(requireIdentity);
@@ -41,7 +42,12 @@ export const downloadAndStore = userAction({
       return { storageId: await ctx.storage.store(body, { contentType }), actualType: contentType };
     });
     try {
-      return await ctx.runMutation(insertImage, { storageId, title: titleOf(url), originalUrl: url, actualType });
+      return await ctx.runMutation(insertImage, {
+        storageId,
+        title: nameInUrl(url) || "Image",
+        originalUrl: url,
+        actualType,
+      });
     } catch (error) {
       await ctx.storage.delete(storageId);
       throw error;
@@ -162,21 +168,3 @@ const tooLarge = () =>
     code: "PAYLOAD_TOO_LARGE",
     message: `An image may have at most ${maxSize} bytes. Send a smaller one.`,
   });
-
-/** Makes a title of the last part of the URL's path. */
-function titleOf(url: string): string {
-  const last = new URL(url).pathname.split("/").at(-1) ?? "";
-  let title = last;
-  try {
-    title = decodeURIComponent(last);
-  } catch {
-    // The path has a `%` that does not begin an escape. Use the text as it is.
-  }
-  // PostgreSQL cannot store a NUL, and titles need no control characters.
-  return (
-    title
-      .replace(/\p{Cc}/gu, "")
-      .trim()
-      .slice(0, 200) || "Image"
-  );
-}

@@ -1,5 +1,5 @@
 import { lookup } from "node:dns/promises";
-import { get as httpGet, type IncomingMessage } from "node:http";
+import { type ClientRequest, get as httpGet, type IncomingMessage } from "node:http";
 import { get as httpsGet } from "node:https";
 import { isIP } from "node:net";
 import { TRPCError } from "@trpc/server";
@@ -17,6 +17,10 @@ export interface FetchPublicOptions {
   maxSize: number;
   /** Milliseconds for the whole fetch, including redirects. Default: 30 seconds. */
   timeout?: number;
+  /** Further request headers, such as `Authorization`. They are not sent to another origin that the URL redirects to. */
+  headers?: Record<string, string>;
+  /** Ends the fetch when it is aborted. */
+  signal?: AbortSignal;
   /** Resolves a host name to addresses. */
   resolve?: (host: string) => Promise<string[]>;
   isAllowed?: (address: string) => boolean;
@@ -28,6 +32,10 @@ export interface FetchPublicOptions {
 interface Fetched {
   /** The first 4,100 bytes of the body, or all of a shorter one, to find out its type. */
   head: Uint8Array;
+  /** The `Content-Type` that the server says, or `null`. */
+  contentType: string | null;
+  /** The bytes that the server announces. */
+  size?: number;
   /** The whole body. Can be read once. Fails when the body is too large, or when the connection breaks. */
   body: ReadableStream<Uint8Array>;
 }
@@ -49,25 +57,41 @@ export const fetchPublic = <R>(
 
 const inTurn = processWide("fetches", () => createPlaces(limits.fetches, limits.fetchesWaiting));
 
+/** The same for bytes that are stored while they arrive, which may take minutes. */
+export const downloadPublic = <R>(
+  url: string,
+  options: FetchPublicOptions,
+  use: (fetched: Fetched) => Promise<R>,
+): Promise<R> => downloadInTurn(() => fetchNow(url, { timeout: env.ACTION_TIMEOUT, ...options }, use));
+
+const downloadInTurn = processWide("downloads", () => createPlaces(limits.downloads, limits.downloadsWaiting));
+
 async function fetchNow<R>(
   url: string,
   options: FetchPublicOptions,
   use: (fetched: Fetched) => Promise<R>,
 ): Promise<R> {
   const { maxSize, timeout = 30_000, resolve = resolveAll, isAllowed = isPublic, ports = env.FETCH_PORTS } = options;
-  const signal = AbortSignal.timeout(timeout);
+  const signal = AbortSignal.any([AbortSignal.timeout(timeout), ...(options.signal ? [options.signal] : [])]);
   let target = new URL(url);
+  let sent = options.headers ?? {};
   for (let hops = 0; hops <= maxRedirects; hops++) {
-    const response = await open(target, { resolve, isAllowed, ports, signal });
+    const response = await open(target, { resolve, isAllowed, ports, headers: sent, signal });
     const { statusCode: status = 0, headers } = response;
     if (status >= 300 && status < 400 && headers.location) {
       response.destroy();
-      target = new URL(headers.location, target);
+      const next = new URL(headers.location, target);
+      if (next.origin !== target.origin) sent = {};
+      target = next;
       continue;
     }
     if (status !== 200) {
       response.destroy();
       throw refuse(`${url} answers ${status}.`);
+    }
+    if ((headers["content-encoding"] ?? "identity") !== "identity") {
+      response.destroy();
+      throw refuse(`${url} answers with compressed bytes, which the request did not ask for.`);
     }
     if (headers["content-length"] === undefined && headers["transfer-encoding"] === undefined) {
       // Such a body ends when the connection closes, so a broken connection would look like its end.
@@ -85,8 +109,9 @@ async function open(
     resolve,
     isAllowed,
     ports,
+    headers,
     signal,
-  }: Required<Pick<FetchPublicOptions, "resolve" | "isAllowed" | "ports">> & { signal: AbortSignal },
+  }: Required<Pick<FetchPublicOptions, "resolve" | "isAllowed" | "ports" | "headers" | "signal">>,
 ): Promise<IncomingMessage> {
   if (url.protocol !== "http:" && url.protocol !== "https:") throw refuse(`${quote(url.href)} is not a web address.`);
   const host = url.hostname.replace(/^\[|\]$/g, "");
@@ -103,12 +128,16 @@ async function open(
     get(url, {
       signal,
       agent: false,
-      headers: { accept: "image/*,*/*;q=0.5", "accept-encoding": "identity" },
+      headers: { accept: "image/*,*/*;q=0.5", ...headers, "accept-encoding": "identity" },
+      timeout: env.UPLOAD_STALL_TIMEOUT,
       // Connect to one of the checked addresses instead of resolving the host again.
       lookup: (_, { all }, callback) =>
         all ? callback(null, found) : callback(null, found[0]?.address ?? "", found[0]?.family),
     })
       .once("response", done)
+      .once("timeout", function (this: ClientRequest) {
+        this.destroy(new Error(`No bytes came for ${env.UPLOAD_STALL_TIMEOUT / 1000} s.`));
+      })
       .once("error", (cause) => failed(refuse(`Cannot fetch ${url.href}: ${cause.message}`, cause)));
   });
 }
@@ -137,7 +166,9 @@ async function pass<R>(
       yield* chunks;
     }
     const head = Buffer.concat(first).subarray(0, headSize);
-    return await use({ head, body: streamOf(whole()) });
+    const { "content-type": contentType = null, "content-length": length } = response.headers;
+    const size = length === undefined ? undefined : Number(length);
+    return await use({ head, contentType, size, body: streamOf(whole()) });
   } finally {
     response.destroy();
   }

@@ -38,6 +38,9 @@ export const limits = {
   /** URLs that one process fetches for users at once, and how many more may wait. */
   fetches: 4,
   fetchesWaiting: 100,
+  /** Files that one process stores from URLs at once with `ctx.storage.storeFrom`, and how many more may wait. */
+  downloads: 16,
+  downloadsWaiting: 100,
   /** Images that one process decodes at once, and how many more may wait. Each takes one of the four threads that read files. */
   images: 1,
   imagesWaiting: 100,

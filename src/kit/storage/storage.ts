@@ -3,8 +3,10 @@ import { prisma } from "../database/database";
 import type { ReadDb } from "../database/db";
 import type { Id } from "../database/ids";
 import type { Statements } from "../database/transaction";
+import { parseArgs } from "../functions/args";
 import type { RequestContext } from "../functions/request-context";
-import { quote } from "../log/text";
+import { downloadPublic, type FetchPublicOptions } from "../http/fetch-public";
+import { quote, shorten } from "../log/text";
 import { blobs } from "./blobs";
 import type { Chunk } from "./drivers/driver";
 import { type FileMetadata, newStorageId, parseStorageId, toMetadata } from "./file";
@@ -15,7 +17,8 @@ import { refuseOverQuota, type Storer } from "./quota";
 import { receiveFile } from "./receive";
 import { type ServeOptions, serveFile } from "./serve";
 import { StoredBlob } from "./stored-blob";
-import { createFileUrl, createUploadUrl, type FileUrlOptions, type UploadLimits } from "./tokens";
+import { createFileUrl, createUploadUrl, type FileUrlOptions, type UploadLimits, uploadLimits } from "./tokens";
+import { allowsContentType } from "./upload";
 import { UploadError } from "./upload-error";
 
 /** `ctx.storage` of a query. */
@@ -55,6 +58,15 @@ export interface StorageWriter extends StorageReader {
 export interface StorageActionWriter extends StorageWriter {
   /** Stores the bytes and returns their storage id. Throws and stores nothing when the bytes do not have the given `sha256`. */
   store(body: Blob | ReadableStream<Uint8Array>, options?: StoreOptions): Promise<Id<"_storage">>;
+  /**
+   * Fetches a user-supplied URL without exposing the private network, stores the bytes while they arrive, and returns their
+   * storage id. The file has the type that the server says. Throws `BAD_REQUEST`, and stores nothing, when the URL cannot be
+   * fetched or its file is not allowed, and `TOO_MANY_REQUESTS` when too many downloads wait.
+   *
+   *     await ctx.limitRate("fetches");
+   *     const storageId = await ctx.storage.storeFrom(url, { maxSize: 50_000_000, contentTypes: ["image/*"], signal: ctx.signal });
+   */
+  storeFrom(url: string, options: StoreFromOptions): Promise<Id<"_storage">>;
   /** Returns the file, whose bytes are read when you ask for them, or `null` when there is no such file. */
   get(storageId: Id<"_storage">): Promise<Blob | null>;
   /**
@@ -121,12 +133,14 @@ export function storageWriter(context: RequestContext, db: Reads, { run, afterCo
 }
 
 export function storageActionWriter(context: RequestContext, db: Reads, statements: Statements): StorageActionWriter {
+  const storer = async (): Promise<Storer> => {
+    const owner = (await context.identity())?.tokenIdentifier;
+    return { owner, network: context.network, isApp: context.jobId !== undefined };
+  };
   return {
     ...storageWriter(context, db, statements),
-    async store(body, options) {
-      const owner = (await context.identity())?.tokenIdentifier;
-      return storeBlob(body, options, { owner, network: context.network, isApp: context.jobId !== undefined });
-    },
+    store: async (body, options) => storeBlob(body, options, await storer()),
+    storeFrom: async (url, options) => storeFrom(url, { signal: context.signal, ...options }, await storer()),
     async get(storageId) {
       const id = parseStorageId(storageId);
       const file = await prisma.storage.findUnique({ where: { id }, omit: { blobKey: false } });
@@ -134,6 +148,28 @@ export function storageActionWriter(context: RequestContext, db: Reads, statemen
     },
     serve: serveFile,
   };
+}
+
+export interface StoreFromOptions extends FetchPublicOptions {
+  /** The types to accept, for example `["image/*", "application/pdf"]`. Default: all. */
+  contentTypes?: string[];
+}
+
+/** `ctx.storage.storeFrom`: see `StorageActionWriter`. */
+function storeFrom(url: string, options: StoreFromOptions, storer: Storer): Promise<string> {
+  const { maxSize, contentTypes } = parseArgs(uploadLimits, {
+    maxSize: options.maxSize,
+    contentTypes: options.contentTypes,
+  });
+  if (!URL.canParse(url)) throw badRequest("url", url, 'it is a URL, for example "https://example.com/photo.jpg"');
+  return downloadPublic(url, options, async ({ contentType, body, size }) => {
+    const type = contentType === null ? null : canonicalType(contentType);
+    if (!allowsContentType({ contentTypes }, type)) {
+      const message = `${shorten(url)} is ${type ?? "of no known type"}, not ${contentTypes?.join(", ")}.`;
+      throw new TRPCError({ code: "BAD_REQUEST", message });
+    }
+    return storeBlob(body, { contentType: type ?? undefined, size, maxSize }, storer);
+  });
 }
 
 interface StoreOptions {
@@ -146,7 +182,7 @@ interface StoreOptions {
 /** `ctx.storage.store`: see `StorageActionWriter`. */
 async function storeBlob(
   body: Blob | ReadableStream<Uint8Array>,
-  options: StoreOptions = {},
+  options: StoreOptions & { size?: number; maxSize?: number } = {},
   storer: Storer,
 ): Promise<Id<"_storage">> {
   const storageId = newStorageId();
@@ -156,6 +192,8 @@ async function storeBlob(
       storageId,
       contentType: parseContentType(options.contentType || (isBlob && body.type) || null),
       sha256: options.sha256 === undefined ? [] : [parseSha256(options.sha256)],
+      size: options.size,
+      maxSize: options.maxSize,
       body: (isBlob ? body.stream() : body) as ReadableStream<Chunk>,
       ...storer,
       // No upload URL has this id.

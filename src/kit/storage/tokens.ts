@@ -77,7 +77,7 @@ export interface UploadLimits {
 }
 
 /** The numbers keep the URL shorter than a server's limit for the head of a request. */
-const uploadLimits = z.object({
+export const uploadLimits = z.object({
   maxSize: z.int().nonnegative().optional(),
   contentTypes: z
     .array(

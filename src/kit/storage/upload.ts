@@ -6,7 +6,7 @@ import type { Chunk } from "./drivers/driver";
 import { essenceOf, parseContentLength, parseContentType, parseDigests } from "./headers";
 import { maxUploadMs, urlUsedUntil } from "./ownership";
 import { receiveFile } from "./receive";
-import { readUploadToken, type UploadToken } from "./tokens";
+import { readUploadToken, type UploadLimits, type UploadToken } from "./tokens";
 import { UploadError } from "./upload-error";
 
 /** `POST /api/storage/upload?token=…`: stores the raw body as a file. */
@@ -95,7 +95,7 @@ export function checkAnnounced(token: UploadToken, file: { contentType: string |
 }
 
 /** Whether the token allows this type. Parameters such as `charset` do not count. */
-export function allowsContentType({ contentTypes }: UploadToken, contentType: string | null): boolean {
+export function allowsContentType({ contentTypes }: UploadLimits, contentType: string | null): boolean {
   if (!contentTypes) return true;
   const type = essenceOf(contentType);
   return contentTypes.some((allowed) => {
