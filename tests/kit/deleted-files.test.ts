@@ -1,3 +1,5 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { pool, prisma } from "~/kit/database/database";
 import { mutation } from "~/kit/functions/builders";
@@ -219,6 +221,14 @@ describe("a store that is not the database's", () => {
     await refuseForeignStore();
   });
 
+  test("is not what a process leaves that was killed while it wrote the id", async () => {
+    await mkdir(join(env.STORAGE_DISK_PATH, "partial"), { recursive: true });
+    await writeFile(join(env.STORAGE_DISK_PATH, "partial", storeIdKey), "half");
+    comparison().promise = null;
+    await refuseForeignStore();
+    expect(await blobs.head(storeIdKey)).toEqual({ size: 36 });
+  });
+
   test("or is empty although the database has files, is refused; an empty one of an empty database is taken", async () => {
     comparison().promise = null;
     await refuseForeignStore();
@@ -233,6 +243,7 @@ describe("upkeep", () => {
   test("goes on after a step that fails, and /api/health and the dashboard tell of it", async () => {
     vi.spyOn(console, "error").mockImplementation(() => undefined);
     await uploadFile("stuck").then((storageId) => mutate(remove, { storageId }));
+    await refuseForeignStore();
     vi.spyOn(blobs, "delete").mockRejectedValue(new Error("The store is stuck, secretly"));
     await pool.query(`INSERT INTO _rate_limits VALUES ('old', 1, 5), ('new', 1, ${Date.now() + 60_000})`);
     const id = await uploadFile("to be swept");

@@ -37,6 +37,7 @@ test("on Vercel, where somebody waits for each start, it waits for no database",
   const warn = vi.spyOn(console, "warn").mockClear();
   await start({ crons });
   expect(warn).not.toHaveBeenCalledWith(expect.stringContaining("without having checked it"));
+  expect(warn).toHaveBeenCalledWith(expect.stringContaining("CRON_SECRET is not set"));
   delete process.env.VERCEL;
   proxy.speakAgain();
 });

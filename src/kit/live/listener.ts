@@ -108,7 +108,7 @@ function explain(error: unknown): void {
   const url = directDatabaseUrl();
   const direct = url && new URL(url).hostname;
   const advice = direct
-    ? `; DIRECT_DATABASE_URL names ${direct}: can it be reached from here? Some hosts have an IPv6 address only. Until then ` +
+    ? `; the direct connection leads to ${direct}: can it be reached from here? Some hosts have an IPv6 address only. Until then ` +
       "changes are polled for through DATABASE_URL"
     : "";
   console.error(`Lost the connection that hears of changes, will connect again: ${reason}${advice}`);

@@ -43,6 +43,11 @@ export async function start({ crons }: { crons?: CronJobs } = {}): Promise<void>
   }
   // A process on Vercel starts for a waiting request and stops between requests. /api/cron runs the jobs.
   if (process.env.VERCEL === "1") {
+    if (!env.CRON_SECRET)
+      console.warn(
+        "CRON_SECRET is not set, so /api/cron refuses Vercel's calls: no recurring function runs, and a job that is due while " +
+          "nobody uses the app waits for the next request. Set 16 random characters or more.",
+      );
     afterResponses.run = runDueJobs;
     stopWhenRefused(checkDatabase());
     return releaseWhenIdle();

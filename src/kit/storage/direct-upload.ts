@@ -97,7 +97,8 @@ const maxBodyValues = 20_000;
 async function readBody<T>(request: Request, schema: z.ZodType<T>): Promise<T> {
   const body = await readJson(request, maxBodyBytes, maxBodyValues).catch((cause) => {
     if (!(cause instanceof TRPCError)) throw cause;
-    throw new UploadError("BadQueryArgs", `Cannot read the body: ${cause.message}`, {}, { cause });
+    const code = cause.code === "PAYLOAD_TOO_LARGE" ? "FileTooLarge" : "BadQueryArgs";
+    throw new UploadError(code, `Cannot read the body: ${cause.message}`, {}, { cause });
   });
   const { data, error } = schema.safeParse(body);
   if (error) throw new UploadError("BadQueryArgs", z.prettifyError(error).replaceAll("✖ ", ""));

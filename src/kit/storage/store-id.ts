@@ -70,7 +70,11 @@ const explain = (known: string, stored: string | null) =>
   "store change? When the files were moved here, copy the object " +
   `${storeIdKey} too, or accept this store: DELETE FROM "_system_state" WHERE "key" = '${stateKey}', and start again.`;
 
-const writeStore = (id: string) => blobs.put(storeIdKey, new Blob([id]).stream(), "text/plain");
+async function writeStore(id: string): Promise<void> {
+  // The key is always the same. A process that was killed while it wrote may have left its unfinished file.
+  await blobs.delete(storeIdKey);
+  await blobs.put(storeIdKey, new Blob([id]).stream(), "text/plain");
+}
 
 async function readState(client: Pick<typeof maintenance, "systemState"> = maintenance): Promise<string | null> {
   const state = await client.systemState.findUnique({ where: { key: stateKey } });

@@ -25,7 +25,7 @@ test("with a direct way that is closed, changes are polled for; while nothing is
   const end = new AbortController();
   const changes = changesSince(null, end.signal);
   expect((await changes.next()).value).toMatchObject({ tables: null });
-  expect(log.mock.calls.flat().join("\n")).toMatch(/DIRECT_DATABASE_URL names 127\.0\.0\.1.*IPv6/);
+  expect(log.mock.calls.flat().join("\n")).toMatch(/the direct connection leads to 127\.0\.0\.1.*IPv6/);
   await pool.query("TRUNCATE messages");
   let told = (await changes.next()).value;
   while (!told?.tables?.includes("messages")) told = (await changes.next()).value;

@@ -330,7 +330,8 @@ export function describeDirect(name: string, open: () => Promise<Store>): void {
       [{}, {}, 400, "BadQueryArgs"],
       [{}, { size: 1, contentType: "no type" }, 400, "BadQueryArgs"],
       [{}, { size: 1, sha256: "abc" }, 400, "BadQueryArgs"],
-    ])("a URL with %j refuses %j with %i %s", async (limits, file, status, code) => {
+      [{}, { size: 1, contentType: "x".repeat(2 ** 20) }, 413, "FileTooLarge"],
+    ])("a URL with %j refuses %.80j with %i %s", async (limits, file, status, code) => {
       const url = await kit.storage.generateUploadUrl(limits);
       expect(await start(url, file)).toMatchObject({ status, body: { code, message: expect.any(String) } });
       expect(await count()).toEqual(nothing);
