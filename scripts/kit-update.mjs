@@ -40,8 +40,6 @@ const shown = [
   "tests/setup.ts",
   "tests/global-setup.ts",
   "tests/database.ts",
-  "tests/e2e/app.ts",
-  "tests/e2e/front.ts",
   "tests/e2e/test.ts",
 ];
 const sharedModels = ["Storage", "User"];

@@ -6,7 +6,7 @@ import {
   expect,
   type Page,
 } from "@playwright/test";
-import { type Api, type App, connect, startApp } from "./app";
+import { type Api, type App, connect, startApp } from "../kit/e2e/app";
 
 interface Visitor extends BrowserContextOptions {
   /** Under which they write in the chat; otherwise the page makes one up. */

@@ -29,7 +29,14 @@ beforeAll(async () => {
   await mkdir(".data", { recursive: true });
   folder = await mkdtemp(join(process.cwd(), ".data", "docs-"));
   const copied = ["src", "prisma", "scripts", "package.json", "package-lock.json", "tsconfig.json", "prisma.config.ts"];
-  const tests = ["vitest.config.ts", "tests/setup.ts", "tests/global-setup.ts", "tests/database.ts", "tests/e2e"];
+  const tests = [
+    "vitest.config.ts",
+    "tests/setup.ts",
+    "tests/global-setup.ts",
+    "tests/database.ts",
+    "tests/e2e",
+    "tests/kit/e2e",
+  ];
   const isOwn = (path: string) => !path.includes("generated");
   for (const path of [...copied, ...tests]) await cp(path, join(folder, path), { recursive: true, filter: isOwn });
   await symlink(join(process.cwd(), "node_modules"), join(folder, "node_modules"));

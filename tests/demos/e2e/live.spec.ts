@@ -1,9 +1,9 @@
 import type { Page } from "@playwright/test";
-import { freePort } from "../../e2e/app";
 import { choose, expectWidths, messageBox, messages, pictures, say } from "../../e2e/demos/chat";
 import { confirmDeletion, row, text } from "../../e2e/demos/files";
 import { picture } from "../../e2e/demos/pictures";
 import { apiOf, expect, insert, newOrigin, test } from "../../e2e/demos/test";
+import { freePort } from "../../kit/e2e/app";
 import { startSilentProxy } from "./silent-proxy";
 
 const message = (page: Page, body: string) => messages(page).getByText(body, { exact: true });

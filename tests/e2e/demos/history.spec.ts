@@ -1,5 +1,5 @@
 import type { Route } from "@playwright/test";
-import type { App } from "../app";
+import type { App } from "../../kit/e2e/app";
 import { messages, say } from "./chat";
 import { expect, test } from "./test";
 

@@ -1,5 +1,5 @@
 import type { Page } from "@playwright/test";
-import { freePort, type Server, startServer } from "../app";
+import { freePort, type Server, startServer } from "../../kit/e2e/app";
 import { messages, say } from "./chat";
 import { picture } from "./pictures";
 import { test as base, expect } from "./test";

@@ -2,8 +2,8 @@ import { createHash, randomBytes } from "node:crypto";
 import { appendFile, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { freePort, startApp } from "../app";
-import { startFront } from "../front";
+import { freePort, startApp } from "../../kit/e2e/app";
+import { startFront } from "../../kit/e2e/front";
 import { cloudStores } from "./stores";
 import { expect, test } from "./test";
 

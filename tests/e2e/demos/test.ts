@@ -1,4 +1,4 @@
-import { freePort, type Server, startServer } from "../app";
+import { freePort, type Server, startServer } from "../../kit/e2e/app";
 import { test as base } from "../test";
 import { type CloudStore, cloudStores } from "./stores";
 

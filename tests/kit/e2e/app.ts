@@ -10,7 +10,7 @@ import { createTRPCClient, httpLink, type TRPCClient } from "@trpc/client";
 import pg from "pg";
 import superjson from "superjson";
 import type { AppRouter } from "~/functions";
-import { createDatabase } from "../database";
+import { createDatabase } from "../../database";
 import { startFront } from "./front";
 
 /** The built app, with a database and a blob store of its own. */
