@@ -58,7 +58,7 @@ const explanations = new Map([
     "account_not_linked",
     "There is an account with this email address already. Sign in to it, then link the provider on its page.",
   ],
-  ["email_doesn't_match", "That account has another email address. Change the address here first."],
+  ["email_does_not_match", "That account has another email address. Change the address here first."],
   ["email_not_verified", "The provider does not know that the email address is yours. Confirm it there first."],
   ["access_denied", "The provider did not let you in."],
   ["INVALID_EMAIL", "This is not an email address."],
