@@ -10,6 +10,9 @@ export const kit = createKit({
     // Further issuers whose Bearer tokens are accepted, besides the app itself and AUTH_ISSUER, for example
     //   { issuer: "https://accounts.example.com", audience: "my-app" }
     issuers: [],
+    plugins: [
+      // Plugins of Better Auth, each with its tables: see docs/recipes.
+    ],
   },
 });
 

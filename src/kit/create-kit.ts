@@ -1,6 +1,7 @@
+import type { BetterAuthPlugin } from "better-auth";
 import type { AccountEmails } from "./auth/account-email";
 import { acceptIssuers, type Issuer } from "./auth/issuers";
-import { type Owners, setOwners } from "./auth/owners";
+import { type Owners, setAccountOptions } from "./auth/owners";
 import { action, internalAction, internalMutation, internalQuery, mutation, query } from "./functions/builders";
 import { createRouter } from "./functions/router";
 import type { Module } from "./functions/server-function";
@@ -16,6 +17,8 @@ export interface KitOptions {
      * signs up, these rows become the account's. Rows of other models keep the visitor, who then no longer exists.
      */
     owners?: Owners;
+    /** Better Auth's plugins, beside those of the kit: see docs/recipes. */
+    plugins?: readonly BetterAuthPlugin[];
   };
 }
 
@@ -34,9 +37,9 @@ export interface App<Router = ReturnType<typeof createRouter>> {
  *
  *     export const kit = createKit({ auth: { owners: { note: "createdBy" } } });
  */
-export function createKit({ auth: { issuers = [], owners = {} } = {} }: KitOptions = {}) {
+export function createKit({ auth: { issuers = [], owners = {}, plugins = [] } = {} }: KitOptions = {}) {
   acceptIssuers(issuers);
-  setOwners(owners);
+  setAccountOptions({ owners, plugins });
   return {
     query,
     mutation,

@@ -13,7 +13,7 @@ import { createPlaces } from "../process/places";
 import { processWide } from "../process/process-wide";
 import type { SendAccountEmail } from "./account-email";
 import { ownIssuer, tokenIdentifier } from "./issuers";
-import { adoptRows, type Owners } from "./owners";
+import { accountOptions, adoptRows, type Owners } from "./owners";
 
 type BetterAuth = ReturnType<typeof createAuth>;
 
@@ -138,6 +138,7 @@ const createAuth = (client: typeof prisma, { owners, sendEmail, onDelete }: Auth
           }),
         },
       }),
+      ...accountOptions().plugins,
     ],
   });
 };

@@ -10,7 +10,7 @@ import { env } from "../process/env";
 import { deleteUnownedBlobsSoon } from "../storage/garbage-collection";
 import { deleteFiles, uploadHours } from "../storage/ownership";
 import { ownIssuer, tokenIdentifier } from "./issuers";
-import { columnsOf, findUnlistedOwners, owners } from "./owners";
+import { accountOptions, columnsOf, findUnlistedOwners } from "./owners";
 
 /** Days after which an account is deleted whose address was not confirmed, and that owns nothing. */
 const unconfirmedDays = 7;
@@ -33,7 +33,7 @@ export async function deleteBelongings({ id, email }: { id: string; email: strin
 async function deleteOwned(owner: string): Promise<void> {
   const limits = { maxWait: 60_000, timeout: 5 * 60_000 };
   await maintenance.$transaction(async (client) => {
-    for (const { table, column } of columnsOf(owners())) {
+    for (const { table, column } of columnsOf(accountOptions().owners)) {
       await client.$executeRaw`DELETE FROM ${Prisma.raw(table)} WHERE ${Prisma.raw(`"${column}"`)} = ${owner}`;
     }
     const files = await client.storage.findMany({ where: { owner }, select: { id: true } });
@@ -63,11 +63,11 @@ export async function deleteUnconfirmed(): Promise<number> {
     SELECT conrelid::regclass::text AS "table", quote_ident(attname) AS "column"
     FROM pg_constraint JOIN pg_attribute ON attrelid = conrelid AND attnum = ANY(conkey)
     WHERE contype = 'f' AND confrelid = '"_users"'::regclass AND conrelid <> '"_accounts"'::regclass`;
-  const unlisted = (await findUnlistedOwners(owners())).map((name) => {
+  const unlisted = (await findUnlistedOwners(accountOptions().owners)).map((name) => {
     const [table, column] = name.split(".");
     return { table: `"${table}"`, column: `"${column}"` };
   });
-  const listed = columnsOf(owners()).map(({ table, column }) => ({ table, column: `"${column}"` }));
+  const listed = columnsOf(accountOptions().owners).map(({ table, column }) => ({ table, column: `"${column}"` }));
   const owned = [{ table: '"_storage"', column: '"owner"' }, ...references, ...unlisted, ...listed].map(
     ({ table, column }) =>
       Prisma.sql`NOT EXISTS (SELECT FROM ${Prisma.raw(table)} AS r

@@ -1,3 +1,4 @@
+import type { BetterAuthPlugin } from "better-auth";
 import { Prisma } from "~/generated/prisma/client";
 import { type Client, maintenance, prisma } from "../database/database";
 import { models } from "../live/reads";
@@ -27,15 +28,20 @@ export async function adoptRows({ from, to }: { from: string; to: string }, owne
   });
 }
 
-let registered: Owners = {};
-
-/** Makes these the owner columns of the process. */
-export function setOwners(owners: Owners): void {
-  registered = owners;
+interface AccountOptions {
+  owners: Owners;
+  plugins: readonly BetterAuthPlugin[];
 }
 
-/** Returns the owner columns that `createKit` was given. */
-export const owners = (): Owners => registered;
+let options: AccountOptions = { owners: {}, plugins: [] };
+
+/** Keeps what `createKit` was told about accounts, for the process. */
+export function setAccountOptions(given: AccountOptions): void {
+  options = given;
+}
+
+/** Returns what `createKit` was told about accounts. */
+export const accountOptions = (): AccountOptions => options;
 
 /** Returns the names of the tables and columns in the database. */
 export function columnsOf(owners: Owners): { table: string; column: string }[] {
