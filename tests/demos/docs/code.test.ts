@@ -13,6 +13,8 @@ const run = promisify(execFile);
 let folder = "";
 /** Where each block with code went, by its path in the copy. */
 const places = new Map<string, string>();
+/** Files of the project that a page changes. */
+const changed = new Set<string>();
 let database: Awaited<ReturnType<typeof createDatabase>>;
 
 /** Runs a program of the project in the copy. Throws with what it printed when that fails. */
@@ -42,6 +44,7 @@ beforeAll(async () => {
   await symlink(join(process.cwd(), "node_modules"), join(folder, "node_modules"));
   for (const block of blocks) await place(block);
   await listFunctions();
+  await cp("tests/demos/docs/recipes.ts", join(folder, "tests/functions/recipes.test.ts"));
   database = await createDatabase();
 }, 120_000);
 
@@ -56,6 +59,7 @@ async function place(block: Block): Promise<void> {
   if (language === "prisma" || language === "diff") {
     const path = join(folder, info);
     const before = await readFile(path, "utf8");
+    if (/\.tsx?$/.test(info)) changed.add(info);
     return writeFile(path, language === "diff" ? applyDiff(before, block) : `${before}\n${code}`);
   }
   if (language !== "ts" && language !== "tsx") return;
@@ -101,7 +105,7 @@ test("the README's command writes, applies and generates the table of its first 
 }, 120_000);
 
 test("every TypeScript block of the documentation compiles", async () => {
-  const tsconfig = { extends: "./tsconfig.json", include: [...places.keys(), "src/kit.ts"], exclude: [] };
+  const tsconfig = { extends: "./tsconfig.json", include: [...places.keys(), ...changed], exclude: [] };
   await writeFile(join(folder, "tsconfig.docs.json"), JSON.stringify(tsconfig));
   const { stdout } = await run(process.execPath, [program("typescript/bin/tsc"), "-p", "tsconfig.docs.json"], {
     cwd: folder,
@@ -110,7 +114,7 @@ test("every TypeScript block of the documentation compiles", async () => {
   expect(problems).toBe("");
 }, 120_000);
 
-test("the tests that the documentation shows pass", async () => {
+test("the tests that the documentation shows pass, and the recipes work", async () => {
   await runNode(program("vitest/vitest.mjs"), "run", "tests/functions");
 }, 120_000);
 
