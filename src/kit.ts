@@ -1,5 +1,3 @@
-// With this import, the build names the component that imports a function by mistake.
-import "server-only";
 import { createKit } from "./kit/server";
 
 /** The kit of this app. docs/settings.md lists the environment variables that it reads. */

@@ -67,8 +67,17 @@ const changes = t.procedure
 const changesPath = "/api/trpc/_kit.changes";
 
 /** Serves the functions of `router` at `/api/trpc`. */
-export function serveRouter(router: AnyTRPCRouter) {
-  return withRequestId(async (request) => {
+export const serveRouter = (router: AnyTRPCRouter) => withRequestId(serveCalls(router));
+
+const methods = ["GET", "HEAD", "POST"];
+
+/** The same, for requests that have their id already. */
+export function serveCalls(router: AnyTRPCRouter) {
+  return async (request: Request): Promise<Response> => {
+    if (!methods.includes(request.method)) {
+      const status = request.method === "OPTIONS" ? 204 : 405;
+      return new Response(null, { status, headers: { Allow: [...methods, "OPTIONS"].join(", ") } });
+    }
     const context = createRequestContext(request);
     if (request.method === "GET" && new URL(request.url).pathname === changesPath) {
       // The identity is only used for counting, because the stream has nothing but names of tables.
@@ -112,7 +121,7 @@ export function serveRouter(router: AnyTRPCRouter) {
     // Responses depend on the identity and on the moment.
     if (!response.headers.has("cache-control")) response.headers.set("Cache-Control", "private, no-store");
     return response;
-  });
+  };
 }
 
 /** The response that refuses a body before it is parsed, in the form that clients expect. */

@@ -13,7 +13,9 @@ const lingeringMs = 30_000;
 export function toNodeHandler(handle: (request: Request) => Promise<Response>) {
   const handled = withRequestId(handle);
   return async (req: IncomingMessage, res: ServerResponse): Promise<void> => {
-    const response = await handled(toRequest(req));
+    const gone = new AbortController();
+    res.once("close", () => res.writableFinished || gone.abort());
+    const response = await handled(toRequest(req, gone.signal));
     const rest = req.readableEnded ? undefined : discardRest(req);
     // If the connection closed while the client still sends, it would be reset, and the client would lose the response.
     if (!res.shouldKeepAlive && response.status !== 408) await rest;
@@ -24,7 +26,7 @@ export function toNodeHandler(handle: (request: Request) => Promise<Response>) {
   };
 }
 
-function toRequest(req: IncomingMessage): Request {
+function toRequest(req: IncomingMessage, signal: AbortSignal): Request {
   const headers = new Headers();
   for (const [name, values] of Object.entries(req.headersDistinct)) {
     for (const value of values ?? []) headers.append(name, value);
@@ -36,7 +38,7 @@ function toRequest(req: IncomingMessage): Request {
   // The target may include a host (RFC 9112 §3.2.2). Remove it, because handlers only read the path and the query.
   const target = (req.url ?? "").replace(/^https?:\/\/[^/?]*/i, "");
   const url = new URL(`http://localhost${target.startsWith("/") ? target : "/"}`);
-  return new Request(url, { method, headers, body, ...(body && { duplex: "half" }) });
+  return new Request(url, { method, headers, body, signal, ...(body && { duplex: "half" }) });
 }
 
 /** Discards the rest of a body, for a while. Browsers do not see the response when the connection is cut while they send. */
@@ -131,6 +133,7 @@ const sentPieceSize = () =>
  */
 async function sendBody({ headers, body }: Response, res: ServerResponse): Promise<void> {
   if (res.destroyed) return body?.cancel();
+  if (body && headers.get("content-type") === "text/event-stream") return sendEvents(body, res);
   const announced = headers.get("content-length");
   if (!body || announced === "0") return void res.end();
   // Without a length it is a short message. Next.js compresses it, and its compression never reports that a piece is sent.
@@ -171,6 +174,26 @@ async function sendBody({ headers, body }: Response, res: ServerResponse): Promi
     bodies.open -= 1;
     // Cancel a body that was not read to its end.
     reader.cancel().catch(() => undefined);
+  }
+}
+
+/** Sends each event when it comes. */
+async function sendEvents(body: ReadableStream<Uint8Array>, res: ServerResponse): Promise<void> {
+  const reader = body.getReader();
+  let sent: (_?: unknown) => void = () => undefined;
+  res.once("close", () => {
+    reader.cancel().catch(() => undefined);
+    sent();
+  });
+  res.flushHeaders();
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (res.destroyed) return;
+    if (done) return void res.end();
+    await new Promise((resolve) => {
+      sent = resolve;
+      res.write(value, sent);
+    });
   }
 }
 

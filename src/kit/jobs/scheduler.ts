@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { TRPCError } from "@trpc/server";
-import { after } from "next/server";
 import { v7 } from "uuid";
 import { z } from "zod";
 import { Prisma } from "~/generated/prisma/client";
@@ -12,7 +11,7 @@ import type { RequestContext } from "../functions/request-context";
 import { definition, nameOf, type Schedulable, type ServerFunction } from "../functions/server-function";
 import { transformer } from "../functions/transformer";
 import { quote } from "../log/text";
-import { processWide } from "../process/process-wide";
+import { finishAfterResponse, processWide } from "../process/process-wide";
 import { type Completion, endJobs } from "./rows";
 
 /** How often an action, or a mutation that throws, is tried. */
@@ -193,12 +192,8 @@ export const afterResponses = processWide("after responses", () => ({
  */
 function runAfterResponse(time: number): void {
   if (process.env.VERCEL !== "1" || time - Date.now() > nearby) return;
-  try {
-    after(async () => {
-      await sleep(Math.max(0, time - Date.now()));
-      await afterResponses.run(budget);
-    });
-  } catch {
-    // Outside of a request, as in a job: whoever runs jobs looks for more of them.
-  }
+  void finishAfterResponse(async () => {
+    await sleep(Math.max(0, time - Date.now()));
+    await afterResponses.run(budget);
+  });
 }

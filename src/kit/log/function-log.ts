@@ -1,11 +1,10 @@
 import { format } from "node:util";
-import { after } from "next/server";
 import pg from "pg";
 import { v7 } from "uuid";
 import { pool, pools } from "../database/database";
 import { env } from "../process/env";
 import { limits } from "../process/limits";
-import { processWide } from "../process/process-wide";
+import { finishAfterResponse, processWide } from "../process/process-wide";
 import { type Level, type Line, scope } from "./scope";
 import { describeError, redact, shorten } from "./text";
 
@@ -56,7 +55,7 @@ export function record(call: CallRow): void {
   log.waiting.push(row);
   log.size += row.length;
   dropOldest();
-  if (process.env.VERCEL === "1") flushAfterRequest();
+  if (process.env.VERCEL === "1") void finishAfterResponse(flush);
   else schedule(log.failing ? pauseAfterFailure : log.pause);
 }
 
@@ -89,16 +88,6 @@ export function flushAtOnce(): void {
 function schedule(delay: number): void {
   // The timer runs outside of the call, so that lines it prints are not the call's.
   log.timer ??= scope.exit(() => setTimeout(flush, delay).unref());
-}
-
-/** For a host that stops the process after the response. */
-function flushAfterRequest(): void {
-  try {
-    after(flush);
-  } catch {
-    // This call does not belong to a request.
-    schedule(log.pause);
-  }
 }
 
 async function write(): Promise<void> {

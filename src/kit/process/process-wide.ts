@@ -66,3 +66,9 @@ function stop(): void {
     exit(1);
   }, env.STOP_TIMEOUT).unref();
 }
+
+/** On Vercel, which suspends a process when its requests are answered: does `work`, and keeps the process running for it. */
+export async function finishAfterResponse(work: () => Promise<unknown>): Promise<void> {
+  const { waitUntil } = await import("@vercel/functions");
+  waitUntil(work());
+}
