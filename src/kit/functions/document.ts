@@ -68,19 +68,19 @@ function convert(value: unknown, path: (string | number)[]): unknown {
   if (!isPlainObject(value)) return sendable(value, path);
   const { id, creationTime } = value;
   const isRow = typeof id === "string" && creationTime instanceof Date;
-  const entries: [string, unknown][] = isRow
-    ? [
-        ["_id", id],
-        ["_creationTime", creationTime.getTime()],
-      ]
-    : [];
-  for (const [key, field] of Object.entries(value)) {
-    if (!isRow || (key !== "id" && key !== "creationTime")) entries.push([key, within(field, key, path)]);
+  const document: Record<string, unknown> = isRow ? { _id: id, _creationTime: creationTime.getTime() } : {};
+  for (const key of Object.keys(value)) {
+    if (isRow && (key === "id" || key === "creationTime")) continue;
+    const field = within(value[key], key, path);
+    // An assignment to this name would change the prototype.
+    if (key === "__proto__") Object.defineProperty(document, key, { value: field, enumerable: true });
+    else document[key] = field;
   }
-  return Object.fromEntries(entries);
+  return document;
 }
 
 function within(value: unknown, key: string | number, path: (string | number)[]): unknown {
+  if (typeof value === "string" || value === null) return value;
   path.push(key);
   const converted = convert(value, path);
   path.pop();

@@ -1,10 +1,13 @@
 import SuperJSON from "superjson";
 
 type Value = Parameters<SuperJSON["serialize"]>[0];
+type JSONValue = ReturnType<SuperJSON["serialize"]>["json"];
 
 /** Sends a value that occurs twice as two values, because `decodeArguments` does not accept references. */
 class Transformer extends SuperJSON {
   override serialize(value: Value) {
+    // Most results need no notes, and superjson would copy them.
+    if (isJson(value, 0)) return { json: value };
     const { json, meta } = super.serialize(value);
     return meta?.values ? { json, meta: { values: meta.values, v: meta.v } } : { json };
   }
@@ -27,6 +30,36 @@ transformer.registerCustom<object, string[]>(
   },
   "json",
 );
+
+/** How deep a value is looked at. One that holds itself is deeper. */
+const maxDepth = 100;
+
+/** Whether JSON has a word for all that is in the value. */
+function isJson(value: unknown, depth: number): value is JSONValue {
+  switch (typeof value) {
+    case "string":
+    case "boolean":
+      return true;
+    case "number":
+      return Number.isFinite(value) && !Object.is(value, -0);
+    case "object":
+      break;
+    default:
+      return false;
+  }
+  if (value === null) return true;
+  if (depth > maxDepth) return false;
+  if (Array.isArray(value)) {
+    // A loop by index sees what is missing.
+    for (let index = 0; index < value.length; index++) if (!isJson(value[index], depth + 1)) return false;
+    return true;
+  }
+  if (!isPlain(value)) return false;
+  for (const [key, field] of Object.entries(value)) {
+    if (reserved.includes(key) || !isJson(field, depth + 1)) return false;
+  }
+  return true;
+}
 
 function isPlain(value: unknown): value is object {
   if (typeof value !== "object" || value === null) return false;

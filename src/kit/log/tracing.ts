@@ -1,8 +1,15 @@
-import { type Attributes, SpanStatusCode, trace } from "@opentelemetry/api";
+import { type Attributes, ProxyTracerProvider, SpanStatusCode, trace } from "@opentelemetry/api";
 import { redact } from "./text";
+
+/** Whether somebody collects spans. Until then OpenTelemetry's provider has no other behind it. */
+function isTracing(): boolean {
+  const provider = trace.getTracerProvider();
+  return !(provider instanceof ProxyTracerProvider) || provider.getDelegateTracer("") !== undefined;
+}
 
 /** Runs `work` as a span of OpenTelemetry. Only runs it when nothing collects spans. */
 export function traced<R>(name: string, attributes: Attributes, work: () => Promise<R>): Promise<R> {
+  if (!isTracing()) return work();
   // A tracer that a module got before the start of tracing would do nothing, so each call gets its own.
   return trace.getTracer("next-trpc-storage").startActiveSpan(name, { attributes }, async (span) => {
     try {
