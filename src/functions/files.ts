@@ -17,15 +17,16 @@ export const generateUploadUrl = mutation({
     ctx.storage.generateUploadUrl({ maxSize: Math.min(maxSize, maxBytes), contentTypes }),
 });
 
+/** Keeps an upload as the caller's file. Returns its row with its URLs. */
 export const saveFile = mutation({
   args: { storageId: storageId(), name },
   handler: async (ctx, { storageId, name }) => {
     const owner = await ownerOf(ctx);
     // The client calls again when the answer to its first call was lost.
     const saved = owner === null ? null : await ctx.db.file.findFirst({ where: { storageId, owner } });
-    if (saved) return saved;
+    if (saved) return withUrls(ctx, saved);
     const { size, contentType } = await ctx.storage.claim(storageId);
-    return ctx.db.file.create({ data: { storageId, name, size, contentType, owner } });
+    return withUrls(ctx, await ctx.db.file.create({ data: { storageId, name, size, contentType, owner } }));
   },
 });
 
@@ -183,7 +184,10 @@ const named = (search: string, owner: string) => ({
   ...(search && { name: { contains: search.replace(/[\\%_]/g, "\\$&"), mode: "insensitive" as const } }),
 });
 
-const withUrls = async <File extends { storageId: Id<"_storage">; name: string }>(ctx: QueryCtx, file: File) => ({
+const withUrls = async <File extends { storageId: Id<"_storage">; name: string }>(
+  ctx: QueryCtx | MutationCtx,
+  file: File,
+) => ({
   ...file,
   url: await ctx.storage.getUrl(file.storageId),
   downloadUrl: await ctx.storage.getUrl(file.storageId, { downloadAs: file.name }),

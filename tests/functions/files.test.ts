@@ -7,7 +7,8 @@ const { as, nobody, visitor, upload } = testApp(app);
 test("a file that somebody saves is in their list alone, with its name, type and size", async () => {
   const ann = as("ann");
   const storageId = await upload(await ann.files.generateUploadUrl({}), "hello", "text/plain");
-  await ann.files.saveFile({ storageId, name: "hello.txt" });
+  const saved = await ann.files.saveFile({ storageId, name: "hello.txt" });
+  expect(saved.url).toBe(await ann.files.getUrl({ storageId }));
   expect((await ann.files.list({})).page).toMatchObject([{ name: "hello.txt", contentType: "text/plain", size: 5 }]);
   expect((await as("bob").files.list({})).page).toEqual([]);
 });

@@ -100,8 +100,15 @@ export function storageReader(context: RequestContext, db: Reads): StorageReader
 export function storageWriter(context: RequestContext, db: Reads, { run, afterCommit }: Statements): StorageWriter {
   // The bytes of uploads without an owner that this call has claimed. The quota does not count them before the commit.
   let claimedBytes = 0;
+  // Files that this transaction has locked, so that they need not be looked up again.
+  const claimed = new Set<string>();
+  const reader = storageReader(context, db);
   return {
-    ...storageReader(context, db),
+    ...reader,
+    async getUrl(storageId, options) {
+      const id = parseStorageId(storageId);
+      return claimed.has(id) ? createFileUrl(context.origin, id, options) : reader.getUrl(id, options);
+    },
     async generateUploadUrl(limits) {
       await context.limitRate("uploads");
       const identity = await context.identity();
@@ -116,6 +123,7 @@ export function storageWriter(context: RequestContext, db: Reads, { run, afterCo
         claimedBytes += Number(file.size);
         await refuseOverQuota(owner, claimedBytes);
       }
+      claimed.add(id);
       return toMetadata(file);
     },
     async reuse(storageId) {
@@ -124,6 +132,7 @@ export function storageWriter(context: RequestContext, db: Reads, { run, afterCo
     },
     async delete(storageId, { permanently = false } = {}) {
       const id = parseStorageId(storageId);
+      claimed.delete(id);
       if (!(await run((client) => deleteFile(client, id, permanently)))) {
         throw notFound(`Cannot delete file ${id}`);
       }
@@ -139,6 +148,8 @@ export function storageActionWriter(context: RequestContext, db: Reads, statemen
   };
   return {
     ...storageWriter(context, db, statements),
+    // An action's claim locks nothing.
+    getUrl: storageReader(context, db).getUrl,
     store: async (body, options) => storeBlob(body, options, await storer()),
     storeFrom: async (url, options) => storeFrom(url, { signal: context.signal, ...options }, await storer()),
     async get(storageId) {
