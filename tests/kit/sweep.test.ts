@@ -36,7 +36,7 @@ async function age(): Promise<void> {
 
 async function listedUpload(): Promise<{ blobKey: string; storageId: string }> {
   const upload = { blobKey: randomUUID(), storageId: newStorageId() };
-  await listUpload(prisma, upload);
+  await listUpload(upload);
   await blobs.put(upload.blobKey, new Blob(["dead"]).stream());
   return upload;
 }
@@ -74,14 +74,14 @@ describe("deleteUnownedBlobs", () => {
     const upload = await listedUpload();
     await age();
     expect(await deleteUnownedBlobs()).toBe(1);
-    expect(await commitUpload(prisma, { ...upload, ...received })).toBe(false);
+    expect(await commitUpload({ ...upload, ...received })).toBe(false);
     expect(await prisma.storage.count()).toBe(0);
   });
 
   test("finds a blob claimed in the meantime owned, and leaves it", async () => {
     const upload = await listedUpload();
     await age();
-    expect(await commitUpload(prisma, { ...upload, ...received })).toBe(true);
+    expect(await commitUpload({ ...upload, ...received })).toBe(true);
     expect(await deleteUnownedBlobs()).toBe(0);
     expect(await blobs.head(upload.blobKey)).toEqual({ size: 4 });
   });

@@ -52,7 +52,7 @@ export const startDirect = uploadEndpoint(async (request) => {
   // A UUIDv7 says when it was made, and so until when its signed URLs can write: see `writableUntil` in ownership.ts.
   const blobKey = v7();
   const expiresAt = Date.now() + maxUploadMs;
-  if (!(await listUpload(prisma, { blobKey, storageId }))) throw UploadError.used(storageId);
+  if (!(await listUpload({ blobKey, storageId }))) throw UploadError.used(storageId);
   const { uploadId, parts } = await blobs.direct.start(blobKey, file, new Date(expiresAt)).catch(storeFailed);
   const receipt = createReceipt({ permit: token, blobKey, uploadId, expiresAt, ...file });
   return { direct: { parts, complete: { method: "POST", url: "/api/storage/upload/complete", receipt }, expiresAt } };
@@ -131,7 +131,7 @@ async function commit({ permit, blobKey, size, contentType }: Receipt, sha256: s
   const { remaining, refusal, stored } = await allowanceOf({ owner, network: null });
   if (size > remaining) throw refusal();
   const file = { storageId, blobKey, sha256, size, contentType, owner, usedUntil: urlUsedUntil(permit) };
-  if (!(await commitUpload(prisma, file))) await refuseClosed(storageId);
+  if (!(await commitUpload(file))) await refuseClosed(storageId);
   stored(size);
 }
 

@@ -1,5 +1,5 @@
 import { Prisma } from "~/generated/prisma/client";
-import { type Client, prisma } from "../database/database";
+import { type Client, pool, prisma } from "../database/database";
 import { sqlState, uniqueViolation } from "../database/errors";
 import { env } from "../process/env";
 import { type FileRow, fileColumns } from "./file";
@@ -27,12 +27,16 @@ export const allowWrite = (storageId: string) => Prisma.sql`
   permit AS MATERIALIZED (SELECT set_config('storage.row', ${storageId}, true))`;
 
 /** Lists the blob of an upload before its first byte. Returns `false` when the upload URL was used. */
-export async function listUpload(client: Client, upload: { blobKey: string; storageId: string }): Promise<boolean> {
-  const listed = await client.$executeRaw`
-    INSERT INTO "_unowned_blobs" ("blobKey", "deleteAfter")
-    SELECT ${upload.blobKey}, now() + make_interval(hours => ${uploadHours + 1})
-    WHERE NOT EXISTS (SELECT FROM "_spent_uploads" WHERE "_id" = ${upload.storageId}::uuid)`;
-  return listed === 1;
+export async function listUpload({ blobKey, storageId }: { blobKey: string; storageId: string }): Promise<boolean> {
+  // Through the driver, because Prisma takes as long for a statement as PostgreSQL does.
+  const listed = await pool.sql(
+    `INSERT INTO "_unowned_blobs" ("blobKey", "deleteAfter")
+     SELECT $1, now() + interval '${uploadHours + 1} hours'
+     WHERE NOT EXISTS (SELECT FROM "_spent_uploads" WHERE "_id" = $2)
+     RETURNING 1`,
+    [blobKey, storageId],
+  );
+  return listed.length === 1;
 }
 
 interface ReceivedFile {
@@ -53,21 +57,20 @@ interface ReceivedFile {
  * Makes a file of the blob. Returns `false` when the blob is not listed any more, because garbage collection took it. Throws a
  * unique violation when another attempt with the same upload URL was first; then the blob stays listed.
  */
-export async function commitUpload(client: Client, file: ReceivedFile): Promise<boolean> {
-  const committed = await client.$executeRaw`
-    WITH ${allowWrite(file.storageId)},
-    received AS (
-      DELETE FROM "_unowned_blobs" WHERE "blobKey" = ${file.blobKey} AND NOT "condemned" RETURNING "blobKey"
-    ),
-    used AS (
-      INSERT INTO "_spent_uploads" ("_id", "expiresAt")
-      SELECT ${file.storageId}::uuid, ${new Date(file.usedUntil)} FROM received
-    )
-    INSERT INTO "_storage" ("_id", "blobKey", "sha256", "size", "contentType", "owner")
-    SELECT ${file.storageId}::uuid, "blobKey", ${file.sha256}, ${file.size}, ${file.contentType},
-      coalesce((SELECT "to" FROM "_adoptions" WHERE "from" = ${file.owner ?? null}), ${file.owner ?? null})
-    FROM received, permit`;
-  return committed === 1;
+export async function commitUpload(file: ReceivedFile): Promise<boolean> {
+  const { storageId, blobKey, sha256, size, contentType, owner = null, usedUntil } = file;
+  const committed = await pool.sql(
+    `WITH permit AS MATERIALIZED (SELECT set_config('storage.row', $1::uuid::text, true)),
+     received AS (DELETE FROM "_unowned_blobs" WHERE "blobKey" = $2 AND NOT "condemned" RETURNING "blobKey"),
+     used AS (INSERT INTO "_spent_uploads" ("_id", "expiresAt") SELECT $1::uuid, $7::timestamptz FROM received)
+     INSERT INTO "_storage" ("_id", "blobKey", "sha256", "size", "contentType", "owner")
+     SELECT $1::uuid, "blobKey", $3::text, $4::bigint, $5::text,
+       coalesce((SELECT "to" FROM "_adoptions" WHERE "from" = $6::text), $6::text)
+     FROM received, permit
+     RETURNING 1`,
+    [storageId, blobKey, sha256, size, contentType, owner, new Date(usedUntil).toISOString()],
+  );
+  return committed.length === 1;
 }
 
 /**

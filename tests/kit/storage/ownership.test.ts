@@ -10,11 +10,11 @@ test.each<[string, (blobKey: string) => Promise<unknown>]>([
   ["its upload gave up", async (blobKey) => expect(await abandonUpload(prisma, blobKey)).toBe(true)],
 ])("commitUpload of a blob that %s → false, and there is no file: its bytes may be gone", async (_, condemn) => {
   const upload = { blobKey: randomUUID(), storageId: randomUUID() };
-  expect(await listUpload(prisma, upload)).toBe(true);
+  expect(await listUpload(upload)).toBe(true);
   await pool.query('UPDATE "_unowned_blobs" SET "deleteAfter" = now()');
   await condemn(upload.blobKey);
   const received = { ...upload, sha256: "0".repeat(64), size: 1, contentType: null, usedUntil: Date.now() + 1000 };
-  expect(await commitUpload(prisma, received)).toBe(false);
+  expect(await commitUpload(received)).toBe(false);
   expect(await everything()).toMatchObject({ files: [], unowned: [{ blobKey: upload.blobKey }] });
   await pool.query('DELETE FROM "_unowned_blobs"');
 });

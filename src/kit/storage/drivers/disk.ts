@@ -18,6 +18,7 @@ import {
  */
 export function diskDriver(folder: string): BlobDriver {
   const folders = durableFolders(folder);
+  let space: { time: number; total: number; free: number } | undefined;
 
   async function remove(key: string): Promise<void> {
     await calling("delete a blob", async () => {
@@ -41,7 +42,7 @@ export function diskDriver(folder: string): BlobDriver {
           await file.close();
         }
         await within(folders, dirname(place), () => rename(aside, place));
-        await syncFolder(dirname(place));
+        await syncTogether(dirname(place));
       } catch (error) {
         // If this fails too, the first error matters more. Garbage collection deletes the files, because the blob is listed.
         await Promise.allSettled([aside, place].map((path) => rm(path, { force: true })));
@@ -61,8 +62,14 @@ export function diskDriver(folder: string): BlobDriver {
     delete: remove,
 
     async space() {
-      const { blocks, bavail, bsize } = await calling("ask for free space", () => statfs(folder));
-      return { total: blocks * bsize, free: bavail * bsize };
+      if (!space || Date.now() - space.time > spaceMs) {
+        const { blocks, bavail, bsize } = await calling("ask for free space", () => statfs(folder));
+        const found = { time: Date.now(), total: blocks * bsize, free: bavail * bsize };
+        // Near its end every byte counts.
+        space = found.free > found.total / 8 ? found : undefined;
+        return found;
+      }
+      return space;
     },
 
     async check() {
@@ -80,9 +87,12 @@ export function diskDriver(folder: string): BlobDriver {
   };
 }
 
+/** How long an answer about free space holds, because each upload asks twice. */
+const spaceMs = 1_000;
+
 const asideOf = (folder: string, key: string) => join(folder, "partial", checkedKey(key));
 
-/** There are 256 folders, named by the last two digits of the keys, which are random. */
+/** There are 256 folders, named by the last two digits of the keys: see `newBlobKey`. */
 const placeOf = (folder: string, key: string) => join(folder, "blobs", checkedKey(key).slice(-2), key);
 
 type Folders = ReturnType<typeof durableFolders>;
@@ -180,6 +190,25 @@ async function make(root: string, path: string): Promise<void> {
   const first = await mkdir(path, { recursive: true, mode: 0o700 });
   const top = first && first.length <= root.length ? dirname(first) : root;
   for (let below = path; below !== top; below = dirname(below)) await syncFolder(dirname(below));
+}
+
+/** The last sync of a folder that was asked for, while it is not done. */
+const syncs = new Map<string, { hasBegun: boolean; done: Promise<void> }>();
+
+/** Syncs a folder. All who ask while another sync of it runs share the next one, which begins after they asked. */
+function syncTogether(path: string): Promise<void> {
+  const last = syncs.get(path);
+  if (last && !last.hasBegun) return last.done;
+  const sync = { hasBegun: false, done: Promise.resolve() };
+  const begin = () => {
+    sync.hasBegun = true;
+    return syncFolder(path);
+  };
+  sync.done = (last ? last.done.then(begin, begin) : begin()).finally(() => {
+    if (syncs.get(path) === sync) syncs.delete(path);
+  });
+  syncs.set(path, sync);
+  return sync.done;
 }
 
 let hasWarned = false;
