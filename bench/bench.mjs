@@ -27,8 +27,8 @@ export async function openBench() {
 
   const load = owned(startLoad());
   const postgres = once(async () => owned(await startTestPostgres({})));
-  const newBaseline = async () => owned(await startBaseline(shared));
-  const baseline = once(newBaseline);
+  const newBaseline = async (/** @type {string} */ databaseUrl = "") => owned(await startBaseline(shared, databaseUrl));
+  const baseline = once(() => newBaseline());
   const rawNode = once(async () => owned(await startRawNode(shared)));
   const nginx = once(async () => owned(await startNginx(shared, join(folder, "nginx"))));
   const app = once(() => newApp());

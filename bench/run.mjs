@@ -2,6 +2,8 @@ import { writeFile } from "node:fs/promises";
 import { cpus } from "node:os";
 import { parseArgs } from "node:util";
 import { openBench } from "./bench.mjs";
+import { account } from "./parts/account.mjs";
+import { commits } from "./parts/commits.mjs";
 import { dashboard } from "./parts/dashboard.mjs";
 import { download, ranges, upload } from "./parts/large.mjs";
 import { live } from "./parts/live.mjs";
@@ -9,7 +11,7 @@ import { logging } from "./parts/logging.mjs";
 import { memory } from "./parts/memory.mjs";
 import { rows } from "./parts/rows.mjs";
 import { scheduler } from "./parts/scheduler.mjs";
-import { gets, uploads } from "./parts/small.mjs";
+import { gets, list, uploads } from "./parts/small.mjs";
 import { print } from "./report.mjs";
 import { build } from "./servers.mjs";
 
@@ -18,7 +20,22 @@ import { build } from "./servers.mjs";
 // Measures the app, started as `npm start` starts it, against bare handlers and nginx in turns; prints the figures and
 // writes bench/results.json. Takes about 4 GiB of disk while it runs.
 
-const parts = { download, ranges, upload, gets, uploads, rows, memory, scheduler, live, logging, dashboard };
+const parts = {
+  download,
+  ranges,
+  upload,
+  gets,
+  uploads,
+  list,
+  rows,
+  memory,
+  scheduler,
+  live,
+  commits,
+  account,
+  logging,
+  dashboard,
+};
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { "no-build": { type: "boolean" } } });
 const unknown = positionals.filter((name) => !(name in parts));

@@ -50,11 +50,12 @@ export async function startApp(databaseUrl, folder, settings) {
  * The bare handlers, which read and write files of `folder`.
  *
  * @param {string} folder
+ * @param {string} [databaseUrl] of the app whose messages they list
  */
-export async function startBaseline(folder) {
+export async function startBaseline(folder, databaseUrl = "") {
   const port = await freePort();
   const args = [NEXT, "start", "-p", `${port}`, "-H", "127.0.0.1"];
-  return ready(port, launch(process.execPath, args, BASELINE, { BENCH_FOLDER: folder }));
+  return ready(port, launch(process.execPath, args, BASELINE, { BENCH_FOLDER: folder, DATABASE_URL: databaseUrl }));
 }
 
 /** @param {string} folder */

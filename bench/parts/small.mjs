@@ -1,3 +1,4 @@
+import { mutate, queryPath } from "../app.mjs";
 import { compare } from "../report.mjs";
 
 const size = 20_000;
@@ -17,9 +18,9 @@ export async function gets({ load, app, baseline, rawNode, nginx, storeFile }) {
   const [ours, bare, raw, proxy] = [await app(), await baseline(), await rawNode(), await nginx()];
   const contenders = [
     { name: "the app: signature, row, file", measure: get(ours, path) },
-    { name: "App Router handler, one readFile", measure: get(bare, "/small?name=small"), target: 1 },
+    { name: "App Router handler, one readFile", measure: get(bare, "/small?name=small") },
     { name: "App Router handler, streamed", measure: get(bare, "/file?name=small") },
-    { name: "pages/api handler, one readFile", measure: get(bare, "/api/file?small=small") },
+    { name: "pages/api handler, one readFile", measure: get(bare, "/api/file?small=small"), target: 0.8 },
     { name: "raw Node, one readFile", measure: get(raw, "/?small=small") },
     ...(proxy ? [{ name: "nginx", measure: get(proxy, "/small") }] : []),
   ];
@@ -45,10 +46,33 @@ export async function uploads({ load, app, baseline, rawNode }) {
     };
   const [bare, raw] = [await baseline(), await rawNode()];
   const contenders = [
-    { name: "the app: URL, upload, saveFile", measure: flow },
-    { name: "App Router handler: one POST, fsynced", measure: post(bare, "/file?name=upload") },
+    { name: "the app: URL, upload, saveFile with its URL", measure: flow },
+    { name: "App Router handler: one POST, fsynced", measure: post(bare, "/file?name=upload"), target: 0.5 },
     { name: "pages/api handler: one POST, fsynced", measure: post(bare, "/api/file?name=upload") },
     { name: "raw Node: one POST, fsynced", measure: post(raw, "/?name=upload") },
   ];
   return [await compare({ title: "Uploads of 20 KB, 16 at once", unit: "files/s", rounds: 5, contenders })];
+}
+
+/** @param {import("../bench.mjs").Bench} bench */
+export async function list({ load, newApp, newBaseline }) {
+  const app = await newApp({ settings: { RATE_LIMIT_MESSAGES: "1000000" } });
+  const bare = await newBaseline(app.databaseUrl);
+  const message = { author: "bench", body: "A text of a few words, as people write them" };
+  for (let sent = 0; sent < 60; sent++) await mutate(app.port, "messages.sendMessage", message);
+  const count = 1000;
+  /** @param {{ port: number }} server @param {string} path */
+  const get =
+    ({ port }, path) =>
+    async () => {
+      const calls = Array.from({ length: count }, () => ({ path }));
+      return count / (await load.repeat({ port, concurrency, calls }));
+    };
+  const contenders = [
+    { name: "the app: messages.list", measure: get(app, queryPath("messages.list")) },
+    { name: "App Router handler: the same SQL", measure: get(bare, "/list"), target: 0.9 },
+  ];
+  const result = await compare({ title: "List of 50 messages, 16 at once", unit: "req/s", rounds: 7, contenders });
+  await Promise.all([app.stop(), bare.stop()]);
+  return [result];
 }
