@@ -7,7 +7,6 @@ import { app } from "~/functions";
 import { auth } from "~/kit/auth/better-auth";
 import { prisma } from "~/kit/database/database";
 import { createSystemContext } from "~/kit/functions/request-context";
-import { toNodeHandler } from "~/kit/http/node-adapter";
 import { flush, observeConsole } from "~/kit/log/function-log";
 import { trpcRoute } from "~/kit/next";
 
@@ -28,7 +27,7 @@ function kit(args: string[], env: Record<string, string> = {}) {
   return { child, ended: once(child, "close").then(([status]) => ({ status, stdout, stderr })), printed: () => stdout };
 }
 
-const server = createServer((request, response) => toNodeHandler(trpcRoute(app))(request, response));
+const server = createServer(trpcRoute(app));
 let [url, token, adminId] = ["", "", ""];
 
 async function signUp(email: string) {
