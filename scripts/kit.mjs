@@ -1,10 +1,10 @@
 import { spawnSync } from "node:child_process";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { tsImport } from "tsx/esm/api";
 import { describeAccount, findAccount, setAdministrator } from "./administrators.mjs";
 import { ROOT } from "./checkout.mjs";
-import { withDatabase } from "./database.mjs";
+import { withClient, withDatabase } from "./database.mjs";
 import { call, printFunctions, printLogs, withKit, withOperator } from "./operator.mjs";
 
 // npm run kit -- <command>
@@ -60,6 +60,21 @@ const commands = {
     usage: "[<storage id>…]",
     help: "Restores deleted files whose bytes are still kept. Without an id, lists them",
     run: () => withKit(restoreFiles),
+  },
+  export: {
+    usage: "<folder>",
+    help: "Writes all rows of one moment, and the bytes of their files, into a folder. Again, only what is new",
+    run: () => withBackup(exportTo),
+  },
+  import: {
+    usage: "<folder>",
+    help: "Brings an export into an empty database and an empty blob store of any kind",
+    run: () => withBackup(importFrom),
+  },
+  reconcile: {
+    usage: "[--repair] [--from <folder of an export>]",
+    help: "Compares the rows of files with the blob store, and repairs the differences if asked",
+    run: () => withKit((url) => withClient(url, reconcile)),
   },
   update: {
     usage: "<version> [--from <repository>]",
@@ -135,6 +150,62 @@ function admin() {
     const role = values.remove ? "is not an administrator" : "is an administrator, who can open /dashboard";
     console.log(`${describeAccount(changed)}, ${role}${changed.changed ? "" : ". Nothing changed"}.`);
   });
+}
+
+/** @param {(client: import("pg").Client, folder: string) => Promise<void>} work */
+function withBackup(work) {
+  const [folder = ""] = parse({}, 1).positionals;
+  return withKit((url) => withClient(url, (client) => work(client, resolve(folder))));
+}
+
+/**
+ * @param {import("pg").Client} client
+ * @param {string} folder
+ */
+async function exportTo(client, folder) {
+  const { exportApp } = await load("storage/backup");
+  const { time, tables, copied, kept, erased, damaged } = await exportApp(client, folder);
+  /** @type {number[]} */
+  const counts = Object.values(tables);
+  const rows = counts.reduce((sum, count) => sum + count, 0);
+  console.log(`Exported ${rows} rows of ${time}. Copied the bytes of ${copied} files; ${kept} were there.`);
+  for (const id of erased) console.log(`  File ${id} was erased meanwhile, and is not in the export.`);
+  for (const id of damaged) console.error(`  File ${id} is damaged in the blob store, and is not in the export.`);
+  if (damaged.length > 0) process.exitCode = 1;
+}
+
+/**
+ * @param {import("pg").Client} client
+ * @param {string} folder
+ */
+async function importFrom(client, folder) {
+  const { importApp } = await load("storage/backup");
+  const { time, rows, files, missing } = await importApp(client, folder);
+  console.log(`Imported ${rows} rows of ${time}, and ${files} files whose digests are right.`);
+  for (const id of missing) console.log(`  File ${id} is not in the export, and its row was deleted.`);
+}
+
+/** @param {import("pg").Client} client */
+async function reconcile(client) {
+  const { values } = parse({ repair: { type: "boolean", default: false }, from: { type: "string" } });
+  const { compareWithStore, repair } = await load("storage/reconcile");
+  const found = await compareWithStore(client);
+  const { files, blobs, missing, orphans } = found;
+  console.log(`Compared ${files} files with ${blobs} blobs.`);
+  console.log(`${missing.length} files have not their bytes, and ${orphans.length} blobs have no owner.`);
+  for (const { key, size } of orphans) console.log(`  Blob ${key} has no owner (${size} bytes).`);
+  const lost = values.repair ? await repair(client, found, values.from && resolve(values.from)) : missing;
+  for (const { _id, size, stored } of lost) {
+    console.log(
+      `  File ${_id} has ${stored === null ? "no bytes" : `${stored} bytes instead of ${size}`} in the store.`,
+    );
+  }
+  if (values.repair) {
+    console.log(
+      `Restored the bytes of ${missing.length - lost.length} files. Blobs without an owner are deleted in a day.`,
+    );
+  }
+  if (lost.length > 0 || (orphans.length > 0 && !values.repair)) process.exitCode = 1;
 }
 
 /** @param {string} module of the kit */

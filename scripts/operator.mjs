@@ -55,7 +55,7 @@ function withApp(work) {
 /**
  * Does `work` with the settings of the app's database, and closes what the kit opened on it.
  *
- * @param {() => Promise<void>} work
+ * @param {(url: string) => Promise<void>} work
  */
 export function withKit(work) {
   return withDatabase(async (url) => {
@@ -63,7 +63,7 @@ export function withKit(work) {
     process.env.APP_SECRET ??=
       process.env.NODE_ENV === "production" ? randomBytes(32).toString("hex") : developmentSecret();
     try {
-      await work();
+      await work(url);
     } finally {
       const { storageKit } = /** @type {{ storageKit?: { pools?: Record<string, { end(): Promise<void> }> } }} */ (
         /** @type {unknown} */ (globalThis)

@@ -49,6 +49,7 @@ export async function startS3(kind: "Amazon" | "Ceph" = "Amazon"): Promise<S3Sto
     }
     const query = url.searchParams;
     const uploadId = query.get("uploadId");
+    if (key === "" && query.get("list-type") === "2") return listObjects(query.get("continuation-token") ?? "");
     if (key === "") return query.has("uploads") ? listUploads(query.get("prefix") ?? "") : { status: 200 };
     if (query.has("uploads")) return startUpload(key, request);
     if (uploadId !== null) return answerUpload(request, uploadId, key, query, body);
@@ -105,6 +106,17 @@ export async function startS3(kind: "Amazon" | "Ceph" = "Amazon"): Promise<S3Sto
     const found = [...uploads].filter(([, { key }]) => key.startsWith(prefix));
     const list = found.map(([id, { key }]) => element("Upload", element("Key", key) + element("UploadId", id)));
     return xml("ListMultipartUploadsResult", list.join(""));
+  }
+
+  /** Two to an answer, so that readers have to turn the page. */
+  function listObjects(after: string): Answer {
+    const keys = [...objects.keys()].filter((key) => key > after).sort();
+    const page = keys.slice(0, 2).map((key) => {
+      const size = objects.get(key)?.bytes.length ?? 0;
+      return element("Contents", element("Key", key) + element("Size", `${size}`));
+    });
+    const next = keys.length > 2 ? element("NextContinuationToken", keys[1] ?? "") : "";
+    return xml("ListBucketResult", page.join("") + element("IsTruncated", `${next !== ""}`) + next);
   }
 
   function answerUpload(

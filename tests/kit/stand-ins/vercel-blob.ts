@@ -36,7 +36,9 @@ export async function startVercelBlob(port?: number): Promise<VercelBlobStandIn>
       case "PUT ":
         return put(request, url, pathname, body);
       case "GET ":
-        return head(url.searchParams.get("url") ?? "");
+        return url.searchParams.has("url")
+          ? head(url.searchParams.get("url") ?? "")
+          : list(url.searchParams.get("cursor") ?? "");
       case "POST delete":
         for (const name of JSON.parse(body.toString()).urls) blobs.delete(name);
         return json(null);
@@ -76,6 +78,20 @@ export async function startVercelBlob(port?: number): Promise<VercelBlobStandIn>
     if (!blob) return failure(404, "not_found");
     const { bytes, contentType } = blob;
     return json({ pathname, size: bytes.length, contentType, uploadedAt: new Date(), etag: etag(bytes) });
+  }
+
+  /** Two to an answer, so that readers have to turn the page. */
+  function list(after: string): Answer {
+    const names = [...blobs.keys()].filter((name) => name > after).sort();
+    const page = names.slice(0, 2).map((pathname) => ({
+      url: `https://${storeId}.private.blob.vercel-storage.com/${pathname}`,
+      downloadUrl: `https://${storeId}.private.blob.vercel-storage.com/${pathname}?download=1`,
+      pathname,
+      size: blobs.get(pathname)?.bytes.length,
+      uploadedAt: new Date(),
+      etag: '"a"',
+    }));
+    return json({ blobs: page, hasMore: names.length > 2, ...(names.length > 2 && { cursor: names[1] }) });
   }
 
   function multipart(request: IncomingMessage, pathname: string, body: Buffer): Answer {

@@ -1,5 +1,5 @@
 import { closeSync, fstat, open as openDescriptor, read } from "node:fs";
-import { access, constants, type FileHandle, mkdir, open, rename, rm, stat, statfs } from "node:fs/promises";
+import { access, constants, type FileHandle, mkdir, open, readdir, rename, rm, stat, statfs } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { promisify } from "node:util";
 import {
@@ -8,6 +8,7 @@ import {
   type Chunk,
   calling,
   checkedKey,
+  isKey,
   StorageFullError,
   StorageUnavailableError,
 } from "./driver";
@@ -60,6 +61,19 @@ export function diskDriver(folder: string): BlobDriver {
     },
 
     delete: remove,
+
+    async *list() {
+      const blobs = join(folder, "blobs");
+      for (const below of await calling("list blobs", () => readdir(blobs).catch(nullWhenMissing)).then(orNone)) {
+        for (const key of await calling("list blobs", () => readdir(join(blobs, below)).catch(nullWhenMissing)).then(
+          orNone,
+        )) {
+          if (!isKey(key)) continue;
+          const found = await calling("look for a blob", () => stat(join(blobs, below, key)).catch(nullWhenMissing));
+          if (found) yield { key, size: found.size };
+        }
+      }
+    },
 
     async space() {
       if (!space || Date.now() - space.time > spaceMs) {
@@ -119,6 +133,8 @@ function nullWhenMissing(error: unknown): null {
   if (isCode(error, "ENOENT")) return null;
   throw error;
 }
+
+const orNone = (names: string[] | null): string[] => names ?? [];
 
 const isCode = (error: unknown, ...codes: string[]) =>
   error instanceof Error && "code" in error && codes.includes(String(error.code));

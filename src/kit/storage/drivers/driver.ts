@@ -30,6 +30,8 @@ export interface BlobDriver {
   head(key: string): Promise<{ size: number; sha256?: string } | null>;
   /** Deletes the blob, and what an interrupted `put` left of it. */
   delete(key: string): Promise<void>;
+  /** Lists all whole blobs, in any order. A blob that is written or deleted meanwhile may be in the list or not. */
+  list(): AsyncIterable<{ key: string; size: number }>;
   /** Resolves when the store answers. */
   check(): Promise<void>;
   /** The size of the volume and its free space, in bytes. Only for stores on a volume. */
@@ -108,9 +110,12 @@ export async function calling<T>(operation: string, call: () => Promise<T>): Pro
   }
 }
 
+/** Whether a name in a store is that of a blob. Others put things into a bucket, too. */
+export const isKey = (name: string): boolean => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(name);
+
 /** Returns the key. Throws unless it is a UUID, which is safe in a path and in a URL. */
 export function checkedKey(key: string): string {
-  if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(key)) {
+  if (!isKey(key)) {
     throw new Error(`Not a blob key: ${JSON.stringify(key)}`);
   }
   return key;

@@ -9,6 +9,7 @@ import {
   type DirectFile,
   type DirectTarget,
   type DirectUploads,
+  isKey,
 } from "./driver";
 import { type PartsUpload, sendInParts, sizesOfParts } from "./parts";
 
@@ -105,6 +106,16 @@ export function s3Driver(options: S3Options): BlobDriver {
 
     head,
     delete: remove,
+    async *list() {
+      const { sdk, client } = await connect();
+      let ContinuationToken: string | undefined;
+      do {
+        const page = new sdk.ListObjectsV2Command({ Bucket, ContinuationToken });
+        const { Contents = [], NextContinuationToken } = await calling("list blobs", () => client.send(page));
+        for (const { Key = "", Size = 0 } of Contents) if (isKey(Key)) yield { key: Key, size: Size };
+        ContinuationToken = NextContinuationToken;
+      } while (ContinuationToken !== undefined);
+    },
     check,
     direct: s3Direct(Bucket, connect, head),
 

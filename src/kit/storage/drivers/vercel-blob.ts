@@ -8,6 +8,7 @@ import {
   type DirectFile,
   type DirectTarget,
   type DirectUploads,
+  isKey,
 } from "./driver";
 import { type PartsUpload, partSize, sendInParts, sizesOfParts } from "./parts";
 
@@ -84,6 +85,16 @@ export function vercelBlobDriver(): BlobDriver {
     },
 
     delete: remove,
+
+    async *list() {
+      const sdk = await load();
+      let cursor: string | undefined;
+      do {
+        const page = await calling("list blobs", () => sdk.list({ cursor, limit: 1000 }));
+        for (const { pathname, size } of page.blobs) if (isKey(pathname)) yield { key: pathname, size };
+        cursor = page.cursor;
+      } while (cursor !== undefined);
+    },
 
     async check() {
       await find("health");

@@ -134,6 +134,20 @@ export function describeDriver(name: string, create: () => Promise<BlobDriver>):
       ]);
     });
 
+    test("list: every blob with its size, and none that was deleted", async () => {
+      const sizes = [0, 1, 2, 3, 70_000];
+      const keys = await Promise.all(sizes.map((size) => stored(randomBytes(size))));
+      const gone = await stored(randomBytes(9));
+      await driver.delete(gone);
+      const listed = new Map<string, number>();
+      for await (const { key, size } of driver.list()) {
+        expect(listed.has(key)).toBe(false);
+        listed.set(key, size);
+      }
+      expect(keys.map((key) => listed.get(key))).toEqual(sizes);
+      expect(listed.has(gone)).toBe(false);
+    });
+
     test("check resolves", () => driver.check());
 
     const uuid = randomUUID();

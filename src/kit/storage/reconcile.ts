@@ -1,0 +1,97 @@
+import { stat } from "node:fs/promises";
+import type pg from "pg";
+import { bytesIn, copyIn } from "./backup";
+import { blobs } from "./blobs";
+import { storeIdKey } from "./store-id";
+
+/** A file whose row and bytes disagree. */
+interface WrongFile {
+  _id: string;
+  blobKey: string;
+  sha256: string;
+  size: number;
+  contentType: string | null;
+  /** Bytes in the store; `null` when there are none. */
+  stored: number | null;
+}
+
+export interface Differences {
+  /** Rows that were compared, and blobs. */
+  files: number;
+  blobs: number;
+  /** Files without their bytes. */
+  missing: WrongFile[];
+  /** Bytes that neither a file owns nor the list of unowned blobs has. */
+  orphans: { key: string; size: number }[];
+}
+
+/** Differences of each kind that a report lists. */
+const maxListed = 1_000;
+const pageKeys = 1_000;
+
+/**
+ * Compares the rows of files with the blobs in the store, in both directions. Memory does not grow with their number. The app may
+ * run meanwhile: the store is listed first, and an upload lists its blob before the first byte.
+ */
+export async function compareWithStore(client: pg.ClientBase): Promise<Differences> {
+  await client.query(`CREATE TEMP TABLE IF NOT EXISTS stored ("key" text PRIMARY KEY, "size" bigint); TRUNCATE stored`);
+  let [keys, sizes]: [string[], number[]] = [[], []];
+  const write = async () => {
+    const insert = `INSERT INTO stored SELECT * FROM unnest($1::text[], $2::bigint[]) ON CONFLICT DO NOTHING`;
+    await client.query(insert, [keys, sizes]);
+    [keys, sizes] = [[], []];
+  };
+  for await (const { key, size } of blobs.list()) {
+    if (key === storeIdKey) continue;
+    sizes.push(size);
+    if (keys.push(key) >= pageKeys) await write();
+  }
+  await write();
+  await client.query("ANALYZE stored");
+
+  const orphans = await client.query<{ key: string; size: number }>(
+    `SELECT "key", "size"::float8 AS "size" FROM stored
+     WHERE NOT EXISTS (SELECT FROM "_storage" WHERE "blobKey" = "key")
+       AND NOT EXISTS (SELECT FROM "_unowned_blobs" WHERE "blobKey" = "key") ORDER BY "key" LIMIT ${maxListed}`,
+  );
+  const wrong = await client.query<WrongFile>(
+    `SELECT "_id"::text AS "_id", "blobKey", "sha256", file."size"::float8 AS "size", "contentType", stored."size"::float8 AS "stored"
+     FROM "_storage" AS file LEFT JOIN stored ON "key" = "blobKey"
+     WHERE stored."size" IS DISTINCT FROM file."size" ORDER BY "_id" LIMIT ${maxListed}`,
+  );
+  // Those that were uploaded since the store was listed.
+  const missing: WrongFile[] = [];
+  for (const file of wrong.rows) {
+    const size = (await blobs.head(file.blobKey))?.size ?? null;
+    if (size !== file.size) missing.push({ ...file, stored: size });
+  }
+  const { rows } = await client.query<{ files: number; blobs: number }>(
+    `SELECT (SELECT count(*) FROM "_storage")::int AS "files", (SELECT count(*) FROM stored)::int AS "blobs"`,
+  );
+  return { files: 0, blobs: 0, ...rows[0], missing, orphans: orphans.rows };
+}
+
+/**
+ * Lists bytes that nobody owns, so that garbage collection deletes them after a day, and takes the bytes of files that have none
+ * from an export. Returns the files that still have none.
+ *
+ * @param folder of an export
+ */
+export async function repair(
+  client: pg.ClientBase,
+  { missing, orphans }: Differences,
+  folder?: string,
+): Promise<WrongFile[]> {
+  await client.query(
+    `INSERT INTO "_unowned_blobs" ("blobKey", "deleteAfter") SELECT "key", now() + interval '1 day' FROM unnest($1::text[]) AS "key"
+     WHERE NOT EXISTS (SELECT FROM "_storage" WHERE "blobKey" = "key") ON CONFLICT DO NOTHING`,
+    [orphans.map(({ key }) => key)],
+  );
+  const lost: WrongFile[] = [];
+  for (const file of missing) {
+    const found = folder === undefined ? null : await stat(bytesIn(folder, file.sha256)).catch(() => null);
+    if (folder !== undefined && found) await copyIn(folder, file);
+    else lost.push(file);
+  }
+  return lost;
+}
