@@ -5,6 +5,7 @@ import { DatabaseUnavailable } from "../database/errors";
 import { parseArgs } from "../functions/args";
 import { type ArgsOf, definition, nameOf, type Schedulable } from "../functions/server-function";
 import { transformer } from "../functions/transformer";
+import { quote } from "../log/text";
 
 /** A recurring function. */
 interface CronJob {
@@ -25,10 +26,27 @@ interface CronJob {
 export interface CronJobs {
   /** Runs the function every so often, at whole multiples since the epoch: `{ hours: 1 }` is on the hour. */
   interval<Args>(name: string, every: Interval, fn: Schedulable<Args>, ...args: ArgsOf<Args>): void;
-  /** Runs the function by a cron expression, in UTC: `"0 4 * * 1"` is Mondays at four. */
-  cron<Args>(name: string, expression: string, fn: Schedulable<Args>, ...args: ArgsOf<Args>): void;
+  /**
+   * Runs the function by a cron expression: `"0 4 * * 1"` is Mondays at four in UTC, or in `timeZone`:
+   *
+   *     crons.cron("report", "30 2 * * *", sendReport, {}, { timeZone: "Europe/Berlin" });
+   *
+   * When clocks go forward, a fixed time that does not exist runs right after the gap. When they go back, a fixed time that
+   * comes twice runs the first time. With `*` or a step in the minutes or hours, the function runs at each time that exists,
+   * so not in the gap, and in both of the repeated hours.
+   */
+  cron<Args>(name: string, expression: string, fn: Schedulable<Args>, ...rest: CronRest<Args>): void;
   readonly jobs: ReadonlyMap<string, CronJob>;
 }
+
+interface CronOptions {
+  /** A name such as `America/New_York`, from the IANA time zone database. Default: UTC. */
+  timeZone?: string;
+}
+
+/** Arguments and options. The arguments can be left out when all of them are optional. */
+type CronRest<Args> =
+  Record<never, never> extends Args ? [args?: Args, options?: CronOptions] : [args: Args, options?: CronOptions];
 
 type Interval = { seconds: number } | { minutes: number } | { hours: number };
 
@@ -51,17 +69,28 @@ export function cronJobs(): CronJobs {
       const next = (now: Date) => new Date((Math.floor(now.getTime() / period) + 1) * period);
       add({ name, fn, args, schedule: `every ${JSON.stringify(every)}`, next });
     },
-    cron(name, expression, fn, ...[args]) {
-      const schedule = new Cron(expression, { timezone: "UTC", paused: true });
+    cron(name, expression, fn, ...[args, { timeZone = "UTC" } = {}]) {
+      checkTimeZone(name, timeZone);
+      const schedule = new Cron(expression, { timezone: timeZone, paused: true, fixedTimeRule: "no-wildcard" });
       const next = (now: Date) => {
         const time = schedule.nextRun(now);
         if (!time) throw new Error(`Cron job ${JSON.stringify(name)} never runs: ${expression}`);
         return time;
       };
       next(new Date());
-      add({ name, fn, args, schedule: expression, next });
+      add({ name, fn, args, schedule: timeZone === "UTC" ? expression : `${expression} ${timeZone}`, next });
     },
   };
+}
+
+function checkTimeZone(name: string, timeZone: string): void {
+  try {
+    new Intl.DateTimeFormat("en", { timeZone });
+  } catch {
+    throw new Error(
+      `Cron job ${JSON.stringify(name)} has an unknown time zone ${quote(timeZone)}. Write for example "America/New_York".`,
+    );
+  }
 }
 
 function milliseconds(every: Interval): number {

@@ -92,9 +92,14 @@ export function Jobs({ list, name, onPick }: JobsProps) {
   return (
     <>
       {canCancel && jobs.data.page.length > 0 && (
-        <button type="button" onClick={() => setCancelingAll(true)} className="button button-quiet mb-3">
+        <button
+          type="button"
+          onClick={() => setCancelingAll(true)}
+          aria-label={`Cancel all ${jobsOf}`}
+          className="button button-quiet mb-3"
+        >
           <Ban aria-hidden="true" className="size-4" />
-          Cancel all {jobsOf}
+          Cancel all
         </button>
       )}
       {canCancel && (
