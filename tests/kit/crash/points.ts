@@ -39,6 +39,17 @@ export const retrySteps = [
   "sql DELETE _job_keys",
 ];
 
+/** What the steps of an order change. */
+export const orderSteps = [
+  "sql INSERT orders",
+  "sql INSERT _job_keys, INSERT _scheduled_functions",
+  "sql DELETE _job_keys, UPDATE _scheduled_functions 'inProgress'",
+  "sql INSERT _ended_jobs, DELETE _job_keys, INSERT _scheduled_functions, UPDATE _scheduled_functions",
+  "sql INSERT _ended_jobs",
+  "sql UPDATE orders",
+  "sql COMMIT",
+];
+
 /** So many points before and after the steps, from the first on, and again. */
 export function pointsAround(steps: readonly string[], count: number): CrashPoint[] {
   const round = steps.flatMap((step): CrashPoint[] => [`before ${step}`, `after ${step}`]);

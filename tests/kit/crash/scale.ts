@@ -21,6 +21,9 @@ export const scale = {
   /** Jobs with retries, and servers killed meanwhile. */
   retriedJobs: amount("SOAK_RETRIED_JOBS", 40, 10_000),
   retryKills: amount("SOAK_RETRY_KILLS", 5, 100),
+  /** Orders that go through the recipe's steps, and servers killed meanwhile. */
+  orders: amount("SOAK_ORDERS", 8, 1_000),
+  orderKills: amount("SOAK_ORDER_KILLS", 5, 60),
   /** Jobs of which a fifth misbehave, the seconds over which they are due, and servers killed meanwhile. */
   mixedJobs: amount("SOAK_MIXED_JOBS", 100, 10_000),
   mixedSeconds: amount("SOAK_MIXED_SECONDS", 6, 600),

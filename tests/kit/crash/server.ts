@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import crons from "~/functions/crons";
 import * as files from "~/functions/files";
+import * as orders from "~/functions/orders";
 import { createRouter, serveRouter } from "~/kit/functions/router";
 import { toNodeHandler } from "~/kit/http/node-adapter";
 import { start } from "~/kit/process/start";
@@ -28,7 +29,7 @@ await interceptSteps((step, moment) => {
 });
 
 // First, since from its start on it runs jobs.
-const router = createRouter({ files, crash });
+const router = createRouter({ files, orders, crash });
 await start({ crons });
 
 const functions = toNodeHandler(serveRouter(router));

@@ -47,6 +47,14 @@ CREATE TABLE "images" (
   "thumbnailId" UUID
 );
 
+CREATE TABLE "orders" (
+  "_id" UUID PRIMARY KEY,
+  "_creationTime" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  "item" TEXT NOT NULL,
+  "state" TEXT NOT NULL,
+  "paymentId" TEXT
+);
+
 CREATE INDEX "messages_storageId_idx" ON "messages"("storageId");
 CREATE INDEX "messages_author__id_idx" ON "messages"("author", "_id");
 CREATE INDEX "messages_owner_idx" ON "messages"("owner");
