@@ -1,7 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { TRPCError } from "@trpc/server";
 import { z } from "zod";
-import { action, internalAction, internalMutation, mutation } from "~/kit/functions/builders";
+import { action, internalAction, internalMutation, mutation, query } from "~/kit/functions/builders";
 import { jobResult } from "~/kit/jobs/rows";
 import { storageId } from "~/kit/storage/file";
 import { collectGarbage as sweepStorage } from "~/kit/storage/garbage-collection";
@@ -115,6 +115,24 @@ export const scheduleRetried = mutation({
         { ...options, key: `${n}` },
       );
     }
+  },
+});
+
+/** Sets a writer's number, unless it is that or higher already. */
+export const setNumber = mutation({
+  args: { writer: z.string(), n: z.int() },
+  handler: async (ctx, { writer, n }) => {
+    const found = await ctx.db.message.findFirst({ where: { author: writer } });
+    if (!found) await ctx.db.message.create({ data: { author: writer, body: `${n}`, format: "text" } });
+    else if (Number(found.body) < n) await ctx.db.message.update({ where: { id: found.id }, data: { body: `${n}` } });
+  },
+});
+
+/** The number of each writer. */
+export const numbers = query({
+  handler: async (ctx) => {
+    const rows = await ctx.db.message.findMany({ where: { author: { startsWith: "writer " } } });
+    return Object.fromEntries(rows.map(({ author, body }) => [author, Number(body)]));
   },
 });
 

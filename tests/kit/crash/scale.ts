@@ -24,6 +24,11 @@ export const scale = {
   /** Orders that go through the recipe's steps, and servers killed meanwhile. */
   orders: amount("SOAK_ORDERS", 8, 1_000),
   orderKills: amount("SOAK_ORDER_KILLS", 5, 60),
+  /** Writers and live readers, and servers killed meanwhile; and the milliseconds until all show the last state. */
+  writers: amount("SOAK_WRITERS", 2, 8),
+  readers: amount("SOAK_READERS", 6, 60),
+  liveKills: amount("SOAK_LIVE_KILLS", 3, 60),
+  liveWithinMs: amount("SOAK_LIVE_WITHIN_MS", 10_000, 2_000),
   /** Jobs of which a fifth misbehave, the seconds over which they are due, and servers killed meanwhile. */
   mixedJobs: amount("SOAK_MIXED_JOBS", 100, 10_000),
   mixedSeconds: amount("SOAK_MIXED_SECONDS", 6, 600),
