@@ -11,7 +11,7 @@ import { findDue, type Job, nextLook, runJob, settle } from "./jobs";
 /** Jobs of a kind that run at once in one process: actions may take long, and are not to keep mutations waiting. */
 const concurrency = 8;
 /** How many of them may be jobs that were tried before: others are not to wait for those. */
-const retriedAtOnce = 2;
+const retriedAtOnce = { mutation: 2, action: 4 };
 /** Milliseconds between two looks at the table while jobs that are due wait, or while nothing tells of new ones. */
 const pollInterval = 5_000;
 /** Milliseconds between two looks for jobs of processes that died. */
@@ -31,17 +31,21 @@ class Places {
     private readonly execute: (job: Job) => Promise<boolean>,
   ) {}
 
+  private get retriedAtOnce(): number {
+    return this.kind === "action" ? retriedAtOnce.action : retriedAtOnce.mutation;
+  }
+
   /** Starts what is due, as far as there are places. Returns how many jobs it started. */
   async fill(now: Date): Promise<number> {
     for (const [id, time] of this.elsewhere) if (time <= now.getTime()) this.elsewhere.delete(id);
     // As many more as may be among them that cannot be started.
     const known = this.running.size + this.elsewhere.size;
-    const due = await findDue(this.kind, now, { fresh: concurrency + known, retried: retriedAtOnce + known });
+    const due = await findDue(this.kind, now, { fresh: concurrency + known, retried: this.retriedAtOnce + known });
     let started = 0;
     for (const job of due) {
       if (this.running.size >= concurrency || stopping.aborted) break;
       if (this.running.has(job.id) || this.elsewhere.has(job.id)) continue;
-      if (job.isRetry && this.retried() >= retriedAtOnce) continue;
+      if (job.isRetry && this.retried() >= this.retriedAtOnce) continue;
       this.start(job);
       started++;
     }

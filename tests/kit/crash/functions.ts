@@ -1,7 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { TRPCError } from "@trpc/server";
 import { z } from "zod";
-import { action, internalAction, internalMutation, mutation, query } from "~/kit/functions/builders";
+import { action, internalAction, internalMutation, internalQuery, mutation, query } from "~/kit/functions/builders";
 import { jobResult } from "~/kit/jobs/rows";
 import { storageId } from "~/kit/storage/file";
 import { collectGarbage as sweepStorage } from "~/kit/storage/garbage-collection";
@@ -59,19 +59,22 @@ export const schedule = mutation({
 
 const retried = (n: number) => `retried ${n}`;
 
-const countAttempt = internalMutation({
+const noteAttempt = internalMutation({
   args: numbered,
-  handler: async (ctx, { n }) => {
-    await ctx.db.message.create({ data: row("retried action", n) });
-    return ctx.db.message.count({ where: { author: "retried action", body: `${n}` } });
-  },
+  handler: (ctx, { n }) => ctx.db.message.create({ data: row("retried action", n) }),
+});
+
+const countAttempts = internalQuery({
+  args: numbered,
+  handler: (ctx, { n }) => ctx.db.message.count({ where: { author: "retried action", body: `${n}` } }),
 });
 
 /** Leaves one row for each time it starts, and throws the first times. */
 export const retriedAction = internalAction({
   args: { n: z.int(), throws: z.int() },
   handler: async (ctx, { n, throws }) => {
-    const attempt = await ctx.runMutation(countAttempt, { n });
+    await ctx.runMutation(noteAttempt, { n });
+    const attempt = await ctx.runQuery(countAttempts, { n });
     await pause(n % 10);
     if (attempt <= throws) throw new Error(`Attempt ${attempt}`);
     return { n };

@@ -22,7 +22,8 @@ export async function scheduleJobs(
   for (let first = 0; !until(); first += 10) {
     const numbers = Array.from({ length: 10 }, (_, index) => first + index);
     const answer = await client.call(fn, { numbers });
-    if (answer && answer.status < 500 && answer.status !== 200) throw new Error(`Cannot schedule: ${answer.code}`);
+    const isRefused = answer && answer.status < 500 && answer.status !== 200 && answer.code !== "TIMEOUT";
+    if (isRefused) throw new Error(`Cannot schedule: ${answer.code}`);
     (answer?.status === 200 ? calls.answered : calls.unanswered).push(numbers);
     await untilFewerJobsThan(waiting);
   }
