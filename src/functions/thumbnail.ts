@@ -1,7 +1,7 @@
 import { TRPCError } from "@trpc/server";
 import { fileTypeFromBuffer } from "file-type";
 import sharp from "sharp";
-import { createPlaces, limits, processWide } from "~/kit/server";
+import { inImageTurn } from "~/kit/server";
 
 /** The accepted types. SVG is not one of them, because it is a document that can carry scripts. */
 export const imageTypes = ["image/jpeg", "image/png", "image/gif", "image/webp", "image/avif"] as const;
@@ -15,9 +15,6 @@ const maxSeconds = 20;
 // Each image gets one thread. A cache would not help, because each image is decoded once.
 sharp.concurrency(1);
 sharp.cache(false);
-
-/** Images are decoded by the threads that also read files. The limit leaves some of them for files. */
-const inTurn = processWide("images", () => createPlaces(limits.images, limits.imagesWaiting));
 
 /** Returns the type of an image by its first 4,100 bytes, or `null` for anything else. */
 export async function imageTypeOf(image: Blob | Uint8Array): Promise<string | null> {
@@ -36,7 +33,7 @@ const headerSize = 256 * 1024;
  */
 export async function refuseTooManyPixels(image: Blob): Promise<void> {
   const head = await image.slice(0, headerSize).arrayBuffer();
-  const { width, height } = await inTurn(() =>
+  const { width, height } = await inImageTurn(() =>
     sharp(head, { limitInputPixels: false, failOn: "none" }).metadata(),
   ).catch(() => ({ width: 0, height: 0 }));
   if (width * height <= maxPixels) return;
@@ -49,7 +46,7 @@ export async function makeThumbnail(image: Blob): Promise<Blob> {
   // sharp would also read SVG and other types that are not accepted.
   if (!(await imageTypeOf(image))) throw refuse("its bytes are not an image of an accepted type");
   try {
-    const thumbnail = await inTurn(async () =>
+    const thumbnail = await inImageTurn(async () =>
       sharp(await image.arrayBuffer(), { limitInputPixels: maxPixels, pages: 1, failOn: "error" })
         .autoOrient()
         .resize(200, 200, { fit: "cover" })

@@ -23,3 +23,4 @@ export { createPlaces } from "./process/places";
 export { processWide } from "./process/process-wide";
 export { storageId } from "./storage/file";
 export { dispositionOf, parseDigests } from "./storage/headers";
+export { inImageTurn } from "./storage/images";

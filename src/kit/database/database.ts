@@ -89,7 +89,7 @@ function clientOf(connections: Pool): ClientWithIds {
   };
   return new PrismaClient({
     adapter: new Adapter(connections),
-    omit: { storage: { blobKey: true } },
+    omit: { storage: { blobKey: true }, storageVariant: { blobKey: true } },
     transactionOptions,
   });
 }

@@ -22,6 +22,7 @@ const rawReads = ["$queryRaw", "$queryRawUnsafe"] as const;
 const hidden = [
   "unownedBlob",
   "spentUpload",
+  "storageVariant",
   "storageTotal",
   "scheduledFunction",
   "endedJob",

@@ -34,6 +34,7 @@ export const asAnswer = (error: unknown): unknown =>
     : error;
 
 export const uniqueViolation = "23505";
+export const foreignKeyViolation = "23503";
 const serializationFailure = "40001";
 const deadlock = "40P01";
 

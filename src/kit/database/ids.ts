@@ -66,4 +66,8 @@ interface WithIds {
 }
 
 /** Prisma's client, whose rows have typed ids. */
-export type ClientWithIds = PrismaClient<never, { storage: { blobKey: true } }, WithIds>;
+export type ClientWithIds = PrismaClient<
+  never,
+  { storage: { blobKey: true }; storageVariant: { blobKey: true } },
+  WithIds
+>;

@@ -44,6 +44,11 @@ export const limits = {
   /** Images that one process decodes at once, and how many more may wait. Each takes one of the four threads that read files. */
   images: 1,
   imagesWaiting: 100,
+  /** Bytes and pixels of an image that one process decodes. Each pixel of each frame takes four bytes of memory. */
+  imageBytes: 64 * 1024 * 1024,
+  imagePixels: 50_000_000,
+  /** Images of other sizes and formats that are kept of one file. */
+  variantsOfFile: 100,
   /** Passwords that one process hashes at once, and how many more may wait. Each takes 16 MiB and one of those threads. */
   passwords: 1,
   passwordsWaiting: 100,

@@ -2,6 +2,7 @@ import contentDisposition from "content-disposition";
 import { quote } from "../log/text";
 import { env } from "../process/env";
 import type { FileMetadata } from "./file";
+import type { ImageForm } from "./tokens";
 import { UploadError } from "./upload-error";
 
 // The headers that describe a file: in the request that uploads it, and in the response that serves it.
@@ -121,6 +122,8 @@ export interface Serving {
   download?: string;
   /** Default: caches keep the file for as long as its URL works. */
   cacheControl?: string;
+  /** Serves the file as an image in this form, and not its bytes. */
+  image?: ImageForm;
 }
 
 /** The headers of 200, 206 and 304 that caches use. */
@@ -129,6 +132,7 @@ export function cacheHeaders(file: FileMetadata, serving: Serving): Headers {
     "Cache-Control": serving.cacheControl ?? cacheControl(serving),
     ETag: etagOf(file),
     "Last-Modified": new Date(lastModifiedOf(file)).toUTCString(),
+    ...(serving.image?.format === "auto" && { Vary: "Accept" }),
   });
 }
 

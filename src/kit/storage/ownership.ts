@@ -2,11 +2,12 @@ import { Prisma } from "~/generated/prisma/client";
 import { type Client, pool, prisma } from "../database/database";
 import { sqlState, uniqueViolation } from "../database/errors";
 import { env } from "../process/env";
+import { limits } from "../process/limits";
 import { type FileRow, fileColumns } from "./file";
-import type { UploadToken } from "./tokens";
+import type { ImageForm, UploadToken } from "./tokens";
 
-// Every blob in the store is owned by a row of `_storage` or listed in `_unowned_blobs`. Each function here moves a blob from
-// one to the other in one statement. Garbage collection deletes only listed blobs. A listed blob that it has decided to delete
+// Every blob in the store is owned by a row of `_storage` or `_storage_variants`, or listed in `_unowned_blobs`. Each function
+// here moves a blob from one to the other in one statement; a trigger lists the blobs of variants whose rows are deleted. Garbage collection deletes only listed blobs. A listed blob that it has decided to delete
 // is marked in the column `condemned`, and no upload can make a file of it after that.
 
 /** Hours that an upload may take. Its blob stays listed for one hour more, so that garbage collection never meets it. */
@@ -125,6 +126,85 @@ export async function reuseFile(client: Client, storageId: string): Promise<bool
   const rows = await client.$queryRaw<unknown[]>`
     SELECT ${allowReferences(Prisma.sql`"_id"::text`)} FROM "_storage" WHERE "_id" = ${storageId}::uuid`;
   return rows.length === 1;
+}
+
+/** Identifies an image that is made of a file. */
+export interface VariantKey extends ImageForm<"avif" | "webp" | "jpeg" | "fallback"> {
+  storageId: string;
+}
+
+/** What became of an image: it was made, the file itself is served, or the code of a refusal. */
+export type VariantResult =
+  | { result: "made"; sha256: string; size: number; contentType: string }
+  | { result: "original" }
+  | { result: VariantRefusal };
+
+export type VariantRefusal = "NotAnImage" | "ImageUnreadable" | "ImageTooLarge" | "ImageTooSlow";
+
+/** Minutes for which others leave an image to the process that makes it. */
+const makingMinutes = 2;
+/** Minutes for which a refusal is remembered. */
+const refusalMinutes = 60;
+
+/**
+ * Lets the caller make an image, and lists its blob. Returns `false` when it is made already, or another process is making it.
+ * Throws a violation of a foreign key when there is no such file.
+ */
+export async function claimVariant(client: Client, key: VariantKey, blobKey: string): Promise<boolean> {
+  const claimed = await client.$executeRaw`
+    WITH claimed AS (
+      INSERT INTO "_storage_variants" AS v ("fileId", "width", "shape", "format", "blobKey", "leaseUntil")
+      VALUES (${key.storageId}::uuid, ${key.width}, ${key.shape}, ${key.format}, ${blobKey},
+        now() + make_interval(mins => ${makingMinutes}))
+      ON CONFLICT ("fileId", "width", "shape", "format") DO UPDATE
+      SET "blobKey" = excluded."blobKey", "leaseUntil" = excluded."leaseUntil", "result" = NULL
+      WHERE v."leaseUntil" < now()
+      RETURNING "blobKey"
+    )
+    INSERT INTO "_unowned_blobs" ("blobKey", "deleteAfter")
+    SELECT "blobKey", now() + make_interval(hours => ${uploadHours + 1}) FROM claimed`;
+  return claimed === 1;
+}
+
+/**
+ * Ends what `claimVariant` began, and deletes the file's oldest images beyond the limit. Returns `false` when the file was
+ * deleted, or the claim has passed to another process; then the blob stays listed.
+ */
+export async function commitVariant(
+  client: Client,
+  key: VariantKey,
+  blobKey: string,
+  outcome: VariantResult,
+): Promise<boolean> {
+  const made = outcome.result === "made" ? outcome : { sha256: null, size: null, contentType: null };
+  const isFinal = outcome.result === "made" || outcome.result === "original";
+  const committed = await client.$executeRaw`
+    WITH listed AS MATERIALIZED (
+      SELECT "blobKey" FROM "_unowned_blobs" WHERE "blobKey" = ${blobKey} AND NOT "condemned" FOR UPDATE
+    ), owned AS (
+      UPDATE "_storage_variants" SET "result" = ${outcome.result}, "sha256" = ${made.sha256}, "size" = ${made.size},
+        "contentType" = ${made.contentType},
+        "leaseUntil" = CASE WHEN NOT ${isFinal} THEN now() + make_interval(mins => ${refusalMinutes}) END
+      FROM listed WHERE "_storage_variants"."blobKey" = listed."blobKey" AND "result" IS NULL
+      RETURNING listed."blobKey"
+    )
+    DELETE FROM "_unowned_blobs" USING owned WHERE "_unowned_blobs"."blobKey" = owned."blobKey"`;
+  await client.$executeRaw`
+    DELETE FROM "_storage_variants" WHERE "result" IS NOT NULL AND "blobKey" IN (
+      SELECT "blobKey" FROM "_storage_variants" WHERE "fileId" = ${key.storageId}::uuid
+      ORDER BY "creationTime" DESC, "blobKey" OFFSET ${limits.variantsOfFile}
+    )`;
+  return committed === 1;
+}
+
+/** Gives up a claim, so that the next request makes the image. */
+export async function abandonVariant(client: Client, blobKey: string): Promise<void> {
+  await client.$executeRaw`DELETE FROM "_storage_variants" WHERE "blobKey" = ${blobKey} AND "result" IS NULL`;
+}
+
+/** Deletes an image whose bytes the store has lost, so that the next request makes it again. */
+export async function forgetVariant(client: Client, blobKey: string): Promise<void> {
+  await client.$executeRaw`DELETE FROM "_storage_variants" WHERE "blobKey" = ${blobKey}`;
 }
 
 /**

@@ -53,7 +53,7 @@ function newBlobKey(): string {
 }
 
 /** Keeps a part of the disk free, because a database or a log on a full disk loses more than a file. */
-async function refuseFullDisk(size = 0): Promise<void> {
+export async function refuseFullDisk(size = 0): Promise<void> {
   const space = await blobs.space?.().catch(() => null);
   if (space && space.free - size < space.total * limits.diskReserve) {
     throw UploadError.ofStore(new StorageFullError(`The disk has ${space.free} bytes left of ${space.total}`));
@@ -110,7 +110,7 @@ async function put(blobKey: string, { body, contentType, sha256 = [], size, maxS
 export async function discard(blobKey: string): Promise<void> {
   try {
     // A blob that is not listed is a file, or garbage collection took it before its bytes came.
-    if (!(await abandonUpload(prisma, blobKey)) && (await isFile(blobKey))) return;
+    if (!(await abandonUpload(prisma, blobKey)) && (await isOwned(blobKey))) return;
     await blobs.delete(blobKey);
     await removeFromList(prisma, [blobKey]);
   } catch (error) {
@@ -118,4 +118,6 @@ export async function discard(blobKey: string): Promise<void> {
   }
 }
 
-const isFile = async (blobKey: string) => (await prisma.storage.count({ where: { blobKey } })) > 0;
+const isOwned = async (blobKey: string) =>
+  (await prisma.storage.count({ where: { blobKey } })) + (await prisma.storageVariant.count({ where: { blobKey } })) >
+  0;

@@ -11,12 +11,12 @@ export interface Reference {
   column: string;
 }
 
-/** Every column that references files. The database's own catalogue lists them, so a new table needs no registration. */
+/** Every column that references files, except the one of images that were made of files. The database's own catalogue lists them, so a new table needs no registration. */
 export function findReferences(client: Pick<Client, "$queryRaw">): Promise<Reference[]> {
   return client.$queryRaw<Reference[]>`
     SELECT conrelid::regclass::text AS "table", quote_ident(attname) AS "column"
     FROM pg_constraint JOIN pg_attribute ON attrelid = conrelid AND attnum = ANY(conkey)
-    WHERE contype = 'f' AND confrelid = '"_storage"'::regclass
+    WHERE contype = 'f' AND confrelid = '"_storage"'::regclass AND conrelid <> '"_storage_variants"'::regclass
     ORDER BY 1, 2`;
 }
 

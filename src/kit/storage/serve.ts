@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { pool } from "../database/database";
+import { pool, prisma } from "../database/database";
 import { DatabaseUnavailable, retryAfter } from "../database/errors";
 import { parseArgs } from "../functions/args";
 import { env } from "../process/env";
@@ -7,7 +7,10 @@ import { blobs } from "./blobs";
 import type { ByteRange } from "./drivers/driver";
 import { type FileMetadata, type FileRow, fileColumns, parseStorageId, toMetadata } from "./file";
 import { cacheHeaders, corsHeaders, dispositionOf, etagOf, fileHeaders, lastModifiedOf, type Serving } from "./headers";
+import { imageWidths } from "./image-widths";
+import { forgetVariant, type VariantRefusal } from "./ownership";
 import { readFileUrl } from "./tokens";
+import { findImage, ImagesBusy, refusals } from "./variants";
 
 const preflight = {
   ...corsHeaders,
@@ -20,8 +23,8 @@ const preflight = {
 export async function serve(request: Request): Promise<Response> {
   if (request.method === "OPTIONS") return new Response(null, { status: 204, headers: preflight });
   const response = await respond(request).catch((error) => {
-    console.error("Could not serve a file:", error);
-    if (error instanceof DatabaseUnavailable) {
+    if (!(error instanceof ImagesBusy)) console.error("Could not serve a file:", error);
+    if (error instanceof DatabaseUnavailable || error instanceof ImagesBusy) {
       return refuse(503, "StorageUnavailable", error.message, { "Retry-After": String(retryAfter) });
     }
     return refuse(500, "InternalServerError", "The file could not be read; try again");
@@ -39,6 +42,9 @@ async function respond(request: Request): Promise<Response> {
     return refuse(400, "InvalidStoragePath", "This is not a file URL; use one that getUrl returns");
   }
   if (token === "forged") return notFound();
+  if (token === "width") {
+    return refuse(400, "InvalidImageWidth", `The width of an image must be one of ${imageWidths.join(", ")}`);
+  }
   if (token.expires !== undefined && token.expires * 1000 <= Date.now()) {
     return refuse(410, "FileUrlExpired", "The file URL expired; ask for a new one");
   }
@@ -77,9 +83,18 @@ export async function serveFile(request: Request, storageId: string, options: Se
   return response;
 }
 
-async function respondWithFile(request: Request, storageId: string, serving: Serving): Promise<Response> {
-  const found = await findFile(storageId);
+async function respondWithFile(
+  request: Request,
+  storageId: string,
+  serving: Serving,
+  isSecondTry = false,
+): Promise<Response> {
+  const { image } = serving;
+  const found: Found | { refusal: VariantRefusal } | null = image
+    ? await findImage(storageId, image, request.headers.get("accept"))
+    : await findFile(storageId);
   if (!found) return notFound();
+  if ("refusal" in found) return refuse(422, found.refusal, refusals[found.refusal]);
   const { file, blobKey } = found;
   const validators = { etag: etagOf(file), lastModified: lastModifiedOf(file) };
 
@@ -109,9 +124,20 @@ async function respondWithFile(request: Request, storageId: string, serving: Ser
   if (redirect) return redirect;
   const body = isHead ? null : await blobs.get(blobKey, range ?? undefined);
   if (body) return new Response(body, { status: range ? 206 : 200, headers });
+  if (found.isVariant && !isSecondTry) {
+    await forgetVariant(prisma, blobKey);
+    return respondWithFile(request, storageId, serving, true);
+  }
   // Either the file was deleted since it was looked up, or the store has lost the blob.
   if (!(await findFile(storageId))) return notFound();
   throw new Error(`Blob ${blobKey} of file ${storageId} is not in the store`);
+}
+
+interface Found {
+  /** What describes the bytes. An image that was made of the file has its own. */
+  file: FileMetadata;
+  blobKey: string;
+  isVariant?: boolean;
 }
 
 const notFound = () => refuse(404, "FileNotFound", "There is no such file; it may have been deleted");

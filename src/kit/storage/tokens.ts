@@ -4,6 +4,7 @@ import { parseArgs } from "../functions/args";
 import { quote } from "../log/text";
 import { env } from "../process/env";
 import { newStorageId } from "./file";
+import { type ImageWidth, imageWidths } from "./image-widths";
 
 // Everything that the storage signs: upload tokens, receipts of direct uploads, and file URLs.
 
@@ -14,7 +15,7 @@ interface Tokens {
 }
 
 /** A signature for one purpose is refused for every other. */
-type Purpose = keyof Tokens | "file-url";
+type Purpose = keyof Tokens | "file-url" | "image-url";
 
 /** Signs `text` with HMAC-SHA-256 and the first secret of `APP_SECRET`. Returns 43 base64url characters. */
 export function sign(purpose: Purpose, text: string): string {
@@ -136,6 +137,28 @@ export interface FileUrlOptions {
   expiresIn?: number;
   /** The browser saves the file under this name instead of showing it. At most 255 characters. */
   downloadAs?: string;
+  /**
+   * The URL serves the image in this width, in pixels, or in its own if that is less. It is one of `imageWidths`; the URL works
+   * for all of them when a client changes its parameter `width`. Default, when another option of images is given: the largest.
+   */
+  width?: ImageWidth;
+  /** With `width`: the shape of the image, at any width. Default: the image's own shape. */
+  height?: number;
+  /** With `height`: `cover` fills the shape and crops the rest, `inside` shows the whole image within it. Default: `cover`. */
+  fit?: "cover" | "inside";
+  /**
+   * `auto` is the best format that the browser accepts, and `jpeg` does not move. Default, when another option of images is
+   * given: `auto`.
+   */
+  format?: "auto" | "avif" | "webp" | "jpeg";
+}
+
+/** In what form a URL serves an image. */
+export interface ImageForm<Format extends string = "auto" | "avif" | "webp" | "jpeg"> {
+  width: number;
+  /** For example `4x3` or `4x3-inside`; empty for the image's own shape. */
+  shape: string;
+  format: Format;
 }
 
 /** What a file URL allows. It is in the URL as it is, so that the URL stays short; only its signature is added. */
@@ -144,45 +167,84 @@ export interface FileToken {
   /** Seconds since the epoch. */
   expires?: number;
   download?: string;
+  /** Serves the file as an image in this form, and not its bytes. */
+  image?: ImageForm;
 }
 
-const fileUrlOptions = z.object({
-  expiresIn: z.number().positive().max(1e14).optional(),
-  downloadAs: z.string().max(255).optional(),
-});
+const imageFormat = z.enum(["auto", "avif", "webp", "jpeg"]);
+
+const fileUrlOptions = z
+  .object({
+    expiresIn: z.number().positive().max(1e14).optional(),
+    downloadAs: z.string().max(255).optional(),
+    width: z
+      .literal(imageWidths, {
+        error: ({ input }) => `Invalid image width ${String(input)}; the widths are ${imageWidths.join(", ")}`,
+      })
+      .optional(),
+    height: z.int().min(1).max(10_000).optional(),
+    fit: z.enum(["cover", "inside"]).optional(),
+    format: imageFormat.optional(),
+  })
+  .refine(({ width, height }) => height === undefined || width !== undefined, { error: "height needs width" })
+  .refine(({ height, fit }) => fit === undefined || height !== undefined, { error: "fit needs height" });
 
 /**
  * Returns `/api/storage/<storage id>/<signature>?expires=…&download=…`, always the same string for the same file, expiry and
- * name.
+ * name. The URL of an image has `format`, `shape` and `width` in addition, and its signature does not cover the width.
  * @throws TRPCError `BAD_REQUEST`
  */
 export function createFileUrl(origin: string, storageId: string, options: FileUrlOptions = {}): string {
-  const { expiresIn, downloadAs } = parseArgs(fileUrlOptions, options);
+  const { expiresIn, downloadAs, width, height, fit, format } = parseArgs(fileUrlOptions, options);
   const query = new URLSearchParams();
   if (expiresIn !== undefined) query.set("expires", String(roundedExpiry(expiresIn)));
   if (downloadAs !== undefined) query.set("download", downloadAs);
+  const isImage = width !== undefined || format !== undefined;
+  if (isImage) query.set("format", format ?? "auto");
+  if (width !== undefined && height !== undefined) query.set("shape", shapeOf(width, height, fit));
+  const signature = isImage
+    ? sign("image-url", signedText(storageId, query, imageParameters))
+    : sign("file-url", signedText(storageId, query));
+  if (isImage) query.set("width", String(width ?? imageWidths.at(-1)));
   const suffix = query.size > 0 ? `?${query}` : "";
-  return `${origin}/api/storage/${storageId}/${sign("file-url", signedText(storageId, query))}${suffix}`;
+  return `${origin}/api/storage/${storageId}/${signature}${suffix}`;
+}
+
+/** `(640, 480)` → `4x3`: URLs that differ only in their width have the same images. */
+function shapeOf(width: number, height: number, fit = "cover"): string {
+  let [divisor, rest] = [width, height];
+  while (rest > 0) [divisor, rest] = [rest, divisor % rest];
+  return `${width / divisor}x${height / divisor}${fit === "cover" ? "" : `-${fit}`}`;
 }
 
 const filePath = /^\/api\/storage\/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\/([\w-]{43})$/;
 
-/** Reads a file URL. Returns `"malformed"` when it is not a file URL, and `"forged"` when this app did not sign it. */
-export function readFileUrl({ pathname, searchParams }: URL): FileToken | "malformed" | "forged" {
+/**
+ * Reads a file URL. Returns `"malformed"` when it is not a file URL, `"forged"` when this app did not sign it, and `"width"` for
+ * an image in a width that is not one of `imageWidths`.
+ */
+export function readFileUrl({ pathname, searchParams }: URL): FileToken | "malformed" | "forged" | "width" {
   const [, storageId, signature] = filePath.exec(pathname) ?? [];
   const expires = searchParams.get("expires");
   if (!storageId || !signature || (expires !== null && !/^\d{1,12}$/.test(expires))) return "malformed";
-  if (!isSignedBy(signature, "file-url", signedText(storageId, searchParams))) return "forged";
-  return {
+  const token: FileToken = {
     storageId,
     expires: expires === null ? undefined : Number(expires),
     download: searchParams.get("download") ?? undefined,
   };
+  if (isSignedBy(signature, "file-url", signedText(storageId, searchParams))) return token;
+  if (!isSignedBy(signature, "image-url", signedText(storageId, searchParams, imageParameters))) return "forged";
+  const [width = "", ...rest] = searchParams.getAll("width");
+  if (rest.length > 0 || !imageWidths.some((allowed) => String(allowed) === width)) return "width";
+  const format = imageFormat.parse(searchParams.get("format"));
+  return { ...token, image: { width: Number(width), shape: searchParams.get("shape") ?? "", format } };
 }
 
+const imageParameters = ["shape", "format"];
+
 /** Contains every value of a parameter as it is spelled, so that none can be added, repeated or rewritten. */
-const signedText = (storageId: string, query: URLSearchParams) =>
-  JSON.stringify([storageId, query.getAll("expires"), query.getAll("download")]);
+const signedText = (storageId: string, query: URLSearchParams, more: string[] = []) =>
+  JSON.stringify([storageId, ...["expires", "download", ...more].map((name) => query.getAll(name))]);
 
 /**
  * The time in seconds at which a URL expires. It is rounded up by at most a quarter of the lifetime, so that a list that is

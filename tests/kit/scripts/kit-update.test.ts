@@ -55,7 +55,7 @@ beforeAll(async () => {
   await writeFile(join(template(), "src/kit/newer.ts"), "export const newer = true;\n");
   await writeFile(join(template(), "tests/kit/newer.test.ts"), "export {};\n");
   git(template(), "rm", "-q", "src/kit/testing.ts");
-  const owner = "  owner        String?\n  /// `ctx.storage.claim`";
+  const owner = "  owner        String?\n  /// Whether `ctx.storage.claim`";
   await change(template(), "prisma/schema/app.prisma", owner, `  language     String?\n${owner}`);
   await change(
     template(),
