@@ -40,6 +40,9 @@ export async function listUpload({ blobKey, storageId }: { blobKey: string; stor
   return listed.length === 1;
 }
 
+/** Runs a statement, on the pool or in a transaction. */
+export type Sql = (text: string, values: unknown[]) => Promise<unknown[]>;
+
 interface ReceivedFile {
   storageId: string;
   blobKey: string;
@@ -58,9 +61,9 @@ interface ReceivedFile {
  * Makes a file of the blob. Returns `false` when the blob is not listed any more, because garbage collection took it. Throws a
  * unique violation when another attempt with the same upload URL was first; then the blob stays listed.
  */
-export async function commitUpload(file: ReceivedFile): Promise<boolean> {
+export async function commitUpload(file: ReceivedFile, sql: Sql = (...args) => pool.sql(...args)): Promise<boolean> {
   const { storageId, blobKey, sha256, size, contentType, owner = null, usedUntil } = file;
-  const committed = await pool.sql(
+  const committed = await sql(
     `WITH permit AS MATERIALIZED (SELECT set_config('storage.row', $1::uuid::text, true)),
      received AS (DELETE FROM "_unowned_blobs" WHERE "blobKey" = $2 AND NOT "condemned" RETURNING "blobKey"),
      used AS (INSERT INTO "_spent_uploads" ("_id", "expiresAt") SELECT $1::uuid, $7::timestamptz FROM received)

@@ -3,7 +3,7 @@ import { prisma } from "../database/database";
 import { limits } from "../process/limits";
 import { blobs } from "./blobs";
 import { type Chunk, StorageFullError } from "./drivers/driver";
-import { abandonUpload, commitUpload, listUpload, removeFromList, wasOvertaken } from "./ownership";
+import { abandonUpload, commitUpload, listUpload, removeFromList, type Sql, wasOvertaken } from "./ownership";
 import { type Allowance, allowanceOf, type Storer } from "./quota";
 import { UploadError } from "./upload-error";
 
@@ -17,8 +17,20 @@ interface Incoming extends Storer {
   size?: number;
   /** Bytes. */
   maxSize?: number;
+  /** Bytes that the same sender has sent and that are no files yet. */
+  reserved?: number;
   /** Until when the upload URL is remembered as used, in milliseconds since the epoch. */
   usedUntil: number;
+}
+
+/** Bytes that are in the store, and not a file yet. */
+export interface Received extends Pick<Incoming, "storageId" | "contentType" | "usedUntil" | "owner"> {
+  blobKey: string;
+  /** Lower-case hex. */
+  sha256: string;
+  /** Bytes. */
+  size: number;
+  allowance: Allowance;
 }
 
 /**
@@ -26,21 +38,50 @@ interface Incoming extends Storer {
  * @throws UploadError
  */
 export async function receiveFile(incoming: Incoming): Promise<void> {
-  const { storageId, contentType, usedUntil, owner } = incoming;
-  const allowance = await allowanceOf(incoming);
+  await commitReceived([await receiveBytes(incoming)]);
+}
+
+/**
+ * Stores the bytes of a file. When it rejects, nothing is stored. Afterwards either `commitReceived` makes a file of them, or
+ * `discard` deletes them. After a crash garbage collection deletes them.
+ * @throws UploadError
+ */
+export async function receiveBytes(incoming: Incoming): Promise<Received> {
+  const { storageId, contentType, usedUntil, owner, reserved = 0 } = incoming;
+  const whole = await allowanceOf(incoming);
+  const allowance = { ...whole, remaining: Math.max(0, whole.remaining - reserved) };
   if (allowance.remaining < (incoming.size ?? 0)) throw allowance.refusal();
   await refuseFullDisk(incoming.size);
   const blobKey = newBlobKey();
   if (!(await listUpload({ blobKey, storageId }))) throw UploadError.used(storageId);
   try {
     const received = await put(blobKey, incoming, allowance);
-    const committed = await commitUpload({ storageId, blobKey, contentType, owner, usedUntil, ...received });
-    if (!committed) throw new UploadError("InternalServerError", "The upload took too long; send the file again");
-    allowance.stored(received.size);
+    return { storageId, blobKey, contentType, usedUntil, owner, allowance, ...received };
   } catch (error) {
     await discard(blobKey);
-    throw (await wasOvertaken(prisma, error, storageId)) ? UploadError.used(storageId) : error;
+    throw error;
   }
+}
+
+/** Makes files of received bytes, of all or of none. When it rejects, the bytes are deleted. */
+export async function commitReceived(files: Received[]): Promise<void> {
+  const commit = async (sql?: Sql) => {
+    for (const file of files) {
+      if (await commitUpload(file, sql)) continue;
+      throw new UploadError("InternalServerError", "The upload took too long; send the file again");
+    }
+  };
+  try {
+    if (files.length === 1) await commit();
+    else await prisma.$transaction((client) => commit((text, values) => client.$queryRawUnsafe(text, ...values)));
+  } catch (error) {
+    for (const { blobKey } of files) await discard(blobKey);
+    for (const { storageId } of files) {
+      if (await wasOvertaken(prisma, error, storageId)) throw UploadError.used(storageId);
+    }
+    throw error;
+  }
+  for (const { allowance, size } of files) allowance.stored(size);
 }
 
 /**

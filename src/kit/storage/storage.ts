@@ -15,6 +15,7 @@ import { canonicalType, sha256OfBase64 } from "./headers";
 import { claimFile, deleteFile, reuseFile } from "./ownership";
 import { refuseOverQuota, type Storer } from "./quota";
 import { receiveFile } from "./receive";
+import { type FormFileLimits, type ReceivedForm, type ReceiveOptions, receiveForm } from "./receive-form";
 import { type ServeOptions, serveFile } from "./serve";
 import { StoredBlob } from "./stored-blob";
 import { createFileUrl, createUploadUrl, type FileUrlOptions, type UploadLimits, uploadLimits } from "./tokens";
@@ -67,6 +68,22 @@ export interface StorageActionWriter extends StorageWriter {
    *     const storageId = await ctx.storage.storeFrom(url, { maxSize: 50_000_000, contentTypes: ["image/*"], signal: ctx.signal });
    */
   storeFrom(url: string, options: StoreFromOptions): Promise<Id<"_storage">>;
+  /**
+   * Takes a `multipart/form-data` form in an HTTP action. Stores its files while they arrive, and returns the text fields and the
+   * storage ids. `max` is how many files a field takes (default: 1). When the form is refused or breaks off, no file of it is
+   * kept. A page of another site cannot send a form with the visitor's session.
+   *
+   *     const { fields, files } = await ctx.storage.receive(request, { photo: { maxSize: 10_000_000, contentTypes: ["image/*"] } });
+   *     await ctx.runMutation(photos.save, { author: fields.get("author") ?? "", storageId: files.photo[0]?.storageId });
+   *
+   * The route's `maxRequestSize` limits the whole form. Throws `BAD_REQUEST` for what is not a form, for a field of files that is
+   * not listed, and for too many files, and answers 413 and 415 for a file that is too large or of another type.
+   */
+  receive<Name extends string>(
+    request: Request,
+    files: Record<Name, FormFileLimits>,
+    options?: ReceiveOptions,
+  ): Promise<ReceivedForm<Name>>;
   /** Returns the file, whose bytes are read when you ask for them, or `null` when there is no such file. */
   get(storageId: Id<"_storage">): Promise<Blob | null>;
   /**
@@ -152,6 +169,7 @@ export function storageActionWriter(context: RequestContext, db: Reads, statemen
     getUrl: storageReader(context, db).getUrl,
     store: async (body, options) => storeBlob(body, options, await storer()),
     storeFrom: async (url, options) => storeFrom(url, { signal: context.signal, ...options }, await storer()),
+    receive: async (request, files, options = {}) => receiveForm(request, files, options, await storer()),
     async get(storageId) {
       const id = parseStorageId(storageId);
       const file = await prisma.storage.findUnique({ where: { id }, omit: { blobKey: false } });

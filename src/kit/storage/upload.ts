@@ -85,13 +85,17 @@ export function readTokenOf(request: Request): UploadToken {
 
 /** Refuses a file that the token does not allow, before its first byte. */
 export function checkAnnounced(token: UploadToken, file: { contentType: string | null; size?: number }): void {
-  const { maxSize, contentTypes } = token;
-  if (!allowsContentType(token, file.contentType)) {
-    const given = file.contentType ?? "a file without a type";
-    const message = `This upload URL takes ${contentTypes?.join(", ")}, not ${given}; send such a file`;
-    throw new UploadError("ContentTypeNotAllowed", message);
-  }
+  const { maxSize } = token;
+  checkType(token, file.contentType);
   if (maxSize !== undefined && file.size !== undefined && file.size > maxSize) throw UploadError.tooLarge(maxSize);
+}
+
+/** @throws UploadError `ContentTypeNotAllowed` */
+export function checkType(allowed: UploadLimits, contentType: string | null): void {
+  if (allowsContentType(allowed, contentType)) return;
+  const given = contentType ?? "a file without a type";
+  const message = `Only ${allowed.contentTypes?.join(", ")} can be sent here, not ${given}; send such a file`;
+  throw new UploadError("ContentTypeNotAllowed", message);
 }
 
 /** Whether the token allows this type. Parameters such as `charset` do not count. */
