@@ -41,6 +41,28 @@ const sendImage = limitedAction(async (ctx, request) => {
 });
 http.route(open({ path: "/sendImage", method: "POST", handler: sendImage }));
 
+/** Takes the form of the page /http-demo, which a browser sends without JavaScript, and returns to that page. */
+const sendForm = limitedAction(async (ctx, request) => {
+  const text = z.object({ author: messages.author, body: z.string().trim().max(1_000).default("") });
+  const photo = {
+    maxSize: 10 * 1024 * 1024,
+    contentTypes: ["image/png", "image/jpeg", "image/gif", "image/webp", "image/avif"],
+    max: 3,
+  };
+  const parse = (fields: URLSearchParams) => parseArgs(text, Object.fromEntries(fields));
+  const { fields, files } = await ctx.storage.receive(request, { photo }, { checkFields: parse });
+  const storageIds = files.photo.map(({ storageId }) => storageId);
+  try {
+    await ctx.runMutation(messages.sendForm, { ...parse(fields), storageIds });
+  } catch (error) {
+    for (const storageId of storageIds) await ctx.storage.delete(storageId);
+    throw error;
+  }
+  // With this status the browser asks for the page with GET, and reloading it does not send the form again.
+  return new Response(null, { status: 303, headers: { Location: "/http-demo?sent" } });
+});
+http.route({ path: "/sendForm", method: "POST", handler: sendForm, maxRequestSize: 32 * 1024 * 1024 });
+
 const getImage = httpAction(async (ctx, request) => {
   const id = storageId().safeParse(query(request).storageId);
   const shown = id.success && (await ctx.runQuery(messages.isShown, { storageId: id.data }));

@@ -82,6 +82,15 @@ export const sendOne = internalMutation({
   handler: (ctx, { body, author }) => ctx.runMutation(sendMessage, { author, body: `Sent via HTTP action: ${body}` }),
 });
 
+/** Sends the pictures and the text of a form, all or none. */
+export const sendForm = internalMutation({
+  args: { author, body: z.string().trim().max(1_000), storageIds: z.array(storageId()) },
+  handler: async (ctx, { author, body, storageIds }) => {
+    for (const storageId of storageIds) await ctx.runMutation(sendImage, { storageId, author });
+    if (body) await ctx.runMutation(sendMessage, { author, body });
+  },
+});
+
 /** Returns the latest 100 messages of an author, newest last. */
 export const listByAuthor = internalQuery({
   args: { author: z.string() },

@@ -29,60 +29,57 @@ export function HttpDemo({ api }: { api: string }) {
   }
 
   return (
-    <main className="flex-1 px-page pb-[max(2rem,env(safe-area-inset-bottom))]">
-      <div className="column grid gap-5 py-6 sm:py-8">
-        <div className="grid gap-1.5">
-          <h1 className="font-semibold text-2xl tracking-tight">HTTP API</h1>
-          <p className="max-w-prose text-pretty text-muted text-sm">
-            What you send here goes to <code className="wrap-anywhere text-ink">{api}</code> as plain HTTP, from this
-            page or any other whose origin <code className="text-ink">CLIENT_ORIGIN</code> names. It appears in the chat
-            too.
-          </p>
-        </div>
-        <form onSubmit={sendText} className="flex flex-wrap items-center gap-2">
-          <label htmlFor={`${id}-picture`} className="button button-quiet cursor-pointer has-focus-visible:outline-2">
-            <ImagePlus aria-hidden="true" className="size-4.5 text-muted" />
-            Send a picture
-            <input
-              id={`${id}-picture`}
-              type="file"
-              accept="image/*"
-              className="sr-only"
-              onChange={({ currentTarget }) => {
-                const [picture] = currentTarget.files ?? [];
-                if (picture) send.mutate((http) => http.sendImage(author, picture));
-                currentTarget.value = "";
-              }}
-            />
-          </label>
-          <div className="flex min-w-0 flex-1 basis-64 gap-2">
-            <input
-              name="body"
-              required
-              maxLength={1000}
-              aria-label="Message"
-              placeholder="Or a message"
-              className="field min-w-0 flex-1"
-            />
-            <button
-              type="submit"
-              aria-label="Send message"
-              title="Send message"
-              className="icon-button bg-accent text-on-accent hover:bg-accent-hover hover:text-on-accent"
-            >
-              <ArrowUp aria-hidden="true" className="size-5" />
-            </button>
-          </div>
-        </form>
-        {error && (
-          <p role="alert" className="max-w-prose text-danger text-sm">
-            {error instanceof TypeError
-              ? "The API cannot be reached, or does not allow this page's origin: CLIENT_ORIGIN has to name it."
-              : error.message}
-          </p>
-        )}
-        <SentMessages author={author} messages={messages.data ?? []} imageUrl={http.imageUrl} />
+    <div className="column grid gap-5 py-6 sm:py-8">
+      <div className="grid gap-1.5">
+        <h1 className="font-semibold text-2xl tracking-tight">HTTP API</h1>
+        <p className="max-w-prose text-pretty text-muted text-sm">
+          What you send here goes to <code className="wrap-anywhere text-ink">{api}</code> as plain HTTP, from this page
+          or any other whose origin <code className="text-ink">CLIENT_ORIGIN</code> names. It appears in the chat too.
+        </p>
       </div>
-    </main>
+      <form onSubmit={sendText} className="flex flex-wrap items-center gap-2">
+        <label htmlFor={`${id}-picture`} className="button button-quiet cursor-pointer has-focus-visible:outline-2">
+          <ImagePlus aria-hidden="true" className="size-4.5 text-muted" />
+          Send a picture
+          <input
+            id={`${id}-picture`}
+            type="file"
+            accept="image/*"
+            className="sr-only"
+            onChange={({ currentTarget }) => {
+              const [picture] = currentTarget.files ?? [];
+              if (picture) send.mutate((http) => http.sendImage(author, picture));
+              currentTarget.value = "";
+            }}
+          />
+        </label>
+        <div className="flex min-w-0 flex-1 basis-64 gap-2">
+          <input
+            name="body"
+            required
+            maxLength={1000}
+            aria-label="Message"
+            placeholder="Or a message"
+            className="field min-w-0 flex-1"
+          />
+          <button
+            type="submit"
+            aria-label="Send message"
+            title="Send message"
+            className="icon-button bg-accent text-on-accent hover:bg-accent-hover hover:text-on-accent"
+          >
+            <ArrowUp aria-hidden="true" className="size-5" />
+          </button>
+        </div>
+      </form>
+      {error && (
+        <p role="alert" className="max-w-prose text-danger text-sm">
+          {error instanceof TypeError
+            ? "The API cannot be reached, or does not allow this page's origin: CLIENT_ORIGIN has to name it."
+            : error.message}
+        </p>
+      )}
+      <SentMessages author={author} messages={messages.data ?? []} imageUrl={http.imageUrl} />
+    </div>
   );
 }

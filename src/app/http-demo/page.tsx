@@ -2,15 +2,24 @@ import type { Metadata } from "next";
 import { SiteHeader } from "~/components/site-header";
 import { env } from "~/kit/pages";
 import { HttpDemo } from "./http-demo";
+import { PlainForm } from "./plain-form";
 
 export const metadata: Metadata = { title: "HTTP API" };
 
-/** A page that uses nothing but the HTTP API at `APP_ORIGIN`, so it would work on another origin, too. */
-export default function HttpDemoPage() {
+interface HttpDemoPageProps {
+  searchParams: Promise<{ sent?: string | string[] }>;
+}
+
+/** A page of the HTTP API at `APP_ORIGIN`. Its first part uses nothing else, so it would work on another origin, too. */
+export default async function HttpDemoPage({ searchParams }: HttpDemoPageProps) {
+  const { sent } = await searchParams;
   return (
     <div className="flex min-h-dvh flex-col">
       <SiteHeader />
-      <HttpDemo api={`${env.APP_ORIGIN ?? ""}/http`} />
+      <main className="flex-1 px-page pb-[max(2rem,env(safe-area-inset-bottom))]">
+        <HttpDemo api={`${env.APP_ORIGIN ?? ""}/http`} />
+        <PlainForm isSent={sent !== undefined} />
+      </main>
     </div>
   );
 }

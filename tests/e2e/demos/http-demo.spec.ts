@@ -72,6 +72,38 @@ test("a picture and a text go straight to the API of another origin, and are sho
   await expect(messages(chat).getByText("Sent via HTTP action: Over HTTP")).toBeVisible();
 });
 
+test.describe("without JavaScript", () => {
+  test.use({ javaScriptEnabled: false });
+
+  test("a form with pictures is sent, and the browser comes back to the page", async ({ app, page }) => {
+    await page.goto(`${app.origin}/http-demo`);
+    await page.getByLabel("Your name").fill("Plain Ann");
+    await page.getByLabel("Message (optional)").fill("Sent by a form");
+    const pictures = [picture("one.png", { width: 91 }), picture("two.png", { width: 92 })];
+    await page.getByLabel("Up to three pictures").setInputFiles(pictures);
+    await page.getByRole("button", { name: "Send the form" }).click();
+    await expect(page.getByRole("status")).toContainText("Sent.");
+    await expect(page).toHaveURL(`${app.origin}/http-demo?sent`);
+    const { rows } = await app.database.query(
+      "SELECT body, format FROM messages WHERE author = 'Plain Ann' ORDER BY _id",
+    );
+    expect(rows.map(({ format }) => format)).toEqual(["image", "image", "text"]);
+    expect(rows.at(-1)).toEqual({ body: "Sent by a form", format: "text" });
+  });
+
+  test("a form with too many pictures is refused, and none is kept", async ({ app, page }) => {
+    await page.goto(`${app.origin}/http-demo`);
+    const count = async () => (await app.database.query("SELECT count(*) FROM _storage")).rows[0].count;
+    const before = await count();
+    await page.getByLabel("Your name").fill("Too Many");
+    const pictures = ["a.png", "b.png", "c.png", "d.png"].map((name) => picture(name));
+    await page.getByLabel("Up to three pictures").setInputFiles(pictures);
+    await page.getByRole("button", { name: "Send the form" }).click();
+    await expect(page.getByText("takes at most 3 files")).toBeVisible();
+    expect(await count()).toBe(before);
+  });
+});
+
 test("a message that curl posts appears on the open page", async ({ app, visit, request }) => {
   const page = await visit();
   await say(page, "Waiting");
