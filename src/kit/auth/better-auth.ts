@@ -145,7 +145,9 @@ const createAuth = (client: typeof prisma, { owners, sendEmail, onDelete }: Auth
 
 /** The providers whose keys are set. */
 function providers() {
-  const pair = (clientId?: string, clientSecret?: string) => clientId && clientSecret && { clientId, clientSecret };
+  // Only the way over the provider's page: it has a state and a proof of who began.
+  const pair = (clientId?: string, clientSecret?: string) =>
+    clientId && clientSecret && { clientId, clientSecret, disableIdTokenSignIn: true };
   const github = pair(env.GITHUB_CLIENT_ID, env.GITHUB_CLIENT_SECRET);
   const google = pair(env.GOOGLE_CLIENT_ID, env.GOOGLE_CLIENT_SECRET);
   return { ...(github && { github }), ...(google && { google }) };

@@ -31,13 +31,15 @@ export function serveAuth({ owners, email }: { owners: Owners; email?: AccountEm
 
 async function answer(request: Request, parts: AuthParts): Promise<Response> {
   const headers = withCurrentSignatures(request.headers);
+  const path = new URL(request.url).pathname.replace(/^.*?\/api\/auth/, "");
   if (request.method !== "POST") {
     const sent = new Request(request.url, { method: request.method, headers });
-    return inFairTurn("auth", headers)(() => withReadableKey(() => auth(parts).handler(sent)));
+    // A provider that does not answer holds up others who come from providers.
+    const what = path.startsWith("/callback/") ? "providers" : "auth";
+    return inFairTurn(what, headers)(() => withReadableKey(() => auth(parts).handler(sent)));
   }
   // Read the body before the request has its turn, so that a slow sender does not delay others.
   const body = await readBody(request);
-  const path = new URL(request.url).pathname.replace(/^.*?\/api\/auth/, "");
   return inFairTurn(
     takesPassword.has(path) ? "passwords" : "auth",
     headers,

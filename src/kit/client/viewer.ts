@@ -60,6 +60,8 @@ const explanations = new Map([
   ],
   ["email_does_not_match", "That account has another email address. Change the address here first."],
   ["email_not_verified", "The provider does not know that the email address is yours. Confirm it there first."],
+  ["unable_to_link_account", "You were signed out meanwhile. Sign in, and link again."],
+  ["account_already_linked_to_different_user", "That account belongs to another account here."],
   ["access_denied", "The provider did not let you in."],
   ["INVALID_EMAIL", "This is not an email address."],
   ["PASSWORD_TOO_SHORT", "This password is too short. Use 8 characters or more."],

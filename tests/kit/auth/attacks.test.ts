@@ -308,6 +308,13 @@ const stateAndPkce: Record<string, Story> = {
     },
     outcome: ["/failed?error=invalid_code", null],
   },
+  "a provider's token, made for this app, without the way over the provider's page": {
+    attack: async () => {
+      const sent = { provider: "google", idToken: { token: "a.b.c" } };
+      return (await browser().post("/sign-in/social", sent)).body.code;
+    },
+    outcome: "ID_TOKEN_NOT_SUPPORTED",
+  },
   "linking the attacker's provider account to the victim, whose address is another": {
     attack: async () => {
       const victim = await member();

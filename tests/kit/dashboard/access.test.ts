@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { app } from "~/functions";
 import { auth } from "~/kit/auth/better-auth";
 import { prisma } from "~/kit/database/database";
@@ -110,6 +110,15 @@ describe("the admin role", () => {
     await expect(setAdministrator(url, "nobody@example.com", true)).rejects.toThrow(
       'There is no account with the id or email address "nobody@example.com"',
     );
+  });
+
+  test("is given only to a confirmed address where the app sends mail", async () => {
+    const { user } = await account({ isAdmin: false });
+    vi.stubEnv("SMTP_URL", "smtp://mail.example.com");
+    await expect(setAdministrator(url, user.id, true)).rejects.toThrow("has not confirmed its email address");
+    await prisma.user.update({ where: { id: user.id }, data: { emailVerified: true } });
+    expect(await setAdministrator(url, user.id, true)).toMatchObject({ changed: true });
+    vi.unstubAllEnvs();
   });
 
   const run = (...args: string[]) => {
