@@ -10,7 +10,7 @@ import { serveOpenApi } from "./http/openapi";
 import { serveHttp } from "./http/serve-http";
 import { serveCron } from "./jobs/runner";
 
-export { serveHealth as healthRoute } from "./process/health";
+export { serveHealth as healthRoute, serveLive as liveRoute } from "./process/health";
 
 /**
  * `src/pages/api/trpc/[trpc].ts`: the functions. A handler of `pages/api` takes less than half of the processor's time that an

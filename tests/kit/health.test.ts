@@ -1,7 +1,7 @@
 import { rename, rm, writeFile } from "node:fs/promises";
 import { afterEach, expect, test, vi } from "vitest";
 import { pools } from "~/kit/database/database";
-import { serveHealth } from "~/kit/process/health";
+import { serveHealth, serveLive } from "~/kit/process/health";
 
 const folder = process.env.STORAGE_DISK_PATH ?? "";
 
@@ -32,4 +32,9 @@ test("serveHealth: 503 names the database", async () => {
   vi.spyOn(console, "error").mockImplementation(() => undefined);
   await pools.lookups.end();
   expect(await answer()).toEqual([503, { database: "unavailable", storage: "ok" }]);
+});
+
+test("serveLive: 200 while the process answers, also without its database", async () => {
+  const response = await serveLive(new Request("http://app.test/api/health/live"));
+  expect([response.status, await response.json()]).toEqual([200, { process: "ok" }]);
 });

@@ -24,6 +24,14 @@ export const serveHealth = withRequestId(async () => {
   return Response.json(body, { status, headers: { "Cache-Control": "no-store" } });
 });
 
+/**
+ * `GET /api/health/live`: 200 while the process answers at all. It asks neither the database nor the store, so that their outage
+ * does not make a host restart processes.
+ */
+export const serveLive = withRequestId(() =>
+  Response.json({ process: "ok" }, { headers: { "Cache-Control": "no-store" } }),
+);
+
 /** Lists each failing step of upkeep with the time since when. It leaves out the reason, because anyone can read this. */
 async function failingSteps(): Promise<{ step: string; since: string }[]> {
   const rows = await pools.lookups.sql<{ step: string; since: number }>(`

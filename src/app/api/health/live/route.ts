@@ -1,0 +1,4 @@
+import { liveRoute } from "~/kit/next";
+
+export const dynamic = "force-dynamic";
+export const GET = liveRoute;
