@@ -34,15 +34,38 @@ export function parseJson(text: string): unknown {
  * @throws TRPCError `BAD_REQUEST` for too many values or an incomplete body, `PAYLOAD_TOO_LARGE` for too many bytes
  */
 export async function readJsonText(request: Request, maxBytes: number, maxValues: number): Promise<string> {
-  const bytes = new Uint8Array(await limitBody(request, maxBytes).arrayBuffer().catch(refuseBroken));
+  const bytes = await readBytes(request, maxBytes);
   if (countValues(bytes) > maxValues) {
     throw new TRPCError({ code: "BAD_REQUEST", message: `The body's JSON has more than ${maxValues} values.` });
   }
   return new TextDecoder().decode(bytes);
 }
 
+/** Reads the body itself: for a short one, the streams of `limitBody` would take longer than all else. */
+async function readBytes(request: Request, limit: number): Promise<Uint8Array> {
+  const { tooLarge, problemAtEnd } = boundsOf(request, limit);
+  if (!request.body) return new Uint8Array();
+  const reader = request.body.getReader();
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  try {
+    for (;;) {
+      const { done, value } = await reader.read().catch(refuseBroken);
+      if (done) break;
+      size += value.byteLength;
+      if (size > limit) throw tooLarge();
+      chunks.push(value);
+    }
+  } catch (error) {
+    reader.cancel().catch(() => undefined);
+    throw error;
+  }
+  const problem = problemAtEnd(size);
+  if (problem) throw problem;
+  return Buffer.concat(chunks);
+}
+
 function refuseBroken(cause: unknown): never {
-  if (cause instanceof TRPCError) throw cause;
   throw new TRPCError({ code: "BAD_REQUEST", message: "The request's body broke off. Send it again.", cause });
 }
 
@@ -67,6 +90,16 @@ function countValues(json: Uint8Array): number {
  * @throws TRPCError `PAYLOAD_TOO_LARGE` at once when `Content-Length` is over the limit
  */
 export function limitBody(request: Request, limit: number): Request {
+  const { tooLarge, problemAtEnd } = boundsOf(request, limit);
+  if (!request.body) return request;
+  const init: RequestInit & { duplex: "half" } = {
+    body: request.body.pipeThrough(counting(limit, tooLarge, problemAtEnd)),
+    duplex: "half",
+  };
+  return new Request(request, init);
+}
+
+function boundsOf(request: Request, limit: number) {
   const tooLarge = () =>
     new TRPCError({
       code: "PAYLOAD_TOO_LARGE",
@@ -74,18 +107,12 @@ export function limitBody(request: Request, limit: number): Request {
     });
   const announced = request.headers.get("content-length");
   if (Number(announced) > limit) throw tooLarge();
-  if (!request.body) return request;
-  const isCut = (received: number) => announced !== null && received < Number(announced);
-  const cut = (received: number) =>
-    new TRPCError({
-      code: "BAD_REQUEST",
-      message: `Only ${received} of ${announced} bytes of the request's body arrived. Send it again.`,
-    });
-  const init: RequestInit & { duplex: "half" } = {
-    body: request.body.pipeThrough(counting(limit, tooLarge, (received) => (isCut(received) ? cut(received) : null))),
-    duplex: "half",
+  const problemAtEnd = (received: number) => {
+    if (announced === null || received >= Number(announced)) return null;
+    const message = `Only ${received} of ${announced} bytes of the request's body arrived. Send it again.`;
+    return new TRPCError({ code: "BAD_REQUEST", message });
   };
-  return new Request(request, init);
+  return { tooLarge, problemAtEnd };
 }
 
 /** Returns the response with a body that breaks off after `limit` bytes. Throws when `Content-Length` is over the limit. */

@@ -131,13 +131,14 @@ const sentPieceSize = () =>
  * Sends the body. The next piece is read while one is being sent. A long body uses two buffers in turn, because allocating a
  * buffer for each piece would take as long as reading it, and memory would fill up between garbage collections.
  */
-async function sendBody({ headers, body }: Response, res: ServerResponse): Promise<void> {
+async function sendBody(response: Response, res: ServerResponse): Promise<void> {
+  const { headers, body } = response;
   if (res.destroyed) return body?.cancel();
   if (body && headers.get("content-type") === "text/event-stream") return sendEvents(body, res);
   const announced = headers.get("content-length");
   if (!body || announced === "0") return void res.end();
   // Without a length it is a short message. Next.js compresses it, and its compression never reports that a piece is sent.
-  if (announced === null) return void res.end(Buffer.from(await new Response(body).arrayBuffer()));
+  if (announced === null) return void res.end(Buffer.from(await response.arrayBuffer()));
   let rest = Number(announced);
   const isLong = rest > sentPieceSize();
   const reader: Reader = isLong ? readerInto(body) : body.getReader();
