@@ -7,8 +7,15 @@ import { createRouter } from "./functions/router";
 import type { Module } from "./functions/server-function";
 import { type HttpRouter, httpAction } from "./http/http-router";
 import type { CronJobs } from "./jobs/crons";
+import { type LiveBy, liveBy } from "./live/reads";
 
 export interface KitOptions {
+  /**
+   * By table, a column that most queries of it are limited to, for example `{ files: "owner" }`. A query that reads the table by
+   * `where: { owner }` then refetches only when rows with that value change, before or after. All other queries refetch at each
+   * change of the table, as without this. See docs/live-queries.md for what this reveals.
+   */
+  liveBy?: LiveBy;
   auth?: {
     /** Issuers whose Bearer tokens are accepted, in addition to the app itself and `AUTH_ISSUER`. */
     issuers?: readonly Issuer[];
@@ -37,7 +44,12 @@ export interface App<Router = ReturnType<typeof createRouter>> {
  *
  *     export const kit = createKit({ auth: { owners: { note: "createdBy" } } });
  */
-export function createKit({ auth: { issuers = [], owners = {}, plugins = [] } = {} }: KitOptions = {}) {
+export function createKit({
+  liveBy: columns = {},
+  auth: { issuers = [], owners = {}, plugins = [] } = {},
+}: KitOptions = {}) {
+  liveBy.clear();
+  for (const [table, column] of Object.entries(columns)) liveBy.set(table, column);
   acceptIssuers(issuers);
   setAccountOptions({ owners, plugins });
   return {

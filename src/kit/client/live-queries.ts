@@ -76,19 +76,22 @@ export function createLiveQueries(
       timer = setTimeout(open, pollIntervalMs);
       return;
     }
-    stream = client._kit.changes.subscribe(position === null ? {} : { lastEventId: position }, {
-      onData({ id, data: tables }) {
-        position = id;
-        refresh(queryClient, (path) => tables === null || hasRead(path, tables));
+    stream = client._kit.changes.subscribe(
+      { byValue: true, ...(position !== null && { lastEventId: position }) },
+      {
+        onData({ id, data: tables }) {
+          position = id;
+          refresh(queryClient, (path) => tables === null || hasRead(path, tables));
+        },
+        onConnectionStateChange({ state, error }) {
+          if (state === "pending") up();
+          else if (error) down();
+        },
+        onError: down,
+        // The server ends streams before its host would.
+        onStopped: down,
       },
-      onConnectionStateChange({ state, error }) {
-        if (state === "pending") up();
-        else if (error) down();
-      },
-      onError: down,
-      // The server ends streams before its host would.
-      onStopped: down,
-    });
+    );
     // Over a connection that is dead the attempt would wait endlessly.
     timer = setTimeout(down, Math.min(attempt.last, attempt.first * 2 ** failures));
   }
@@ -239,7 +242,14 @@ const reads = new Map<string, Set<string>>();
 /** Whether a query may read one of these tables. An unknown query, which the server rendered, may read any. */
 function hasRead(path: string, tables: readonly string[]): boolean {
   const read = reads.get(path);
-  return !read || read.has("*") || tables.some((table) => read.has(table));
+  return !read || read.has("*") || tables.some((table) => isAffected(read, table));
+}
+
+/** `files:…` are the rows of a table with one value, and `files` may be any of its rows, in what was read and in what changed. */
+export function isAffected(read: ReadonlySet<string>, change: string): boolean {
+  const [table = ""] = change.split(":");
+  if (read.has(change) || read.has(table)) return true;
+  return table === change && [...read].some((name) => name.startsWith(`${table}:`));
 }
 
 /** Remembers the tables that answers name. */

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { processWide } from "../process/process-wide";
 import { grace, isDeaf, onChange, onSilence } from "./listener";
+import { nameForTabs } from "./reads";
 
 /** A point in the history of changes, as this process has heard them. */
 interface Position {
@@ -15,11 +16,15 @@ const burst = 50;
 /** Milliseconds of silence after which a word is said. */
 const silence = 15_000;
 
-/** When each table changed last is all that is kept, so that the log never grows. */
+/** Changes that are kept one by one. Of older ones it is only known when each table changed last, so that the log never grows. */
+const maxRecent = 5_000;
+
 const log = processWide("change log", () => ({
   /** `null` while changes are not heard of. */
   now: null as Position | null,
   lastChange: new Map<string, number>(),
+  /** The last changes, in order; with their values, where the table has `liveBy`. */
+  recent: [] as string[],
   waiting: new Set<() => void>(),
   following: false,
   telling: false,
@@ -32,8 +37,10 @@ export const currentPosition = (): string | null => log.now && format(log.now);
  * Tells which tables change from `since` on, each time with the position reached; `null` instead of tables when any may
  * have. Changes that the consumer is too slow for are told together, so that nothing piles up. Yields `null` now and
  * then while nothing changes. Ends with `signal`, and when changes are not heard of any more.
+ *
+ * @param byValue whether the consumer knows names such as `files:…`, of changes to the rows with one value
  */
-export async function* changesSince(since: string | null, signal: AbortSignal) {
+export async function* changesSince(since: string | null, signal: AbortSignal, byValue = false) {
   follow();
   let seen = since === null ? null : parse(since);
   while (!signal.aborted) {
@@ -44,7 +51,7 @@ export async function* changesSince(since: string | null, signal: AbortSignal) {
     } else if (now && seen && seen.count < now.count) {
       const { count } = seen;
       seen = now;
-      yield { position: format(now), tables: changedSince(count) };
+      yield { position: format(now), tables: changedSince(count, byValue) };
     } else if (now === null) {
       await nextChange(signal, grace);
       // Whoever waits is to know that nothing would be told.
@@ -55,8 +62,11 @@ export async function* changesSince(since: string | null, signal: AbortSignal) {
   }
 }
 
-const changedSince = (count: number) =>
-  [...log.lastChange].flatMap(([table, number]) => (number > count ? [table] : []));
+function changedSince(count: number, byValue: boolean): string[] {
+  const changes = (log.now?.count ?? 0) - count;
+  if (byValue && changes <= log.recent.length) return [...new Set(log.recent.slice(-changes))];
+  return [...log.lastChange].flatMap(([table, number]) => (number > count ? [table] : []));
+}
 
 /** Whether there is one, or the end; otherwise nothing has changed for a while. */
 function nextChange(signal: AbortSignal, patience = silence): Promise<boolean> {
@@ -81,13 +91,17 @@ function follow(): void {
     log.now = null;
     for (const tell of [...log.waiting]) tell();
   });
-  onChange((table) => {
-    if (table === null || log.now === null) {
+  onChange((change) => {
+    if (change === null || log.now === null) {
       log.now = { epoch: randomUUID(), count: 0 };
       log.lastChange.clear();
+      log.recent = [];
     } else {
+      const [table = ""] = change.split(":");
       log.now = { ...log.now, count: log.now.count + 1 };
       log.lastChange.set(table, log.now.count);
+      log.recent.push(nameForTabs(change));
+      if (log.recent.length > 2 * maxRecent) log.recent = log.recent.slice(-maxRecent);
     }
     if (log.telling) return;
     log.telling = true;

@@ -1,9 +1,32 @@
+import { createHash, createHmac, hkdfSync } from "node:crypto";
 import { prisma } from "../database/database";
 import type { RequestContext } from "../functions/request-context";
+import { env } from "../process/env";
 import { processWide } from "../process/process-wide";
 
 /** The tables that each view reads, by the view's name. Filled at the start, when the database answers. */
 export const viewTables = processWide("tables of views", () => new Map<string, string[]>());
+
+/** By table, the column by whose values tabs are told of its changes. See `createKit`. */
+export type LiveBy = Readonly<Record<string, string>>;
+
+/** The `liveBy` of the process. */
+export const liveBy = processWide("live by", () => new Map<string, string>());
+
+/** What a change of rows with this value is called in `_changes`. The trigger `announce_values` writes the same. */
+const noteOf = (table: string, value: string) => `${table}:${createHash("sha256").update(value).digest("base64")}`;
+
+/** Keeps tabs from guessing values: without the key nobody can compute what a value is called. */
+const nameKey = processWide("key of live names", () =>
+  Buffer.from(hkdfSync("sha256", env.APP_SECRET[0] ?? "", "", "live names", 32)),
+);
+
+/** What tabs see of a note in `_changes`: the table, and its value as a hash with a key. */
+export function nameForTabs(note: string): string {
+  const [table = "", digest] = note.split(":");
+  if (!digest) return note;
+  return `${table}:${createHmac("sha256", nameKey).update(note).digest("base64url").slice(0, 16)}`;
+}
 
 /** Stands for every table, where what was read cannot be known. */
 export const anyTable = "*";
@@ -54,16 +77,60 @@ export function formatReads(reads: RequestContext["reads"]): string {
 export function tablesRead(target: string | undefined, calls: unknown[][], within: Models = models): Set<string> {
   const tables = new Set<string>();
   const name = Object.keys(within).find((model) => model[0]?.toLowerCase() + model.slice(1) === target);
-  if (name && calls.length === 1) addModel(name, calls[0], within, tables);
+  if (name && calls.length === 1) addModel(name, calls[0]?.[0], within, tables);
   else tables.add(anyTable);
   return tables;
 }
 
 function addModel(name: string, args: unknown, within: Models, tables: Set<string>): void {
   const table = within[name]?.dbName ?? name;
+  const values = viewTables.has(table) ? null : valuesRead(table, within[name]?.fields ?? [], args);
+  if (values) for (const value of values) tables.add(nameForTabs(noteOf(table, value)));
   // A view changes when one of its tables does.
-  for (const source of viewTables.get(table) ?? [table]) tables.add(source);
+  else for (const source of viewTables.get(table) ?? [table]) tables.add(source);
   walk(name, args, within, tables);
+}
+
+/** Values that a list of `in` may have. */
+const maxValues = 20;
+
+/** The values of the table's `liveBy` column that a call is limited to; `null` when it may read other rows. */
+function valuesRead(table: string, fields: Field[], args: unknown): string[] | null {
+  const column = liveBy.get(table);
+  const field = column && fields.find(({ name, dbName }) => (dbName ?? name) === column)?.name;
+  // Where a cursor's row stands is read too, whosever it is.
+  if (!field || typeof args !== "object" || args === null || !("where" in args) || "cursor" in args) return null;
+  const values = valuesEqualed(field, args.where);
+  // PostgreSQL writes UUIDs in lower case.
+  return values && [...new Set(values.flatMap((value) => [value, value.toLowerCase()]))];
+}
+
+function valuesEqualed(field: string, where: unknown): string[] | null {
+  if (typeof where !== "object" || where === null) return null;
+  for (const [key, value] of Object.entries(where)) {
+    const values = key === field ? valuesOf(value) : null;
+    if (values) return values;
+    if (key !== "AND") continue;
+    for (const part of Array.isArray(value) ? value : [value]) {
+      const inPart = valuesEqualed(field, part);
+      if (inPart) return inPart;
+    }
+  }
+  return null;
+}
+
+/** Of Prisma's ways to say that a column equals a value. */
+function valuesOf(filter: unknown): string[] | null {
+  if (typeof filter === "string" || typeof filter === "number" || typeof filter === "bigint") return [String(filter)];
+  if (typeof filter !== "object" || filter === null) return null;
+  // With a `mode`, it may equal others.
+  const [entry, ...more] = Object.entries(filter);
+  if (!entry || more.length > 0) return null;
+  const [operator, value] = entry;
+  if (operator === "equals") return typeof value === "object" ? null : valuesOf(value);
+  if (operator !== "in" || !Array.isArray(value) || value.length > maxValues) return null;
+  const values = value.map((each) => (typeof each === "object" ? null : valuesOf(each)));
+  return values.includes(null) ? null : values.flatMap((each) => each ?? []);
 }
 
 /** A relation counts wherever it is named: in `include`, `select`, `where`, `orderBy`, `_count`, and below `AND`. */

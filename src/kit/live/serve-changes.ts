@@ -37,7 +37,7 @@ export function serveChanges(request: Request, identity: UserIdentity | null = n
   const stop = () => end.abort();
   const rest = awaitChanges();
   stopping.addEventListener("abort", stop);
-  const changes = changesSince(lastEventId(request), end.signal);
+  const changes = changesSince(lastEventId(request), end.signal, knowsValues(request));
   const opened = Date.now();
   let isFinished = false;
   const finish = () => {
@@ -123,6 +123,10 @@ function lastEventId({ headers, url }: Request): string | null {
   const input = new URL(url).searchParams.get("input");
   return headers.get("last-event-id") ?? (input && /"lastEventId":"([^"]*)"/.exec(input)?.[1]) ?? null;
 }
+
+/** Tabs that were opened before an update do not know names such as `files:…`. */
+const knowsValues = ({ url }: Request): boolean =>
+  new URL(url).searchParams.get("input")?.includes('"byValue":true') === true;
 
 /** How pages hear of changes: on Vercel each stream would keep a function, and with it the database, awake. */
 export function liveTransport(): "stream" | "poll" {

@@ -1,11 +1,13 @@
 import { maintenance } from "../database/database";
 import { sqlState } from "../database/errors";
-import { anyTable, models, viewTables } from "./reads";
+import { anyTable, liveBy, models, viewTables } from "./reads";
 
 interface Relation {
   name: string;
   kind: "table" | "view" | "materialized view" | "missing";
   isWatched: boolean;
+  /** The column whose values its changes name, if any. */
+  column: string | null;
 }
 
 const insufficientPrivilege = "42501";
@@ -20,6 +22,10 @@ export async function watchModels(): Promise<void> {
   try {
     for (const { name } of unwatched) await maintenance.$executeRaw`SELECT "watch_table"(to_regclass(${name}))`;
     await maintenance.$executeRaw`SELECT "watch_tables"()`;
+    for (const { name, column } of relations) {
+      const wanted = liveBy.get(unqualified(name)) ?? null;
+      if (wanted !== column) await maintenance.$executeRaw`SELECT "watch_values"(to_regclass(${name}), ${wanted})`;
+    }
   } catch (error) {
     if (sqlState(error) !== insufficientPrivilege) throw error;
     const names = unwatched.map(({ name }) => name);
@@ -46,7 +52,8 @@ async function readRelations(): Promise<Relation[]> {
   });
   return maintenance.$queryRaw<Relation[]>`
     SELECT name, coalesce(CASE relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' ELSE 'table' END, 'missing') AS kind,
-      coalesce(obj_description(pg_class.oid, 'pg_class') = 'silent', false) OR coalesce("is_watched"(pg_class.oid), false) AS "isWatched"
+      coalesce(obj_description(pg_class.oid, 'pg_class') = 'silent', false) OR coalesce("is_watched"(pg_class.oid), false) AS "isWatched",
+      (SELECT "watched_column"(pg_class.oid)) AS "column"
     FROM unnest(${names}::text[]) AS name LEFT JOIN pg_class ON pg_class.oid = to_regclass(name)`;
 }
 

@@ -1,0 +1,155 @@
+import { setTimeout as pause } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { isAffected } from "~/kit/client/live-queries";
+import { pool, prisma } from "~/kit/database/database";
+import { query } from "~/kit/functions/builders";
+import { createRouter, serveRouter } from "~/kit/functions/router";
+import { changesSince } from "~/kit/live/change-log";
+import { liveBy, nameForTabs, readsHeader, tablesRead } from "~/kit/live/reads";
+import { watchModels } from "~/kit/live/watched";
+import { eventually } from "../eventually";
+
+const column = async () => {
+  const [row] = await prisma.$queryRaw<
+    { name: string | null }[]
+  >`SELECT "watched_column"('messages'::regclass) AS name`;
+  return row?.name;
+};
+
+liveBy.set("messages", "owner");
+beforeAll(watchModels);
+
+afterAll(() => liveBy.clear());
+
+const read = (args: object) =>
+  [...tablesRead("message", [[args]])].filter((name) => name.startsWith("messages")).sort();
+const [ann = ""] = read({ where: { owner: "ann" } });
+const [bob = ""] = read({ where: { owner: "bob" } });
+
+const insert = (...owners: (string | null)[]) =>
+  prisma.message.createMany({
+    data: owners.map((owner) => ({ author: "a", owner, body: "b", format: "text" as const })),
+  });
+
+describe("a query", () => {
+  test("limited to a value of the column reads that value, whose name says nothing", () => {
+    expect(ann).toMatch(/^messages:[\w-]{16}$/);
+    expect(bob).not.toBe(ann);
+  });
+
+  test.each<[string, object, string[]]>([
+    ["equals", { where: { owner: { equals: "ann" } } }, [ann]],
+    ["more conditions", { where: { author: "x", owner: "ann" }, take: 3, orderBy: { id: "desc" } }, [ann]],
+    ["AND", { where: { AND: [{ author: "x" }, { owner: "ann" }] } }, [ann]],
+    ["in", { where: { owner: { in: ["ann", "bob"] } } }, [ann, bob].sort()],
+    ["no condition", {}, ["messages"]],
+    ["another condition", { where: { author: "ann" } }, ["messages"]],
+    ["null", { where: { owner: null } }, ["messages"]],
+    ["OR", { where: { OR: [{ owner: "ann" }, { author: "x" }] } }, ["messages"]],
+    ["NOT", { where: { NOT: { owner: "ann" } } }, ["messages"]],
+    ["not", { where: { owner: { not: "ann" } } }, ["messages"]],
+    ["a beginning", { where: { owner: { startsWith: "ann" } } }, ["messages"]],
+    ["either case", { where: { owner: { equals: "ann", mode: "insensitive" } } }, ["messages"]],
+    ["a cursor", { where: { owner: "ann" }, cursor: { id: "x" } }, ["messages"]],
+    ["a long list", { where: { owner: { in: Array.from({ length: 50 }, (_, n) => `${n}`) } } }, ["messages"]],
+  ])("with %s", (_, args, expected) => expect(read(args)).toEqual(expected));
+
+  test("says so in its answer", async () => {
+    const mine = query({ handler: (ctx) => ctx.db.message.findMany({ where: { owner: "ann" } }) });
+    const response = await serveRouter(createRouter({ mine: { mine } }))(
+      new Request("http://app.test/api/trpc/mine.mine"),
+    );
+    expect([...new URLSearchParams(response.headers.get(readsHeader) ?? "")]).toEqual([["mine.mine", ann]]);
+  });
+});
+
+describe("a change", () => {
+  /** What is told of a change to a tab that knows values, or does not. */
+  async function told(byValue: boolean, change: () => Promise<unknown>): Promise<string[]> {
+    const end = new AbortController();
+    const changes = changesSince(null, end.signal, byValue);
+    await changes.next();
+    const names = new Set<string>();
+    const listening = (async () => {
+      for await (const next of changes) for (const name of next?.tables ?? []) names.add(name);
+    })();
+    await change();
+    await pool.query("TRUNCATE images");
+    await eventually(() => expect([...names]).toContain("images"));
+    end.abort();
+    await listening;
+    return [...names].filter((name) => name !== "images").sort();
+  }
+
+  test.each<[string, () => Promise<unknown>, string[]]>([
+    ["of an insert names its value", () => insert("ann"), [ann]],
+    ["of several rows names each", () => insert("ann", "bob", "ann"), [ann, bob].sort()],
+    [
+      "of an update names the values before and after",
+      () => prisma.message.updateMany({ where: { owner: "ann" }, data: { owner: "bob" } }),
+      [ann, bob].sort(),
+    ],
+    ["of a delete names its value", () => prisma.message.deleteMany({ where: { owner: "bob" } }), [bob]],
+    ["of rows without a value names none", () => insert(null), ["messages:"]],
+    ["of no row is not told", () => prisma.message.deleteMany({ where: { owner: "nobody" } }), []],
+    [
+      "of many values is one of the table",
+      () => insert(...Array.from({ length: 101 }, (_, n) => `${n}`)),
+      ["messages"],
+    ],
+    ["of the whole table is one of the table", () => pool.query("TRUNCATE messages"), ["messages"]],
+  ])("%s", async (_, change, expected) => expect(await told(true, change)).toEqual(expected));
+
+  test("is one of the table for a tab that was open before the update", async () => {
+    expect(await told(false, () => insert("ann"))).toEqual(["messages"]);
+  });
+
+  test.each<[string[], string, boolean]>([
+    [["messages:x"], "messages:x", true],
+    [["messages:x"], "messages:y", false],
+    [["messages:x"], "messages", true],
+    [["messages"], "messages:x", true],
+    [["messages"], "messages:", true],
+    [["messages:x"], "messages:", false],
+    [["files"], "messages", false],
+    [["messages2:x"], "messages", false],
+  ])("of %j read, %j changed: affected %j", (read, change, expected) => {
+    expect(isAffected(new Set(read), change)).toBe(expected);
+  });
+});
+
+test("1,000 tabs, each on its own list: a write makes one of them ask again instead of all, and none misses one", async () => {
+  const tabs = Array.from({ length: 1_000 }, (_, n) => ({
+    reads: new Set(read({ where: { owner: `tab ${n}` } })),
+    asked: 0,
+  }));
+  const end = new AbortController();
+  const changes = changesSince(null, end.signal, true);
+  await changes.next();
+  let askedByAll = 0;
+  const listening = (async () => {
+    for await (const next of changes) {
+      if (next?.tables?.some((change) => isAffected(new Set(["messages"]), change))) askedByAll += tabs.length;
+      for (const tab of tabs) if (next?.tables?.some((change) => isAffected(tab.reads, change))) tab.asked++;
+    }
+  })();
+  const written = Array.from({ length: 100 }, (_, n) => (n * 37) % tabs.length);
+  // One writer, about 50 times a second.
+  for (const n of written) await Promise.all([insert(`tab ${n}`), pause(20)]);
+  await eventually(() => expect(written.filter((n) => tabs[n]?.asked === 0)).toEqual([]));
+  end.abort();
+  await listening;
+  const asked = tabs.reduce((sum, tab) => sum + tab.asked, 0);
+  expect(asked).toBeLessThanOrEqual(written.length);
+  expect(asked * 20).toBeLessThan(askedByAll);
+});
+
+test("a column is watched as long as it is listed; one that cannot be is refused, and its table is live as a whole", async () => {
+  expect(await column()).toBe("owner");
+  liveBy.set("messages", "format");
+  await expect(watchModels()).rejects.toThrow('messages has no column "format" that is a text');
+  liveBy.delete("messages");
+  await watchModels();
+  expect(await column()).toBeNull();
+  expect(nameForTabs("messages")).toBe("messages");
+});
