@@ -53,7 +53,7 @@ const cases: [name: string, tables: string[], handler: (ctx: QueryCtx) => unknow
   ],
   [
     "_count of all relations",
-    ["_storage", "files", "images", "messages"],
+    ["_storage", "_storage_variants", "files", "images", "messages"],
     ({ db }) => db.storage.findMany({ include: { _count: true } }),
   ],
   ["calls in a chain: any", ["*"], ({ db }) => db.message.findUnique({ where: { id } }).storage()],
