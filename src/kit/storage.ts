@@ -3,10 +3,10 @@
 import { toNodeHandler } from "./http/node-adapter";
 import { completeDirect, startDirect } from "./storage/direct-upload";
 import { serve } from "./storage/serve";
-import { upload } from "./storage/upload";
+import { takeUpload } from "./storage/tus";
 
-/** `src/pages/api/storage/upload.ts`: takes files. */
-export const uploadRoute = toNodeHandler(upload);
+/** `src/pages/api/storage/upload.ts`: takes files, in one request or in several. */
+export const uploadRoute = toNodeHandler(takeUpload);
 /** `src/pages/api/storage/upload/direct.ts`: begins uploads that go straight to the store. */
 export const directUploadRoute = toNodeHandler(startDirect);
 /** `src/pages/api/storage/upload/complete.ts`: completes them. */

@@ -38,7 +38,7 @@ const watched = processWide("watched exchanges", () => ({
 
 /** Whether the body may arrive at any rate, as long as it does not stall: see `UPLOAD_STALL_TIMEOUT`. */
 const isUpload = ({ url = "", method }: IncomingMessage) =>
-  method === "POST" && /^(https?:\/\/[^/?]*)?\/api\/storage\/upload\/?\?/i.test(url);
+  (method === "POST" || method === "PATCH") && /^(https?:\/\/[^/?]*)?\/api\/storage\/upload\/?\?/i.test(url);
 
 /**
  * Watches every request to the HTTP servers of this process, for pages, functions and files. It disconnects a client that

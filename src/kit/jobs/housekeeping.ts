@@ -5,7 +5,13 @@ import { internalAction } from "../functions/builders";
 import { register } from "../functions/server-function";
 import { pruneChanges } from "../live/listener";
 import { pruneCalls } from "../log/function-log";
-import { collectFiles, deleteUnownedBlobs, forgetUsedUploadUrls, previewGarbage } from "../storage/garbage-collection";
+import {
+  collectFiles,
+  deleteUnownedBlobs,
+  forgetUnfinishedUploads,
+  forgetUsedUploadUrls,
+  previewGarbage,
+} from "../storage/garbage-collection";
 import { compactTotals } from "../storage/quota";
 import { forgetOld } from "./jobs";
 
@@ -21,6 +27,7 @@ const steps: Record<string, () => Promise<unknown>> = {
   /** Bytes that nothing owns. */
   sweep: deleteUnownedBlobs,
   uploads: forgetUsedUploadUrls,
+  unfinishedUploads: forgetUnfinishedUploads,
   totals: compactTotals,
   jobs: forgetOld,
   calls: pruneCalls,

@@ -114,6 +114,8 @@ export const env = createEnv({
       .number({ error: "put a number of days there" })
       .positive({ error: "put a number of days there" })
       .default(7),
+    /** Hours after which an upload in several requests is deleted if it is not complete. */
+    UNFINISHED_UPLOAD_HOURS: whole({ min: 1 }).default(24),
     /** Milliseconds that an upload may go without a byte. */
     UPLOAD_STALL_TIMEOUT: whole({ min: 1 }).default(120_000),
   },

@@ -135,7 +135,7 @@ async function commit({ permit, blobKey, size, contentType }: Receipt, sha256: s
   stored(size);
 }
 
-function storeFailed(error: unknown): never {
+export function storeFailed(error: unknown): never {
   throw UploadError.ofStore(error);
 }
 
@@ -143,7 +143,7 @@ function storeFailed(error: unknown): never {
 const maxFailures = 3;
 
 /** The SHA-256 of a blob of `size` bytes. After a broken connection it continues where it was. */
-async function hashBlob(driver: BlobDriver, key: string, size: number): Promise<string> {
+export async function hashBlob(driver: BlobDriver, key: string, size: number): Promise<string> {
   const hash = createHash("sha256");
   let position = 0;
   let failures = 0;

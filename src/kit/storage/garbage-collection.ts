@@ -33,6 +33,7 @@ interface CollectedFiles extends FileCount {
 export async function collectGarbage(): Promise<CollectedFiles & { blobs: number }> {
   const collected = await collectFiles();
   await forgetUsedUploadUrls();
+  await forgetUnfinishedUploads();
   return { ...collected, blobs: await deleteUnownedBlobs() };
 }
 
@@ -152,6 +153,11 @@ export async function readLooseReferences(): Promise<LooseReference[]> {
 /** Forgets upload URLs that made their file and have expired since. */
 export async function forgetUsedUploadUrls(): Promise<number> {
   return maintenance.$executeRaw`DELETE FROM "_spent_uploads" WHERE "expiresAt" < now()`;
+}
+
+/** Forgets uploads that were not completed in time. Their blobs are listed, and deleted as those of failed uploads. */
+export async function forgetUnfinishedUploads(): Promise<number> {
+  return maintenance.$executeRaw`DELETE FROM "_unfinished_uploads" WHERE "expiresAt" < now()`;
 }
 
 /**

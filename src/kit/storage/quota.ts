@@ -77,7 +77,10 @@ export async function refuseOverQuota(owner: string, bytes: number): Promise<voi
 async function lookUp(owner: string | undefined): Promise<{ hasAccount: boolean; remaining: number }> {
   if (owner === undefined) return { hasAccount: false, remaining: Number.POSITIVE_INFINITY };
   const [row] = await lookups.$queryRaw<{ used: string; isAccount: boolean | null }[]>`
-    SELECT (SELECT coalesce(sum("size"), 0)::text FROM "_storage" WHERE "owner" = ${owner}) AS "used",
+    SELECT (
+        (SELECT coalesce(sum("size"), 0) FROM "_storage" WHERE "owner" = ${owner})
+        + (SELECT coalesce(sum("size"), 0) FROM "_unfinished_uploads" WHERE "owner" = ${owner})
+      )::text AS "used",
       (SELECT "isAnonymous" IS NOT TRUE FROM "_users" WHERE "_id" = ${userIdOf(owner)}) AS "isAccount"`;
   return {
     // A token of another issuer means an account there. An account of this app may be deleted by now.
@@ -123,7 +126,9 @@ async function remainingWithoutAccount(): Promise<number> {
 async function countWithoutAccount(): Promise<void> {
   const started = Date.now();
   const [row] = await pools.upkeep.sql<{ bytes: string }>(
-    `SELECT coalesce(sum("size"), 0)::text AS "bytes" FROM "_storage" WHERE "owner" IS NULL
+    `SELECT coalesce(sum("size"), 0)::text AS "bytes"
+     FROM (SELECT "owner", "size" FROM "_storage" UNION ALL SELECT "owner", "size" FROM "_unfinished_uploads") AS kept
+     WHERE "owner" IS NULL
        OR (starts_with("owner", $1)
          AND "owner" NOT IN (SELECT $1 || "_id" FROM "_users" WHERE "isAnonymous" IS NOT TRUE))`,
     [tokenIdentifier("")],

@@ -12,6 +12,12 @@ const statuses = {
   ContentTypeNotAllowed: 415,
   IncompleteBody: 400,
   RequestTimeout: 408,
+  UploadNotFound: 404,
+  UploadBegun: 409,
+  OffsetMismatch: 409,
+  ChecksumMismatch: 460,
+  UploadLocked: 423,
+  TusVersionUnsupported: 412,
   TooManyRequests: 429,
   StorageFull: 507,
   StorageUnavailable: 503,
@@ -37,6 +43,15 @@ export class UploadError extends Error {
   static used(storageId: string): UploadError {
     const message = "This upload URL has made its file already; ask for a new one";
     return new UploadError("StorageTokenUsed", message, { storageId });
+  }
+
+  static begun(size: number): UploadError {
+    const message = `An upload of ${size} bytes has begun with this URL; continue it, or DELETE it first`;
+    return new UploadError("UploadBegun", message);
+  }
+
+  static locked(): UploadError {
+    return new UploadError("UploadLocked", "Another request is writing this upload; try again in a moment");
   }
 
   static tooLarge(maxSize: number): UploadError {

@@ -26,7 +26,7 @@ export const upload = uploadEndpoint(async (request) => {
 });
 
 /** The token is the authority: every site may upload with it, and no site can with the user's cookies. */
-const cors = { "Access-Control-Allow-Origin": "*" };
+export const cors = { "Access-Control-Allow-Origin": "*" };
 
 const preflight = {
   ...cors,
@@ -47,16 +47,22 @@ export function uploadEndpoint(handle: (request: Request) => Promise<object>) {
     try {
       return answer(await handle(request), 200);
     } catch (error) {
-      const { code, message, details, status } = toUploadError(error);
-      if (status >= 500) console.error("Upload failed:", error);
-      const headers = {
-        // The rest of a stalled body may still arrive, and would be taken for the start of the next request.
-        ...(status === 408 && { Connection: "close" }),
-        ...(error instanceof RateLimited && { "Retry-After": String(error.retryAfter) }),
-      };
-      return answer({ code, message, ...details }, status, headers);
+      return refusalOf(error);
     }
   };
+}
+
+/** The answer to an upload that failed. */
+export function refusalOf(error: unknown): Response {
+  const { code, message, details, status } = toUploadError(error);
+  if (status >= 500) console.error("Upload failed:", error);
+  const headers = {
+    // The rest of a stalled body may still arrive, and would be taken for the start of the next request.
+    ...(status === 408 && { Connection: "close" }),
+    ...(error instanceof RateLimited && { "Retry-After": String(error.retryAfter) }),
+    ...(status === 423 && { "Retry-After": "1" }),
+  };
+  return answer({ code, message, ...details }, status, headers);
 }
 
 function toUploadError(error: unknown): UploadError {
@@ -73,13 +79,19 @@ function answer(body: object, status: number, headers: Record<string, string> = 
 
 /** Reads the upload token in the URL. It must be valid when the request starts, not when the upload ends. */
 export function readTokenOf(request: Request): UploadToken {
+  const token = readSignedTokenOf(request);
+  if (token.expiresAt < Date.now()) {
+    throw new UploadError("StorageTokenExpired", "The upload URL expired; ask for a new one");
+  }
+  return token;
+}
+
+/** Reads the upload token in the URL, also after it has expired. */
+export function readSignedTokenOf(request: Request): UploadToken {
   const text = new URL(request.url).searchParams.get("token");
   if (!text) throw new UploadError("BadQueryArgs", "The URL has no token; use the URL that generateUploadUrl returns");
   const token = readUploadToken(text);
   if (!token) throw new UploadError("StorageTokenInvalid", "This is not an upload URL of ours; ask for a new one");
-  if (token.expiresAt < Date.now()) {
-    throw new UploadError("StorageTokenExpired", "The upload URL expired; ask for a new one");
-  }
   return token;
 }
 
@@ -113,6 +125,8 @@ interface Timeouts {
   stallMs: number;
   /** The longest time for the whole body. Garbage collection deletes the bytes of older uploads. */
   wholeMs: number;
+  /** Ends the body early. Its reason is a text. */
+  signal?: AbortSignal;
 }
 
 /** Passes the chunks on. Throws `RequestTimeout` when they come too slowly, and `IncompleteBody` when the body breaks off. */
@@ -125,7 +139,10 @@ export async function* withTimeouts(body: ReadableStream<Chunk>, timeouts: Timeo
     late = message;
     reader.cancel().catch(() => undefined);
   };
-  const { stallMs, wholeMs } = timeouts;
+  const { stallMs, wholeMs, signal } = timeouts;
+  const stop = () => giveUp(String(signal?.reason));
+  signal?.addEventListener("abort", stop);
+  if (signal?.aborted) stop();
   const stall = setTimeout(() => waiting && giveUp(`No bytes came for ${stallMs / 1000} s`), stallMs);
   const whole = setTimeout(() => giveUp(`The upload took ${wholeMs / 3_600_000} hours`), wholeMs);
   try {
@@ -141,6 +158,7 @@ export async function* withTimeouts(body: ReadableStream<Chunk>, timeouts: Timeo
   } finally {
     clearTimeout(stall);
     clearTimeout(whole);
+    signal?.removeEventListener("abort", stop);
     // Not awaited, because cancelling a body that stalls may never end.
     reader.cancel().catch(() => undefined);
   }

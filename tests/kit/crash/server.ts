@@ -7,7 +7,7 @@ import { createRouter, serveRouter } from "~/kit/functions/router";
 import { toNodeHandler } from "~/kit/http/node-adapter";
 import { start } from "~/kit/process/start";
 import { serve } from "~/kit/storage/serve";
-import { upload } from "~/kit/storage/upload";
+import { takeUpload } from "~/kit/storage/tus";
 import * as crash from "./functions";
 import { createRandom } from "./random";
 import { interceptSteps } from "./steps";
@@ -33,7 +33,7 @@ const router = createRouter({ files, orders, crash });
 await start({ crons });
 
 const functions = toNodeHandler(serveRouter(router));
-const uploads = toNodeHandler(upload);
+const uploads = toNodeHandler(takeUpload);
 const downloads = toNodeHandler(serve);
 const server = createServer((req, res) => {
   if (req.url?.startsWith("/api/trpc/")) return functions(req, res);

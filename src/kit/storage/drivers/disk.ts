@@ -3,6 +3,7 @@ import { access, constants, type FileHandle, mkdir, open, readdir, rename, rm, s
 import { dirname, join, resolve } from "node:path";
 import { promisify } from "node:util";
 import {
+  type Appender,
   type BlobDriver,
   type ByteRange,
   type Chunk,
@@ -58,6 +59,40 @@ export function diskDriver(folder: string): BlobDriver {
     async head(key) {
       const found = await calling("look for a blob", () => stat(placeOf(folder, key)).catch(nullWhenMissing));
       return found && { size: found.size };
+    },
+
+    append: {
+      async open(key, _file, { offset }) {
+        const aside = asideOf(folder, key);
+        // Neither truncates the file nor requires one.
+        const flags = constants.O_RDWR | constants.O_CREAT;
+        const file = await calling("continue a blob", () =>
+          within(folders, dirname(aside), () => open(aside, flags, 0o600)),
+        );
+        try {
+          // The bytes of a request that did not live to record them are sent again.
+          const { size } = await file.stat();
+          if (size < offset)
+            throw new StorageUnavailableError(`Blob ${key} has ${size} bytes on the disk, not ${offset}`);
+          await file.truncate(offset);
+          if (offset === 0) await syncFolder(dirname(aside));
+          return appendTo(file, offset);
+        } catch (error) {
+          await file.close();
+          throw toStorageError(error);
+        }
+      },
+
+      async complete(key) {
+        const place = placeOf(folder, key);
+        await calling("complete a blob", async () => {
+          await within(folders, dirname(place), () => rename(asideOf(folder, key), place)).catch(async (error) => {
+            // An earlier call may have got this far.
+            if (!isCode(error, "ENOENT") || !(await stat(place).catch(nullWhenMissing))) throw error;
+          });
+          await syncFolder(dirname(place));
+        });
+      },
     },
 
     delete: remove,
@@ -167,11 +202,41 @@ async function writePieces(file: FileHandle, body: AsyncIterable<Chunk>): Promis
   }
 }
 
-/** Writes all chunks. One `writev` may write only a part of them. */
-async function writeAll(file: FileHandle, chunks: Chunk[]): Promise<void> {
+/** Writes behind the first `offset` bytes. One chunk is written while the next one arrives. */
+function appendTo(file: FileHandle, start: number): Appender {
+  let offset = start;
+  let writing: Promise<void> = Promise.resolve();
+  const sync = async () => {
+    await writing;
+    await calling("sync a blob", () => file.datasync());
+    return { offset };
+  };
+  return {
+    async write(chunk) {
+      await writing;
+      writing = writeAll(file, [chunk], offset).catch((error) => {
+        throw toStorageError(error);
+      });
+      // It is awaited before the next write. Until then its failure must not count as unhandled.
+      writing.catch(() => undefined);
+      offset += chunk.byteLength;
+    },
+    sync,
+    end: sync,
+    async close() {
+      await writing.catch(() => undefined);
+      await file.close();
+    },
+  };
+}
+
+/** Writes all chunks, at `position` or where the last write ended. One `writev` may write only a part of them. */
+async function writeAll(file: FileHandle, chunks: Chunk[], position?: number): Promise<void> {
   let rest = chunks.filter((chunk) => chunk.byteLength > 0);
+  let at = position;
   while (rest.length > 0) {
-    let { bytesWritten } = await file.writev(rest);
+    let { bytesWritten } = await file.writev(rest, at);
+    if (at !== undefined) at += bytesWritten;
     rest = rest.flatMap((chunk) => {
       const written = Math.min(bytesWritten, chunk.byteLength);
       bytesWritten -= written;

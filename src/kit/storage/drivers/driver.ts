@@ -28,7 +28,9 @@ export interface BlobDriver {
   isLocal?: boolean;
   /** Returns the size in bytes, and the SHA-256 as lower-case hex if the store has verified one. `null` without a blob. */
   head(key: string): Promise<{ size: number; sha256?: string } | null>;
-  /** Deletes the blob, and what an interrupted `put` left of it. */
+  /** For uploads that arrive in several requests. */
+  append: Appends;
+  /** Deletes the blob, and what an interrupted `put` or unfinished appends left of it. */
   delete(key: string): Promise<void>;
   /** Lists all whole blobs, in any order. A blob that is written or deleted meanwhile may be in the list or not. */
   list(): AsyncIterable<{ key: string; size: number }>;
@@ -50,6 +52,50 @@ interface ServedHeaders {
   /** For example `attachment; filename="a.txt"`. */
   disposition: string;
   cacheControl: string;
+}
+
+/** Writes a blob in several requests, and perhaps processes. The caller sees to it that only one writes at a time. */
+export interface Appends {
+  /**
+   * Continues after `progress.offset` bytes. What an earlier request wrote behind them is overwritten.
+   * @param newAside lists and returns the key of another blob, which keeps bytes that the store cannot take yet
+   */
+  open(key: string, file: AppendedFile, progress: Progress, newAside: () => Promise<string>): Promise<Appender>;
+  /** Makes the blob when all bytes are durable. It may be called several times. */
+  complete(key: string, file: AppendedFile, progress: Progress): Promise<void>;
+}
+
+export interface AppendedFile {
+  /** Bytes of the whole file; at least one. */
+  size: number;
+  contentType: string | null;
+}
+
+export interface Appender {
+  write(chunk: Chunk): Promise<void>;
+  /** Waits until bytes are durable, and returns how many. A store that takes parts leaves out the part that is not full. */
+  sync(): Promise<Progress>;
+  /** The same for all bytes. Nothing is written after it. */
+  end(): Promise<Progress>;
+  /** Frees what `open` took. May be called at any time. */
+  close(): Promise<void>;
+}
+
+/** How far an upload in several requests has come. It is plain JSON. */
+export interface Progress {
+  /** Bytes that survive a power cut. */
+  offset: number;
+  /** For stores that take parts: the parts that it has. */
+  begun?: BegunParts;
+  /** The key of the blob with the last bytes, which are less than a part. */
+  aside?: string;
+}
+
+export interface BegunParts {
+  /** The store's name for the upload. */
+  uploadId: string;
+  /** The store's entity tags of the parts, in their order. */
+  tags: string[];
 }
 
 /** Uploads whose bytes go from the client straight to the store. `delete` also removes unfinished ones. */

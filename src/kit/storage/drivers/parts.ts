@@ -4,7 +4,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { limits } from "../../process/limits";
 import { processWide } from "../../process/process-wide";
-import { type Chunk, StorageFullError } from "./driver";
+import {
+  type Appends,
+  type BegunParts,
+  type BlobDriver,
+  type Chunk,
+  checkedKey,
+  type Progress,
+  StorageFullError,
+} from "./driver";
 
 /** The bytes of a part. Parts of very large files are larger. */
 export const partSize = 16 * 1024 * 1024;
@@ -28,13 +36,13 @@ const maxSending = 2;
 
 /** Receives a body of unknown length: as a whole when it is small, otherwise in parts. */
 interface Destination {
-  putWhole(bytes: Buffer): Promise<void>;
+  putWhole(bytes: Buffer<ArrayBuffer>): Promise<void>;
   startParts(): Promise<PartsUpload>;
 }
 
-export interface PartsUpload {
+export interface PartsUpload extends BegunParts {
   /** @param number counts from 1 */
-  putPart(number: number, bytes: Buffer): Promise<void>;
+  putPart(number: number, bytes: Buffer<ArrayBuffer>): Promise<void>;
   complete(): Promise<void>;
 }
 
@@ -84,6 +92,83 @@ export async function sendInParts(
   function roomIn(): number {
     return sizeOfPart(number, fileSize) - part.size;
   }
+}
+
+/** The bytes of a part of an upload that arrives in several requests. No store takes smaller ones. */
+const smallestPartBytes = 5 * 1024 * 1024;
+
+interface AppendingStore extends Pick<BlobDriver, "put" | "get" | "head"> {
+  /** Starts an upload in parts, or continues one. */
+  openParts(key: string, contentType: string | null, begun?: BegunParts): Promise<PartsUpload>;
+}
+
+/** Appends to an upload in parts. All parts but the last have the same size. Less than a part is kept aside, in another blob. */
+export function appendParts({ openParts, put, get, head }: AppendingStore): Appends {
+  return {
+    async open(key, file, progress, newAside) {
+      checkedKey(key);
+      const each = Math.max(smallestPartBytes, Math.ceil(file.size / maxParts));
+      let upload: PartsUpload | undefined;
+      let part = new PartBuffer();
+      if (progress.aside) {
+        const kept = await get(progress.aside);
+        if (!kept) throw new Error(`The bytes kept aside of blob ${key} are gone`);
+        for await (const chunk of kept) await part.add(chunk);
+      }
+      const partsBefore = progress.begun?.tags.length ?? 0;
+      let offset = partsBefore * each + part.size;
+      if (offset !== progress.offset) throw new Error(`Blob ${key} has ${offset} bytes, not ${progress.offset}`);
+
+      async function sendPart(): Promise<void> {
+        const current = upload ?? (await openParts(key, file.contentType, progress.begun));
+        upload = current;
+        const full = part;
+        part = new PartBuffer();
+        await full.send((bytes) => current.putPart(current.tags.length + 1, bytes));
+      }
+
+      const inParts = (): Progress => {
+        if (!upload || upload.tags.length === partsBefore) return progress;
+        const { uploadId, tags } = upload;
+        return { offset: Math.min(tags.length * each, file.size), begun: { uploadId, tags: [...tags] } };
+      };
+
+      return {
+        async write(chunk) {
+          let rest = chunk;
+          while (rest.byteLength > 0) {
+            const piece = rest.subarray(0, each - part.size);
+            await part.add(piece);
+            offset += piece.byteLength;
+            rest = rest.subarray(piece.byteLength);
+            if (part.size === each) await sendPart();
+          }
+        },
+        sync: async () => inParts(),
+        async end() {
+          if (offset === file.size && part.size > 0) await sendPart();
+          const progress = inParts();
+          if (progress.offset === offset) return progress;
+          const aside = await newAside();
+          await part.send((bytes) => put(aside, chunksOf(bytes), null, bytes.byteLength));
+          return { offset, begun: progress.begun, aside };
+        },
+        close: () => part.discard(),
+      };
+    },
+
+    async complete(key, file, progress) {
+      const upload = await openParts(key, file.contentType, progress.begun);
+      await upload.complete().catch(async (error) => {
+        // An earlier call may have completed it.
+        if ((await head(key))?.size !== file.size) throw error;
+      });
+    },
+  };
+}
+
+async function* chunksOf(bytes: Buffer<ArrayBuffer>) {
+  yield bytes;
 }
 
 /** The sizes of the parts in which a file of known size is sent: at most a thousand, all but the last alike. */
@@ -136,7 +221,7 @@ class PartBuffer {
   }
 
   /** Waits until there is memory to send the part, passes its bytes to `use`, and frees them. */
-  async send<R>(use: (bytes: Buffer) => Promise<R>): Promise<R> {
+  async send<R>(use: (bytes: Buffer<ArrayBuffer>) => Promise<R>): Promise<R> {
     const { size } = this;
     while (held.sending > 0 && held.sending + size > half()) await new Promise<void>((go) => held.waiting.push(go));
     held.sending += size;
@@ -183,7 +268,7 @@ class PartBuffer {
     }
   }
 
-  private async read(): Promise<Buffer> {
+  private async read(): Promise<Buffer<ArrayBuffer>> {
     const bytes = Buffer.allocUnsafeSlow(this.size);
     let offset = 0;
     for (const block of this.blocks) offset += block.copy(bytes, offset);

@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
 import type { S3Client } from "@aws-sdk/client-s3";
 import {
+  type BegunParts,
   type BlobDriver,
   type ByteRange,
   type Chunk,
@@ -11,7 +12,7 @@ import {
   type DirectUploads,
   isKey,
 } from "./driver";
-import { type PartsUpload, sendInParts, sizesOfParts } from "./parts";
+import { appendParts, type PartsUpload, sendInParts, sizesOfParts } from "./parts";
 
 interface S3Options {
   bucket: string;
@@ -29,20 +30,23 @@ export function s3Driver(options: S3Options): BlobDriver {
   const Bucket = options.bucket;
   const connect = s3Client(options);
 
-  async function startParts(Key: string, ContentType?: string): Promise<PartsUpload> {
+  async function openParts(Key: string, contentType: string | null, begun?: BegunParts): Promise<PartsUpload> {
     const { sdk, client } = await connect();
-    const start = new sdk.CreateMultipartUploadCommand({ Bucket, Key, ContentType });
-    const { UploadId } = await calling("start an upload", () => client.send(start));
-    const Parts: { PartNumber: number; ETag?: string }[] = [];
+    const start = new sdk.CreateMultipartUploadCommand({ Bucket, Key, ContentType: contentType ?? undefined });
+    const uploadId = begun?.uploadId ?? (await calling("start an upload", () => client.send(start))).UploadId ?? "";
+    const tags = [...(begun?.tags ?? [])];
     return {
+      uploadId,
+      tags,
       async putPart(PartNumber, Body) {
-        const part = new sdk.UploadPartCommand({ Bucket, Key, UploadId, PartNumber, Body });
+        const part = new sdk.UploadPartCommand({ Bucket, Key, UploadId: uploadId, PartNumber, Body });
         const { ETag } = await calling(`take part ${PartNumber} of an upload`, () => client.send(part));
-        Parts[PartNumber - 1] = { PartNumber, ETag };
+        tags[PartNumber - 1] = ETag ?? "";
       },
       async complete() {
-        const complete = new sdk.CompleteMultipartUploadCommand({ Bucket, Key, UploadId, MultipartUpload: { Parts } });
-        await calling("complete an upload", () => client.send(complete));
+        const Parts = tags.map((ETag, index) => ({ ETag, PartNumber: index + 1 }));
+        const input = { Bucket, Key, UploadId: uploadId, MultipartUpload: { Parts } };
+        await calling("complete an upload", () => client.send(new sdk.CompleteMultipartUploadCommand(input)));
       },
     };
   }
@@ -76,7 +80,7 @@ export function s3Driver(options: S3Options): BlobDriver {
     );
   }
 
-  return {
+  const store: Pick<BlobDriver, "put" | "get" | "head"> = {
     async put(key, body, contentType, size) {
       const Key = checkedKey(key);
       const ContentType = contentType ?? undefined;
@@ -85,7 +89,7 @@ export function s3Driver(options: S3Options): BlobDriver {
         await calling("write a blob", () => client.send(new sdk.PutObjectCommand({ Bucket, Key, Body, ContentType })));
       };
       try {
-        await sendInParts(body, { putWhole, startParts: () => startParts(Key, ContentType) }, size);
+        await sendInParts(body, { putWhole, startParts: () => openParts(Key, contentType ?? null) }, size);
       } catch (error) {
         // The store may have the bytes although the call failed. If the blob cannot be deleted now, its key is still listed.
         await remove(Key).catch((failure) => console.error(`Could not remove blob ${Key}:`, failure));
@@ -105,6 +109,20 @@ export function s3Driver(options: S3Options): BlobDriver {
     },
 
     head,
+  };
+  const appends = appendParts({ ...store, openParts });
+
+  return {
+    ...store,
+    append: {
+      ...appends,
+      async complete(key, file, progress) {
+        await appends.complete(key, file, progress);
+        // A process that died may have started the upload more than once.
+        const { sdk, client } = await connect();
+        await calling("abort an upload", () => abortUploads(sdk, client, { Bucket, Key: key }));
+      },
+    },
     delete: remove,
     async *list() {
       const { sdk, client } = await connect();

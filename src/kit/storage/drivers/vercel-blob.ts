@@ -1,5 +1,6 @@
 import { z } from "zod";
 import {
+  type BegunParts,
   type BlobDriver,
   type ByteRange,
   type Chunk,
@@ -10,7 +11,7 @@ import {
   type DirectUploads,
   isKey,
 } from "./driver";
-import { type PartsUpload, partSize, sendInParts, sizesOfParts } from "./parts";
+import { appendParts, type PartsUpload, partSize, sendInParts, sizesOfParts } from "./parts";
 
 const access = "private";
 
@@ -24,17 +25,24 @@ export function vercelBlobDriver(): BlobDriver {
     return loaded;
   };
 
-  async function startParts(key: string, contentType?: string): Promise<PartsUpload> {
+  async function openParts(key: string, contentType: string | null, begun?: BegunParts): Promise<PartsUpload> {
     const sdk = await load();
-    const target = await calling("start an upload", () => sdk.createMultipartUpload(key, { access, contentType }));
-    const parts: { partNumber: number; etag: string }[] = [];
+    const options = { access, contentType: contentType ?? undefined } as const;
+    const start = () => sdk.createMultipartUpload(key, options);
+    const uploadId = begun?.uploadId ?? (await calling("start an upload", start)).uploadId;
+    // The store also names the upload by a key. It is the same key, because no random suffix is added to it.
+    const target = { access, uploadId, key } as const;
+    const tags = [...(begun?.tags ?? [])];
     return {
+      uploadId,
+      tags,
       async putPart(partNumber, bytes) {
-        const put = () => sdk.uploadPart(key, bytes, { access, partNumber, ...target });
-        parts[partNumber - 1] = await calling(`take part ${partNumber} of an upload`, put);
+        const put = () => sdk.uploadPart(key, bytes, { partNumber, ...target });
+        tags[partNumber - 1] = (await calling(`take part ${partNumber} of an upload`, put)).etag;
       },
       async complete() {
-        await calling("complete an upload", () => sdk.completeMultipartUpload(key, parts, { access, ...target }));
+        const parts = tags.map((etag, index) => ({ etag, partNumber: index + 1 }));
+        await calling("complete an upload", () => sdk.completeMultipartUpload(key, parts, target));
       },
     };
   }
@@ -50,7 +58,7 @@ export function vercelBlobDriver(): BlobDriver {
     await calling("delete a blob", () => sdk.del(checkedKey(key)).catch(nullWhenMissing(sdk)));
   }
 
-  return {
+  const store: Pick<BlobDriver, "put" | "get" | "head"> = {
     async put(key, body, type) {
       const contentType = type ?? undefined;
       checkedKey(key);
@@ -61,7 +69,7 @@ export function vercelBlobDriver(): BlobDriver {
         await calling("write a blob", put);
       };
       try {
-        await sendInParts(body, { putWhole, startParts: () => startParts(key, contentType) });
+        await sendInParts(body, { putWhole, startParts: () => openParts(key, type ?? null) });
       } catch (error) {
         // The store may have the bytes although the call failed. If the blob cannot be deleted now, its key is still listed.
         await remove(key).catch((failure) => console.error(`Could not remove blob ${key}:`, failure));
@@ -83,7 +91,11 @@ export function vercelBlobDriver(): BlobDriver {
       const found = await find(checkedKey(key));
       return found && { size: found.size };
     },
+  };
 
+  return {
+    ...store,
+    append: appendParts({ ...store, openParts }),
     delete: remove,
 
     async *list() {

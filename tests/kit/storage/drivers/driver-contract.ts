@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { beforeAll, describe, expect, test } from "vitest";
-import type { BlobDriver, Chunk } from "~/kit/storage/drivers/driver";
+import type { BlobDriver, Chunk, Progress } from "~/kit/storage/drivers/driver";
 
 const mebibyte = 2 ** 20;
 
@@ -146,6 +146,78 @@ export function describeDriver(name: string, create: () => Promise<BlobDriver>):
       }
       expect(keys.map((key) => listed.get(key))).toEqual(sizes);
       expect(listed.has(gone)).toBe(false);
+    });
+
+    describe("append", () => {
+      const bytes = randomBytes(11 * mebibyte + 7);
+      const file = { size: bytes.length, contentType: "text/plain" };
+      const asides: string[] = [];
+      const newAside = async () => {
+        const key = randomUUID();
+        asides.push(key);
+        return key;
+      };
+
+      /** Sends the bytes up to `end` in one request. */
+      async function send(key: string, before: Progress, end: number): Promise<Progress> {
+        const appender = await driver.append.open(key, file, before, newAside);
+        for await (const chunk of chunksOf(bytes.subarray(before.offset, end), 256 * 1024)) await appender.write(chunk);
+        const progress = await appender.end();
+        await appender.close();
+        // It comes from the database in another process.
+        return JSON.parse(JSON.stringify(progress));
+      }
+
+      test.each([
+        ["in one request", [bytes.length]],
+        [
+          "in requests of less than a part",
+          [1, 3 * mebibyte, 3 * mebibyte, 5 * mebibyte, 5 * mebibyte + 1, bytes.length],
+        ],
+        ["in requests of a part and more", [5 * mebibyte, 10 * mebibyte, bytes.length]],
+        ["with one byte in the last request", [bytes.length - 1, bytes.length]],
+      ])("%s → the blob, when it is completed", async (_, ends) => {
+        const key = randomUUID();
+        let progress: Progress = { offset: 0 };
+        for (const end of ends) {
+          progress = await send(key, progress, end);
+          expect([progress.offset, await driver.head(key)]).toEqual([end, null]);
+        }
+        await driver.append.complete(key, file, progress);
+        await driver.append.complete(key, file, progress);
+        expect(await sameBytes(driver.get(key), bytes)).toBe(true);
+      });
+
+      test("a request that died: the next one continues where the last record says", async () => {
+        const key = randomUUID();
+        const recorded = await send(key, { offset: 0 }, 6 * mebibyte);
+        const appender = await driver.append.open(key, file, recorded, newAside);
+        await appender.write(new Uint8Array(5 * mebibyte));
+        await appender.sync();
+        await appender.close();
+        const progress = await send(key, recorded, bytes.length);
+        await driver.append.complete(key, file, progress);
+        expect(await sameBytes(driver.get(key), bytes)).toBe(true);
+      });
+
+      test("sync: what it reports can be continued", async () => {
+        const key = randomUUID();
+        const appender = await driver.append.open(key, file, { offset: 0 }, newAside);
+        await appender.write(Uint8Array.from(bytes.subarray(0, 6 * mebibyte)));
+        const synced = await appender.sync();
+        await appender.close();
+        expect(synced.offset).toBeGreaterThanOrEqual(5 * mebibyte);
+        await driver.append.complete(key, file, await send(key, synced, bytes.length));
+        expect(await sameBytes(driver.get(key), bytes)).toBe(true);
+      });
+
+      test("deleted before it is complete: there is no blob, and others may begin", async () => {
+        const key = randomUUID();
+        await send(key, { offset: 0 }, 6 * mebibyte);
+        await driver.delete(key);
+        await driver.delete(key);
+        expect([await driver.head(key), await driver.get(key)]).toEqual([null, null]);
+      });
     });
 
     test("check resolves", () => driver.check());
