@@ -37,14 +37,16 @@ const maxSending = 2;
 /** Receives a body of unknown length: as a whole when it is small, otherwise in parts. */
 interface Destination {
   putWhole(bytes: Buffer<ArrayBuffer>): Promise<void>;
-  startParts(): Promise<PartsUpload>;
+  startParts(): Promise<PartsTarget>;
 }
 
-export interface PartsUpload extends BegunParts {
+interface PartsTarget {
   /** @param number counts from 1 */
   putPart(number: number, bytes: Buffer<ArrayBuffer>): Promise<void>;
   complete(): Promise<void>;
 }
+
+export interface PartsUpload extends PartsTarget, BegunParts {}
 
 /** Sends all of `body`, and completes the upload at its end. When it rejects, no part is still being sent. */
 export async function sendInParts(
@@ -53,7 +55,7 @@ export async function sendInParts(
   fileSize?: number,
 ): Promise<void> {
   const sending = new Set<Promise<void>>();
-  let upload: PartsUpload | undefined;
+  let upload: PartsTarget | undefined;
   let number = 1;
   let part = new PartBuffer();
 
