@@ -83,7 +83,7 @@ test("every block is in a language that a test knows, or shows a request", () =>
 
 test("every shell block runs commands of the project, or says what else it needs", () => {
   const known =
-    /^(npm (run|test|ci|install|start)\b|npx (vitest|playwright|prisma)\b|git |curl |cmp |json\(\)|\w+=\$\(|export |#|$|\s)/;
+    /^(npm (run|test|ci|install|start)\b|npx (vitest|playwright|prisma)\b|git |curl |tail |cmp |json\(\)|\w+=\$\(|export |#|$|\s)/;
   const unknown = blocks
     .filter(({ language, info }) => language === "sh" && !["host", "docker"].includes(info))
     .flatMap(({ code, place }) =>
