@@ -11,10 +11,10 @@ import type { Chunk } from "./drivers/driver";
 import { storeIdKey } from "./store-id";
 
 /**
- * Tables whose rows belong to the processes that run and to their store: announced changes, counters of limits, and blobs that no
- * file owns.
+ * Tables whose rows belong to the processes that run and to their store: announced changes, counters of limits, unfinished
+ * uploads, and blobs that no file owns.
  */
-const leftOut = ["_prisma_migrations", "_changes", "_rate_limits", "_unowned_blobs"];
+const leftOut = ["_prisma_migrations", "_changes", "_rate_limits", "_unowned_blobs", "_unfinished_uploads"];
 
 /** Rows that are read, and written, by one statement. */
 const pageRows = 500;

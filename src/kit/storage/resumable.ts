@@ -242,7 +242,7 @@ export async function finishUpload(upload: UnfinishedUpload): Promise<void> {
         if (expected !== sha256) throw UploadError.sha256Mismatch(expected, sha256);
       }
       const file = { storageId, blobKey, sha256, size, contentType, owner, usedUntil: usedUntil.getTime() };
-      if (!(await commitUpload(prisma, file))) throw UploadError.incomplete("no usable");
+      if (!(await commitUpload(file))) throw UploadError.incomplete("no usable");
     }
     await prisma.unfinishedUpload.deleteMany({ where: { id: storageId } });
   } catch (error) {

@@ -90,7 +90,7 @@ export function diskDriver(folder: string): BlobDriver {
             // An earlier call may have got this far.
             if (!isCode(error, "ENOENT") || !(await stat(place).catch(nullWhenMissing))) throw error;
           });
-          await syncFolder(dirname(place));
+          await syncTogether(dirname(place));
         });
       },
     },
