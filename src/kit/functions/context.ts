@@ -42,8 +42,11 @@ export interface MutationCtx {
   auth: Auth;
   scheduler: Scheduler;
   /**
-   * Counts a call against this rate limit of the sender, once, even when the mutation runs again after a conflict. Throws
-   * `TOO_MANY_REQUESTS` after too many in a minute.
+   * Counts a call against a rate limit, once, even when the mutation runs again after a conflict. Throws `TOO_MANY_REQUESTS`
+   * after too many. The call counts also when the mutation is undone. The limit is one of the kit's, by its name, or one of
+   * yours:
+   *
+   *     await ctx.limitRate({ name: "invitations", rate: 20, per: 3_600_000, key: teamId });
    */
   limitRate: RequestContext["limitRate"];
   /** Runs a query inside the transaction: it sees what the mutation wrote. */
@@ -62,7 +65,7 @@ export interface ActionCtx {
    * the server stops. Pass it to whatever may take long: `fetch(url, { signal: ctx.signal })`.
    */
   signal: AbortSignal;
-  /** Counts a call against this rate limit of the sender. Throws `TOO_MANY_REQUESTS` after too many in a minute. */
+  /** Counts a call against a rate limit. Throws `TOO_MANY_REQUESTS` after too many. See `MutationCtx`. */
   limitRate: RequestContext["limitRate"];
   runQuery: RunQuery;
   /** Runs a mutation in a transaction of its own. */
@@ -166,8 +169,9 @@ const kinds: { [K in Kind]: RunKind<K> } = {
 /** Counts the attempts of a mutation as one. */
 function once(limitRate: RequestContext["limitRate"]): RequestContext["limitRate"] {
   const counts = new Map<string, Promise<void>>();
-  return (name) => {
-    const count = counts.get(name) ?? limitRate(name);
+  return (limit) => {
+    const name = JSON.stringify(limit);
+    const count = counts.get(name) ?? limitRate(limit);
     counts.set(name, count);
     return count;
   };

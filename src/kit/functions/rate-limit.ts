@@ -1,9 +1,12 @@
+import { createHash } from "node:crypto";
 import { TRPCError } from "@trpc/server";
 import { RateLimiterPostgres, RateLimiterRes } from "rate-limiter-flexible";
+import { z } from "zod";
 import { pools } from "../database/database";
 import { clientNetwork } from "../http/client-address";
 import { env } from "../process/env";
 import { limits } from "../process/limits";
+import { parseArgs } from "./args";
 
 /** Calls per minute of one identity or address. */
 const perMinute = {
@@ -32,16 +35,51 @@ export interface Counted {
   headers: Headers;
 }
 
-/** Counts a call. Throws `TOO_MANY_REQUESTS` when there were too many in this minute. */
-export async function limitRate(name: RateLimitName, { identity, headers }: Counted): Promise<void> {
-  const who = identity ?? clientNetwork(headers);
-  const points = perMinute[name]() * (who === null ? crowd : 1);
+/** A rate limit of the app. */
+export interface RateLimit {
+  /** What is counted, for example `"invitations"`. */
+  name: string;
+  /** How many calls are allowed. */
+  rate: number;
+  /** In how many milliseconds they are allowed, from the first of them on. At least 1,000. */
+  per: number;
+  /** Whom or what to count by, for example the id of a room. Default: the sender, by identity, or else by network. */
+  key?: string;
+}
+
+const rateLimit = z.object({
+  name: z
+    .string()
+    .regex(/^[\w.-]{1,64}$/, { error: "write at most 64 letters, digits, dots, hyphens and underscores" }),
+  rate: z.int().positive().max(1_000_000_000),
+  per: z.number().min(1_000).max(31_536_000_000),
+  key: z.string().optional(),
+});
+
+/**
+ * Counts a call, also when it is refused or when what it does is undone. Throws `TOO_MANY_REQUESTS` when there were too many.
+ * The counts are kept outside the caller's transaction, on connections of their own.
+ */
+export async function limitRate(limit: RateLimitName | RateLimit, { identity, headers }: Counted): Promise<void> {
+  const { name, rate, per, key } =
+    typeof limit === "string"
+      ? { name: limit, rate: perMinute[limit](), per: 60_000, key: undefined }
+      : named(parseArgs(rateLimit, limit));
+  const who = key ?? identity ?? clientNetwork(headers);
+  const points = rate * (who === null ? crowd : 1);
   try {
-    await limiterOf(name, points).consume(who ?? "all");
+    await limiterOf(name, points, per / 1000).consume(who ?? "all");
   } catch (cause) {
     throw toRateLimited(cause);
   }
 }
+
+/** Keeps names of the app apart from those of the kit, and a key short enough for its column. */
+const named = ({ name, key, ...limit }: RateLimit): RateLimit => ({
+  ...limit,
+  name: `app.${name}`,
+  key: key === undefined ? undefined : createHash("sha256").update(key).digest("base64url"),
+});
 
 /** Counts a wrong password. Throws `TOO_MANY_REQUESTS` when there were too many in this minute for one of these. */
 export async function limitSignInFailures(counted: (string | null)[]): Promise<void> {
@@ -68,7 +106,7 @@ export const dailyCount = (name: string, points: number) => limiterOf(name, poin
 
 /** @param duration seconds */
 function limiterOf(name: string, points: number, duration = 60): RateLimiterPostgres {
-  const key = `${name} ${points}`;
+  const key = `${name} ${points} ${duration}`;
   const limiter = limiters.get(key) ?? createLimiter(name, points, duration);
   limiters.set(key, limiter);
   return limiter;

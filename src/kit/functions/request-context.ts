@@ -6,7 +6,7 @@ import { publicOrigin } from "../http/origin";
 import { currentRequestId } from "../log/scope";
 import { limits } from "../process/limits";
 import { createPlaces, type InTurn, inFairTurn } from "../process/places";
-import { limitRate, type RateLimitName } from "./rate-limit";
+import { limitRate, type RateLimit, type RateLimitName } from "./rate-limit";
 
 /** What is known about a request: made once for it, and passed to every function that it calls. */
 export interface RequestContext {
@@ -19,7 +19,7 @@ export interface RequestContext {
   /** The identity of the sender, read at the first call. Throws for an invalid token. */
   identity: () => Promise<UserIdentity | null>;
   /** Counts a call against a rate limit. Throws `TOO_MANY_REQUESTS`. */
-  limitRate: (name: RateLimitName) => Promise<void>;
+  limitRate: (limit: RateLimitName | RateLimit) => Promise<void>;
   /** The tables that queries of the request read, by the path of the query. */
   reads: Map<string, Set<string>>;
   /** Records which tables the running query reads. Set only for live queries. */
@@ -61,8 +61,8 @@ export function createRequestContext(request: Credentials): RequestContext {
     inTurn: createPlaces(limits.batchConcurrency),
     inFairTurn: inFairTurn("calls", request.headers),
     identity: who,
-    limitRate: async (name) => {
-      await limitRate(name, { identity: (await who())?.tokenIdentifier ?? null, headers: request.headers });
+    limitRate: async (limit) => {
+      await limitRate(limit, { identity: (await who())?.tokenIdentifier ?? null, headers: request.headers });
     },
   };
 }

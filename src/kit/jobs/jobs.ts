@@ -116,13 +116,15 @@ export async function runJob(job: Job): Promise<boolean> {
   const controller = new AbortController();
   const stop = () => controller.abort(new Error("The server stops"));
   const attempt: Attempt = { job, kind, takenBy: randomUUID(), stop };
+  const system = createSystemContext();
   const context: RequestContext = {
-    ...createSystemContext(),
+    ...system,
     requestId: job.id,
     jobId: job.id,
     signal: controller.signal,
     // A job has no sender who could call too often.
-    limitRate: async () => undefined,
+    limitRate: async (limit) =>
+      typeof limit === "object" && limit.key !== undefined ? system.limitRate(limit) : undefined,
   };
   running.set(job.id, attempt);
   try {

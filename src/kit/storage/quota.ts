@@ -67,6 +67,21 @@ export async function allowanceOf({ owner, network, isApp = false }: Storer): Pr
 
 const uncounted = { count: async () => undefined, stored: () => undefined };
 
+/** What an identity stores. */
+export interface Usage {
+  files: number;
+  bytes: number;
+}
+
+/** Counts the files of an identity on connections of their own, outside the caller's transaction. */
+export async function usageOf(identity: string): Promise<Usage> {
+  const [row] = await pools.lookups.sql<{ files: string; bytes: string }>(
+    `SELECT count(*)::text AS "files", coalesce(sum("size"), 0)::text AS "bytes" FROM "_storage" WHERE "owner" = $1`,
+    [identity],
+  );
+  return { files: Number(row?.files ?? 0), bytes: Number(row?.bytes ?? 0) };
+}
+
 /** Refuses to make `owner` the owner of so many more bytes. Claims that run at the same time do not see each other. */
 export async function refuseOverQuota(owner: string, bytes: number): Promise<void> {
   if (bytes <= (await lookUp(owner)).remaining) return;

@@ -13,7 +13,7 @@ import { type FileMetadata, newStorageId, parseStorageId, toMetadata } from "./f
 import { deleteUnownedBlobsSoon } from "./garbage-collection";
 import { canonicalType, sha256OfBase64 } from "./headers";
 import { claimFile, deleteFile, reuseFile } from "./ownership";
-import { refuseOverQuota, type Storer } from "./quota";
+import { refuseOverQuota, type Storer, type Usage, usageOf } from "./quota";
 import { receiveFile } from "./receive";
 import { type FormFileLimits, type ReceivedForm, type ReceiveOptions, receiveForm } from "./receive-form";
 import { type ServeOptions, serveFile } from "./serve";
@@ -26,6 +26,11 @@ import { UploadError } from "./upload-error";
 export interface StorageReader {
   /** Returns a URL that serves the file to everyone who has the URL, or `null` when there is no such file. */
   getUrl(storageId: Id<"_storage">, options?: FileUrlOptions): Promise<string | null>;
+  /**
+   * Returns how many files belong to an identity, given as `tokenIdentifier`, and the sum of their sizes in bytes. In mutations
+   * and actions it counts outside the transaction, so that it causes no conflicts with uploads.
+   */
+  usage(identity: string): Promise<Usage>;
   /** @deprecated Use `ctx.db.system.get`. */
   getMetadata(storageId: Id<"_storage">): Promise<FileMetadata | null>;
 }
@@ -110,6 +115,14 @@ export function storageReader(context: RequestContext, db: Reads): StorageReader
       const file = await db.storage.findUnique({ where: { id }, select: { id: true } });
       return file && createFileUrl(context.origin, id, options);
     },
+    async usage(identity) {
+      const { _count, _sum } = await db.storage.aggregate({
+        where: { owner: identity },
+        _count: true,
+        _sum: { size: true },
+      });
+      return { files: _count, bytes: Number(_sum.size ?? 0) };
+    },
     getMetadata: db.system.get,
   };
 }
@@ -122,6 +135,7 @@ export function storageWriter(context: RequestContext, db: Reads, { run, afterCo
   const reader = storageReader(context, db);
   return {
     ...reader,
+    usage: usageOf,
     async getUrl(storageId, options) {
       const id = parseStorageId(storageId);
       return claimed.has(id) ? createFileUrl(context.origin, id, options) : reader.getUrl(id, options);

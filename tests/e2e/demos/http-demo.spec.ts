@@ -59,12 +59,12 @@ test("a picture and a text go straight to the API of another origin, and are sho
   const chat = await visit();
   const page = await visit({ url: `${sites.client}/http-demo`, name: "User 123" });
   expect(new URL(page.url()).origin).not.toBe(app.origin);
-  await page.locator("input[type=file]").setInputFiles(picture("photo.png", { width: 91 }));
+  await page.getByLabel("Send a picture").setInputFiles(picture("photo.png", { width: 91 }));
   const image = page.getByRole("img", { name: "Image from User 123" });
   await expect(image).toHaveAttribute("src", new RegExp(`^${app.origin}/http/getImage\\?storageId=[\\w-]+$`));
   const width = () => image.evaluate((element) => element instanceof HTMLImageElement && element.naturalWidth);
   await expect.poll(width).toBe(91);
-  await page.getByRole("textbox", { name: "Message" }).fill("Over HTTP");
+  await page.getByRole("textbox", { name: "Message", exact: true }).fill("Over HTTP");
   await page.keyboard.press("Enter");
   await expect(page.getByText("Sent via HTTP action: Over HTTP")).toBeVisible();
 
@@ -176,7 +176,7 @@ test.describe("with errors that the browser reports", () => {
     expect(await fetchFrom(page, `${app.origin}/http/getMessagesByAuthor?author=Ada`)).toEqual(refused);
     const files = async () => (await app.database.query("SELECT count(*) FROM _storage")).rows[0].count;
     const before = await files();
-    await page.locator("input[type=file]").setInputFiles(picture("photo.png"));
+    await page.getByLabel("Send a picture").setInputFiles(picture("photo.png"));
     await expect(page.getByRole("alert").filter({ hasText: "CLIENT_ORIGIN has to name it" })).toBeVisible();
     expect(await files()).toBe(before);
     const whoAmI = `${sites.withCredentials}/http/whoAmI`;
