@@ -112,6 +112,8 @@ async function update() {
       manifest.scripts = { ...manifest.scripts, [name]: command };
     }
   }
+  // The kit's folder imports these.
+  manifest.imports = { ...manifest.imports, ...template.imports };
   manifest.kit = { version: template.kit?.version ?? version, from };
   await writeFile(manifestPath, `${JSON.stringify(manifest, null, 2)}\n`);
 

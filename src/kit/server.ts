@@ -1,5 +1,7 @@
 // Functions import this, in addition to the builders of ~/kit. Everything is documented where it is defined.
 
+import "#only-on-the-server";
+
 export type { AccountEmail } from "./auth/account-email";
 export type { UserIdentity } from "./auth/identity";
 export { requireIdentity } from "./auth/identity";

@@ -67,6 +67,7 @@ beforeAll(async () => {
     'ALTER TABLE "_storage" ADD COLUMN "language" TEXT;\nALTER TABLE "_storage_totals" ADD COLUMN "note" TEXT;\n';
   await writeMigration("languages", sql, join(template(), "prisma"));
   await change(template(), "package.json", '"dependencies": {', '"dependencies": {\n    "a-new-one": "1.2.3",');
+  await change(template(), "package.json", '"imports": {', '"imports": {\n    "#newer": "./src/kit/newer.ts",');
   await change(template(), "package.json", `"version": "${version}"`, '"version": "next"');
   await change(template(), "next.config.mjs", "poweredByHeader: false", "poweredByHeader: false,\n  compress: false");
   commit(template(), "v2");
@@ -123,6 +124,7 @@ describe("kit update", () => {
     expect(JSON.parse(await read("package.json"))).toMatchObject({
       kit: { version: "next", from: template() },
       dependencies: { "a-new-one": "1.2.3", "one-of-theirs": "4.5.6" },
+      imports: { "#newer": "./src/kit/newer.ts" },
     });
     expect(await read("next.config.mjs")).toContain("poweredByHeader: true");
     expect(text).toMatch(/^\+ {2}compress: false/m);
