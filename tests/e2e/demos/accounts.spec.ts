@@ -49,8 +49,8 @@ test("of two visitors neither sees, links, renames or deletes the other's files"
   const storageId = file?.storageId ?? "";
   const { files } = await apiOf(ben);
   expect(await files.getUrl.query({ storageId })).toBeNull();
-  await expect(files.rename.mutate({ storageId, name: "mine.txt" })).rejects.toThrow("There is no file");
-  await expect(files.delete.mutate({ storageId })).rejects.toThrow("There is no file");
+  await expect(files.rename.mutate({ storageId, name: "mine.txt" })).rejects.toThrow("does not exist");
+  await expect(files.delete.mutate({ storageId })).rejects.toThrow("does not exist");
   await expect(files.saveFile.mutate({ storageId, name: "mine.txt" })).rejects.toThrow();
 });
 
