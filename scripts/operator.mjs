@@ -42,7 +42,7 @@ export async function withOperator({ url, token = process.env.KIT_TOKEN }, work)
 
 /** @param {(operator: Operator) => Promise<void>} work */
 function withApp(work) {
-  // The app's modules have an import that keeps them out of browsers. Here is no bundler that would resolve it.
+  // An app's modules may import this to stay out of browsers. Without a bundler it would throw.
   const resolve = `export const resolve = (name, context, next) =>
     name === "server-only" ? { url: "data:text/javascript,", shortCircuit: true } : next(name, context);`;
   register(`data:text/javascript,${encodeURIComponent(resolve)}`, import.meta.url);
