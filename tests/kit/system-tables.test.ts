@@ -64,4 +64,42 @@ describe("db.system.query", () => {
   test("with a cursor of someone else's making, BAD_REQUEST", async () => {
     await expect(query().paginate({ limit: 2, cursor: "nonsense" })).rejects.toMatchObject({ code: "BAD_REQUEST" });
   });
+
+  test("by for await and by collect, all", async () => {
+    const seen = [];
+    for await (const file of query().order("desc")) seen.push(file);
+    expect(ids(seen)).toEqual([4, 3, 2, 1, 0]);
+    expect(ids(await query().collect())).toEqual([0, 1, 2, 3, 4]);
+  });
+
+  test("of more than a thousand: for await reads each once, and collect refuses", async () => {
+    const later = { from: 3_000_000 };
+    const insert = (count: number) =>
+      prisma.$transaction([
+        prisma.$executeRaw`SELECT set_config('storage.row', '*', true)`,
+        // Ten of each millisecond, so that pages end among equal times.
+        prisma.$executeRaw`INSERT INTO "_storage" ("_id", "_creationTime", "sha256", "size", "blobKey")
+          SELECT gen_random_uuid(), to_timestamp(3000 + n / 10), repeat('0', 64), n, gen_random_uuid()
+          FROM generate_series(1, ${count}::int) AS n`,
+      ]);
+    await insert(1_000);
+    expect(await query().created(later).collect()).toHaveLength(1_000);
+    await insert(1);
+    await expect(query().created(later).collect()).rejects.toThrow(
+      'more than 1000 documents to collect. Use "for await"',
+    );
+    const seen = new Set<string>();
+    let count = 0;
+    for await (const { _id } of query().created(later)) {
+      seen.add(_id);
+      count += 1;
+    }
+    expect([seen.size, count]).toEqual([1_001, 1_001]);
+    const first = [];
+    for await (const file of query().created(later)) {
+      first.push(file);
+      break;
+    }
+    expect(first).toHaveLength(1);
+  });
 });

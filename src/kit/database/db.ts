@@ -1,6 +1,7 @@
 import { type ScheduledFunctionDocument, toScheduledFunction } from "../jobs/rows";
 import { parseJobId } from "../jobs/scheduler";
 import { tablesRead } from "../live/reads";
+import { limits } from "../process/limits";
 import { type FileMetadata, parseStorageId, toMetadata } from "../storage/file";
 import type { Client } from "./database";
 import type { Id } from "./ids";
@@ -246,14 +247,21 @@ function systemTables(run: Transaction["run"], noteReads?: NoteReads): SystemTab
   };
 }
 
-/** Documents by creation time, oldest first unless `order("desc")`. Each method returns a new query. */
-interface SystemQuery<Document> {
+/**
+ * Documents by creation time, oldest first unless `order("desc")`. Each method returns a new query. `for await` reads all
+ * documents, in pages, so it needs little memory:
+ *
+ *     for await (const file of ctx.db.system.query("_storage")) bytes += file.size;
+ */
+interface SystemQuery<Document> extends AsyncIterable<Document> {
   order(direction: Direction): SystemQuery<Document>;
   /** Only documents created at `from` or later, and before `before`; milliseconds since the epoch. */
   created(range: { from?: number; before?: number }): SystemQuery<Document>;
   /** The first `count` documents. */
   take(count: number): Promise<Document[]>;
   first(): Promise<Document | null>;
+  /** All documents. Throws when there are more than 1,000 (`limits.collectedRows`): use `for await` or `paginate` for more. */
+  collect(): Promise<Document[]>;
   /** Reads a page, which costs the same however far back it is. `nextCursor` is `null` on the last page. */
   paginate(page: { limit: number; cursor?: string | null }): Promise<{ page: Document[]; nextCursor: string | null }>;
 }
@@ -271,6 +279,9 @@ interface Condition {
   OR?: Condition[];
 }
 
+/** Documents that `for await` reads at once. */
+const iteratedRows = 100;
+
 interface Options {
   direction: Direction;
   range: { from?: number; before?: number };
@@ -287,14 +298,31 @@ function systemQuery<Document extends { _id: string; _creationTime: number }>(
       orderBy: [{ creationTime: direction }, { id: direction }],
       take,
     });
+  async function paginate({ limit, cursor }: { limit: number; cursor?: string | null }) {
+    const found = await read(limit + 1, cursor ? beyond(cursor, direction) : {});
+    return toPage(found, limit, ({ _creationTime, _id }) => formatCursor({ value: _creationTime, id: _id }));
+  }
   return {
     order: (next) => systemQuery(findMany, { direction: next, range }),
     created: (next) => systemQuery(findMany, { direction, range: next }),
     take: (count) => read(count),
     first: async () => (await read(1))[0] ?? null,
-    async paginate({ limit, cursor }) {
-      const found = await read(limit + 1, cursor ? beyond(cursor, direction) : {});
-      return toPage(found, limit, ({ _creationTime, _id }) => formatCursor({ value: _creationTime, id: _id }));
+    async collect() {
+      const all = await read(limits.collectedRows + 1);
+      if (all.length <= limits.collectedRows) return all;
+      throw new Error(`There are more than ${limits.collectedRows} documents to collect. Use "for await" or paginate.`);
+    },
+    paginate,
+    async *[Symbol.asyncIterator]() {
+      let cursor: string | null = null;
+      do {
+        const { page, nextCursor }: Awaited<ReturnType<typeof paginate>> = await paginate({
+          limit: iteratedRows,
+          cursor,
+        });
+        yield* page;
+        cursor = nextCursor;
+      } while (cursor !== null);
     },
   };
 }

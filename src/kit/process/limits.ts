@@ -11,6 +11,8 @@ export const limits = {
   argumentDepth: 64,
   /** Values in one call's arguments that JSON cannot express, such as dates. */
   argumentAnnotations: 1_000,
+  /** Documents that `collect` of `ctx.db.system.query` returns at most. */
+  collectedRows: 1_000,
   /** Calls in one request. */
   batchCalls: 10,
   /** Calls of one request that run at the same time. */
