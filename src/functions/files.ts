@@ -191,6 +191,7 @@ const withUrls = async <File extends { storageId: Id<"_storage">; name: string }
   ...file,
   url: await ctx.storage.getUrl(file.storageId),
   downloadUrl: await ctx.storage.getUrl(file.storageId, { downloadAs: file.name }),
+  iconUrl: await ctx.storage.getUrl(file.storageId, { width: 80, height: 80 }),
 });
 
 /** A file that was uploaded without an identity belongs to every caller without an identity who knows its id. */

@@ -93,6 +93,8 @@ export const list = userQuery({
     const images = rows.map(async (image) => ({
       ...image,
       url: await ctx.storage.getUrl(image.storageId),
+      /** A square of the middle, in the sizes that pages show. */
+      square: await ctx.storage.getImage(image.storageId, { width: 320, height: 320 }),
       thumbnailUrl: image.thumbnailId && (await ctx.storage.getUrl(image.thumbnailId)),
     }));
     return { page: await Promise.all(images), nextCursor };

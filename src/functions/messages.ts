@@ -17,6 +17,8 @@ export const list = query({
       ...message,
       isMine: owner !== null && owner === me?.tokenIdentifier,
       url: message.storageId ? await ctx.storage.getUrl(message.storageId) : null,
+      /** The picture in the sizes that pages show. */
+      image: message.storageId ? await ctx.storage.getImage(message.storageId) : null,
     }));
     return { page: (await Promise.all(messages)).reverse(), nextCursor };
   },

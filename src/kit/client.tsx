@@ -3,6 +3,7 @@
 // The components of the dashboard, for pages that should look the same.
 export { Checkbox, ConfirmDialog } from "./client/components/controls";
 export { DropHint, Empty, Failed, Loading, useNearView } from "./client/components/lists";
+export { StorageImage } from "./client/components/storage-image";
 export { FailedUploads, percent, UploadList, UploadProgress } from "./client/components/upload-list";
 export { FileIcon, formatBytes, ShortName, Timestamp } from "./client/components/values";
 export { createClient } from "./client/create-client";

@@ -26,3 +26,4 @@ export { processWide } from "./process/process-wide";
 export { storageId } from "./storage/file";
 export { dispositionOf, parseDigests } from "./storage/headers";
 export { inImageTurn } from "./storage/images";
+export type { StoredImage } from "./storage/storage";

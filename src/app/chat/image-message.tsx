@@ -1,8 +1,8 @@
 import { ImageOff } from "lucide-react";
-import Image from "next/image";
 import { Dialog } from "radix-ui";
-import { useEffect, useRef, useState } from "react";
+import { useState } from "react";
 import { PictureDialog } from "~/components/picture-dialog";
+import { StorageImage } from "~/kit/client";
 import type { Message } from "./message-list-query";
 
 interface ImageMessageProps {
@@ -14,39 +14,41 @@ interface ImageMessageProps {
 }
 
 /** A picture in a frame. A click opens it in full size. */
-export function ImageMessage({ message: { author, url }, preview, isRecent }: ImageMessageProps) {
+export function ImageMessage({ message: { author, url, image }, preview, isRecent }: ImageMessageProps) {
   const [isLoaded, setLoaded] = useState(false);
   const [isBroken, setBroken] = useState(false);
-  const image = useRef<HTMLImageElement>(null);
-  useEffect(() => {
-    // Loading may have failed before the page was hydrated.
-    if (image.current?.complete) image.current.decode().catch(() => setBroken(true));
-  }, []);
   const alt = `Image from ${author}`;
 
-  if (!url) return <Unavailable label="This picture was deleted" />;
+  if (!url || !image) return <Unavailable label="This picture was deleted" />;
   if (isBroken) return <Unavailable label="This picture cannot be shown" href={url} />;
   return (
     <Dialog.Root>
       <Dialog.Trigger
         className="picture-frame"
-        style={preview && !isLoaded ? { backgroundImage: `url("${preview}")` } : undefined}
+        style={{
+          ...(preview && !isLoaded && { backgroundImage: `url("${preview}")` }),
+          ...shapeOf(image),
+        }}
       >
-        <Image
-          ref={image}
-          fill
-          src={url}
+        <StorageImage
+          image={image}
+          fallbackUrl={url}
           alt={alt}
+          sizes="20rem"
           loading={isRecent ? "eager" : "lazy"}
           onLoad={() => setLoaded(true)}
-          // With `onError`, next/image would load the picture again when the page is hydrated.
-          onErrorCapture={() => setBroken(true)}
-          className="object-contain motion-safe:transition-opacity hover:opacity-90"
+          onBroken={() => setBroken(true)}
+          className="absolute inset-0 size-full object-contain motion-safe:transition-opacity hover:opacity-90"
         />
       </Dialog.Trigger>
       <PictureDialog title={alt} url={url} />
     </Dialog.Root>
   );
+}
+
+/** The picture's own shape, but neither a strip nor a column. Unknown shortly after the upload, when the frame's is used. */
+function shapeOf({ width, height }: NonNullable<Message["image"]>) {
+  return width && height ? { aspectRatio: Math.min(2.5, Math.max(0.6, width / height)) } : {};
 }
 
 function Unavailable({ label, href }: { label: string; href?: string }) {

@@ -14,23 +14,20 @@ interface FileRowProps {
   focusAbove: () => void;
 }
 
-/** Pictures of more bytes are not loaded as thumbnails. */
-const previewLimit = 3_000_000;
-
 export function FileRow({ file, isSelected, onSelect, focusAbove }: FileRowProps) {
-  const { storageId, name, size, url, downloadUrl } = file;
+  const { storageId, name, size, url, iconUrl, downloadUrl } = file;
   const type = file.contentType?.split(";")[0] ?? "";
   const client = useTRPCClient();
   const [open, setOpen] = useState<"name" | "link" | "deletion" | null>(null);
   const menu = useRef<HTMLButtonElement>(null);
   const close = () => setOpen(null);
-  const hasPreview = /^image\/(png|jpeg|gif|webp|avif)$/.test(type) && size <= previewLimit;
+  const isPicture = /^image\/(png|jpeg|gif|webp|avif)$/.test(type);
 
   return (
     <li className="flex items-center border-line pr-2 pl-2 not-first:border-t has-[[data-state=checked]]:bg-sunken/60">
       <Checkbox label={`Select ${name}`} checked={isSelected} onChange={onSelect} />
       <div className="ml-1 flex min-w-0 flex-1 items-center gap-3 py-3">
-        <FileIcon type={type} imageUrl={hasPreview ? url : null} />
+        <FileIcon type={type} imageUrl={isPicture ? iconUrl : null} />
         <div className="min-w-0 flex-1">
           <FileName
             key={name}

@@ -1,10 +1,9 @@
 import { Trash2 } from "lucide-react";
-import Image from "next/image";
 import { Dialog } from "radix-ui";
 import { useRef, useState } from "react";
 import { useTRPCClient } from "~/components/api";
 import { PictureDialog } from "~/components/picture-dialog";
-import { ConfirmDialog, Timestamp } from "~/kit/client";
+import { ConfirmDialog, StorageImage, Timestamp } from "~/kit/client";
 import type { GalleryImage } from "./image-list-query";
 
 interface ImageTileProps {
@@ -12,20 +11,24 @@ interface ImageTileProps {
   focusAbove: () => void;
 }
 
-/** The thumbnail of an image. A click opens the image in full size. */
+/** A square of an image. A click opens the image in full size. */
 export function ImageTile({ image, focusAbove }: ImageTileProps) {
-  const { _id, title, url, thumbnailUrl } = image;
+  const { _id, title, url, square } = image;
   const client = useTRPCClient();
   const [isDeleting, setDeleting] = useState(false);
   const deletion = useRef<HTMLButtonElement>(null);
-  // Show the image itself until its thumbnail is made.
-  const shown = thumbnailUrl ?? url;
   return (
     <li className="min-w-0">
       <Dialog.Root>
         <Dialog.Trigger className="picture-frame aspect-square" aria-label={`Open ${title}`}>
-          {shown && (
-            <Image fill src={shown} alt="" className="object-cover motion-safe:transition-opacity hover:opacity-90" />
+          {square && (
+            <StorageImage
+              image={square}
+              fallbackUrl={url ?? undefined}
+              alt=""
+              sizes="(min-width: 640px) 12.5rem, 50vw"
+              className="absolute inset-0 size-full object-cover motion-safe:transition-opacity hover:opacity-90"
+            />
           )}
         </Dialog.Trigger>
         {url && <PictureDialog title={title} url={url} />}

@@ -120,7 +120,8 @@ async function described(origin: string, found: StoredFile[]) {
     // Stored files have no name; one that a row gives it is as good as any.
     const downloadAs = references.find(({ label }) => label)?.label?.slice(0, 255) ?? file._id;
     const url = (options: FileUrlOptions) => createFileUrl(origin, file._id, { expiresIn: hour, ...options });
-    return { ...file, references, url: url({}), downloadUrl: url({ downloadAs }) };
+    const imageUrl = url({ width: 1280 });
+    return { ...file, references, url: url({}), imageUrl, downloadUrl: url({ downloadAs }) };
   });
 }
 

@@ -5,6 +5,7 @@ import { internalAction } from "../functions/builders";
 import { register } from "../functions/server-function";
 import { pruneChanges } from "../live/listener";
 import { pruneCalls } from "../log/function-log";
+import { describeImages } from "../storage/describe-images";
 import {
   collectFiles,
   deleteUnownedBlobs,
@@ -28,6 +29,8 @@ const steps: Record<string, () => Promise<unknown>> = {
   sweep: deleteUnownedBlobs,
   uploads: forgetUsedUploadUrls,
   unfinishedUploads: forgetUnfinishedUploads,
+  /** Images that the process that stored them did not look at. */
+  images: describeImages,
   totals: compactTotals,
   jobs: forgetOld,
   calls: pruneCalls,

@@ -12,9 +12,16 @@ import { storeIdKey } from "./store-id";
 
 /**
  * Tables whose rows belong to the processes that run and to their store: announced changes, counters of limits, unfinished
- * uploads, and blobs that no file owns.
+ * uploads, blobs that no file owns, and images that can be made again.
  */
-const leftOut = ["_prisma_migrations", "_changes", "_rate_limits", "_unowned_blobs", "_unfinished_uploads"];
+const leftOut = [
+  "_prisma_migrations",
+  "_changes",
+  "_rate_limits",
+  "_unowned_blobs",
+  "_unfinished_uploads",
+  "_storage_variants",
+];
 
 /** Rows that are read, and written, by one statement. */
 const pageRows = 500;

@@ -7,6 +7,7 @@ import { limitRate } from "../functions/rate-limit";
 import { readJson } from "../http/body";
 import { clientNetwork } from "../http/client-address";
 import { blobs } from "./blobs";
+import { describeImageSoon } from "./describe-images";
 import type { BlobDriver, DirectResult } from "./drivers/driver";
 import { canonicalType, essenceOf } from "./headers";
 import { commitUpload, isUsed, listUpload, maxUploadMs, urlUsedUntil, wasOvertaken } from "./ownership";
@@ -133,6 +134,7 @@ async function commit({ permit, blobKey, size, contentType }: Receipt, sha256: s
   const file = { storageId, blobKey, sha256, size, contentType, owner, usedUntil: urlUsedUntil(permit) };
   if (!(await commitUpload(file))) await refuseClosed(storageId);
   stored(size);
+  if (essenceOf(contentType).startsWith("image/")) describeImageSoon({ storageId, blobKey, size });
 }
 
 export function storeFailed(error: unknown): never {

@@ -15,6 +15,21 @@ export interface FileMetadata {
   size: number;
   /** As sent with the upload; `null` when none was. */
   contentType: string | null;
+  /** What an image looks like, once it was looked at. Absent for other files. */
+  image?: ImageMetadata;
+}
+
+/** What is known about an image by its bytes. */
+export interface ImageMetadata {
+  /** Pixels, upright. Of an animation, those of one frame. */
+  width: number;
+  height: number;
+  /** A blurred placeholder of about 25 bytes, in base64: see https://evanw.github.io/thumbhash. */
+  thumbhash?: string;
+  /** Whether it moves. */
+  animated: boolean;
+  /** Frames of an animation. 1 for other images, and when the frames cannot be counted. */
+  pages: number;
 }
 
 /** A row of `_storage`, as Prisma's client returns it and as SQL selects it with `fileColumns`. */
@@ -25,10 +40,11 @@ export interface FileRow {
   /** Bytes. `pg` returns it as a string. */
   size: bigint | string;
   contentType: string | null;
+  image: unknown;
 }
 
 /** The columns of a `FileRow`, for SQL that reads or returns rows of `_storage`. */
-export const fileColumns = `"_id"::text AS "id", "_creationTime" AS "creationTime", "sha256", "size", "contentType"`;
+export const fileColumns = `"_id"::text AS "id", "_creationTime" AS "creationTime", "sha256", "size", "contentType", "image"`;
 
 /** A `_storage` row as functions see it. */
 export const toMetadata = (row: FileRow): FileMetadata => ({
@@ -37,7 +53,12 @@ export const toMetadata = (row: FileRow): FileMetadata => ({
   sha256: row.sha256,
   size: Number(row.size),
   contentType: row.contentType,
+  ...(isImageMetadata(row.image) && { image: row.image }),
 });
+
+/** Only `describeImage` writes this column, so the first property tells whether there are all of them. */
+const isImageMetadata = (value: unknown): value is ImageMetadata =>
+  typeof value === "object" && value !== null && "width" in value;
 
 const idSchema = z.uuid({ error: ({ input }) => `Invalid storage id ${shown(input)}; it is a UUID` }).toLowerCase();
 

@@ -1,8 +1,10 @@
 import { fileTypeFromBuffer } from "file-type";
 import type { Sharp, SharpOptions } from "sharp";
+import { rgbaToThumbHash } from "thumbhash";
 import { limits } from "../process/limits";
 import { createPlaces } from "../process/places";
 import { processWide } from "../process/process-wide";
+import type { ImageMetadata } from "./file";
 import type { VariantKey, VariantRefusal } from "./ownership";
 
 // What is done with the pixels of images. sharp is loaded when the first image is decoded, and not before.
@@ -60,6 +62,11 @@ async function typeOf(bytes: Buffer): Promise<string> {
   const type = (await fileTypeFromBuffer(bytes))?.mime ?? "";
   if (!decoded.has(type)) throw new ImageRefused("NotAnImage");
   return type;
+}
+
+/** Whether these are the first bytes of an image that can be decoded. */
+export async function isImage(head: Uint8Array): Promise<boolean> {
+  return decoded.has((await fileTypeFromBuffer(head))?.mime ?? "");
 }
 
 /** Reads what the head of an image says. @throws ImageRefused */
@@ -149,4 +156,32 @@ function write(image: Sharp, format: VariantKey["format"], moves: boolean, hasAl
   if (moves) return { written: image.gif(), contentType: "image/gif" };
   if (format === "fallback" && hasAlpha) return { written: image.png(), contentType: "image/png" };
   return { written: image.flatten({ background: "white" }).jpeg({ mozjpeg: true }), contentType: "image/jpeg" };
+}
+
+/** The longest side of the picture that a placeholder is computed from. The format has no more detail. */
+const placeholderSide = 100;
+
+/**
+ * Looks at an image. Of an image of which only the head is given, there is no placeholder.
+ *
+ * @throws ImageRefused
+ */
+export async function readImageMetadata(bytes: Buffer, { isHead = false } = {}): Promise<ImageMetadata> {
+  const type = await typeOf(bytes);
+  const image = await inspect(bytes, type);
+  const { width, height, frames: pages } = image;
+  const described = { width, height, animated: pages > 1 || isForeignAnimation(bytes, type), pages };
+  if (isHead) return described;
+  const opened = image.open({ animated: false });
+  const { data, info } = await (pages > 1 ? opened : opened.autoOrient())
+    .resize(placeholderSide, placeholderSide, { fit: "inside", withoutEnlargement: true })
+    .toColourspace("srgb")
+    .ensureAlpha()
+    .raw()
+    .timeout({ seconds: maxSeconds })
+    .toBuffer({ resolveWithObject: true })
+    .catch((cause) => {
+      throw new ImageRefused("ImageUnreadable", cause);
+    });
+  return { ...described, thumbhash: Buffer.from(rgbaToThumbHash(info.width, info.height, data)).toString("base64") };
 }

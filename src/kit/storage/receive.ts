@@ -2,6 +2,7 @@ import { createHash, randomUUID } from "node:crypto";
 import { prisma } from "../database/database";
 import { limits } from "../process/limits";
 import { blobs } from "./blobs";
+import { describeImageSoon } from "./describe-images";
 import { type Chunk, StorageFullError } from "./drivers/driver";
 import { abandonUpload, commitUpload, listUpload, removeFromList, type Sql, wasOvertaken } from "./ownership";
 import { type Allowance, allowanceOf, type Storer } from "./quota";
@@ -30,6 +31,8 @@ export interface Received extends Pick<Incoming, "storageId" | "contentType" | "
   sha256: string;
   /** Bytes. */
   size: number;
+  /** The first of them, by which an image is known. */
+  head: Uint8Array;
   allowance: Allowance;
 }
 
@@ -81,7 +84,10 @@ export async function commitReceived(files: Received[]): Promise<void> {
     }
     throw error;
   }
-  for (const { allowance, size } of files) allowance.stored(size);
+  for (const { allowance, head, ...file } of files) {
+    allowance.stored(file.size);
+    describeImageSoon(file, head);
+  }
 }
 
 /**
@@ -101,12 +107,16 @@ export async function refuseFullDisk(size = 0): Promise<void> {
   }
 }
 
+/** The first bytes of a file, by which an image is known. */
+const headBytes = 64;
+
 /** Received bytes are counted against the sender's daily limit in steps of this many. */
 const countedStepBytes = 16 * 1024 * 1024;
 
 /** Writes the bytes, and checks them against what was announced. */
 async function put(blobKey: string, { body, contentType, sha256 = [], size, maxSize }: Incoming, allowance: Allowance) {
   const hash = createHash("sha256");
+  let head: Uint8Array = new Uint8Array();
   let received = 0;
   let uncounted = 0;
   let bodyFailure: { error: unknown } | undefined;
@@ -114,6 +124,7 @@ async function put(blobKey: string, { body, contentType, sha256 = [], size, maxS
     try {
       for await (const chunk of body) {
         received += chunk.byteLength;
+        if (head.byteLength < headBytes) head = Buffer.concat([head, chunk.subarray(0, headBytes)]);
         if (maxSize !== undefined && received > maxSize) throw UploadError.tooLarge(maxSize);
         if (received > allowance.remaining) throw allowance.refusal();
         if (size !== undefined && received > size) throw UploadError.incomplete(`more than the ${size} announced`);
@@ -141,7 +152,7 @@ async function put(blobKey: string, { body, contentType, sha256 = [], size, maxS
   for (const expected of sha256) {
     if (expected !== actual) throw UploadError.sha256Mismatch(expected, actual);
   }
-  return { sha256: actual, size: received };
+  return { sha256: actual, size: received, head };
 }
 
 /**

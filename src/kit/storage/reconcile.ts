@@ -52,6 +52,7 @@ export async function compareWithStore(client: pg.ClientBase): Promise<Differenc
   const orphans = await client.query<{ key: string; size: number }>(
     `SELECT "key", "size"::float8 AS "size" FROM stored
      WHERE NOT EXISTS (SELECT FROM "_storage" WHERE "blobKey" = "key")
+       AND NOT EXISTS (SELECT FROM "_storage_variants" WHERE "blobKey" = "key")
        AND NOT EXISTS (SELECT FROM "_unowned_blobs" WHERE "blobKey" = "key") ORDER BY "key" LIMIT ${maxListed}`,
   );
   const wrong = await client.query<WrongFile>(
@@ -84,7 +85,8 @@ export async function repair(
 ): Promise<WrongFile[]> {
   await client.query(
     `INSERT INTO "_unowned_blobs" ("blobKey", "deleteAfter") SELECT "key", now() + interval '1 day' FROM unnest($1::text[]) AS "key"
-     WHERE NOT EXISTS (SELECT FROM "_storage" WHERE "blobKey" = "key") ON CONFLICT DO NOTHING`,
+     WHERE NOT EXISTS (SELECT FROM "_storage" WHERE "blobKey" = "key")
+       AND NOT EXISTS (SELECT FROM "_storage_variants" WHERE "blobKey" = "key") ON CONFLICT DO NOTHING`,
     [orphans.map(({ key }) => key)],
   );
   const lost: WrongFile[] = [];

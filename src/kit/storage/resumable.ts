@@ -3,8 +3,10 @@ import { setTimeout as wait } from "node:timers/promises";
 import { prisma } from "../database/database";
 import { env } from "../process/env";
 import { blobs } from "./blobs";
+import { describeImageSoon } from "./describe-images";
 import { hashBlob, storeFailed } from "./direct-upload";
 import type { Appender, Chunk, Progress } from "./drivers/driver";
+import { essenceOf } from "./headers";
 import { commitUpload, isUsed, maxUploadMs, wasOvertaken } from "./ownership";
 import { allowanceOf } from "./quota";
 import { discard, refuseFullDisk } from "./receive";
@@ -243,6 +245,7 @@ export async function finishUpload(upload: UnfinishedUpload): Promise<void> {
       }
       const file = { storageId, blobKey, sha256, size, contentType, owner, usedUntil: usedUntil.getTime() };
       if (!(await commitUpload(file))) throw UploadError.incomplete("no usable");
+      if (essenceOf(contentType).startsWith("image/")) describeImageSoon(file);
     }
     await prisma.unfinishedUpload.deleteMany({ where: { id: storageId } });
   } catch (error) {

@@ -9,7 +9,7 @@ import { downloadPublic, type FetchPublicOptions } from "../http/fetch-public";
 import { quote, shorten } from "../log/text";
 import { blobs } from "./blobs";
 import type { Chunk } from "./drivers/driver";
-import { type FileMetadata, newStorageId, parseStorageId, toMetadata } from "./file";
+import { type FileMetadata, type ImageMetadata, newStorageId, parseStorageId, toMetadata } from "./file";
 import { deleteUnownedBlobsSoon } from "./garbage-collection";
 import { canonicalType, sha256OfBase64 } from "./headers";
 import { claimFile, deleteFile, reuseFile } from "./ownership";
@@ -31,6 +31,11 @@ export interface StorageReader {
    * and actions it counts outside the transaction, so that it causes no conflicts with uploads.
    */
   usage(identity: string): Promise<Usage>;
+  /**
+   * Returns what `<StorageImage>` needs to show a file: the URL of an image, its size, and a placeholder. `null` when there is no
+   * such file. The size and the placeholder are known shortly after the file was stored, and never for a file that is no image.
+   */
+  getImage(storageId: Id<"_storage">, options?: FileUrlOptions): Promise<StoredImage | null>;
   /** @deprecated Use `ctx.db.system.get`. */
   getMetadata(storageId: Id<"_storage">): Promise<FileMetadata | null>;
 }
@@ -104,6 +109,12 @@ export interface StorageActionWriter extends StorageWriter {
   serve(request: Request, storageId: Id<"_storage">, options?: ServeOptions): Promise<Response>;
 }
 
+/** An image to show: see `getImage`. */
+export interface StoredImage extends Partial<ImageMetadata> {
+  /** Serves it in any width of `imageWidths`. */
+  url: string;
+}
+
 const notFound = (what: string) => new TRPCError({ code: "NOT_FOUND", message: `${what}: there is none of that id` });
 
 type Reads = Pick<ReadDb, "storage" | "system">;
@@ -122,6 +133,14 @@ export function storageReader(context: RequestContext, db: Reads): StorageReader
         _sum: { size: true },
       });
       return { files: _count, bytes: Number(_sum.size ?? 0) };
+    },
+    async getImage(storageId, options = {}) {
+      const file = await db.system.get(storageId);
+      if (!file) return null;
+      const url = createFileUrl(context.origin, file._id, { format: "auto", ...options });
+      const { width, height, fit } = options;
+      const isCropped = width !== undefined && height !== undefined && fit !== "inside";
+      return { url, ...file.image, ...(isCropped && { width, height }) };
     },
     getMetadata: db.system.get,
   };

@@ -110,13 +110,13 @@ function Details({ file, onDelete }: { file: StoredFile; onDelete: (storageId: s
 }
 
 /** A preview of a file by its type. Only known types of images are rendered. Code, such as HTML, is shown as text. */
-function FilePreview({ file: { _id, url, size, contentType } }: { file: StoredFile }) {
+function FilePreview({ file: { _id, url, imageUrl, size, contentType } }: { file: StoredFile }) {
   const type = contentType?.split(";")[0]?.trim().toLowerCase() ?? "";
   if (size === 0) return <Nothing>This file is empty.</Nothing>;
   if (/^image\/(png|jpeg|gif|webp|avif|bmp)$/.test(type)) {
     return (
       <div className="relative mt-2 h-80 rounded-xl bg-sunken">
-        <Image fill src={url} alt={`Preview of ${_id}`} className="object-contain" />
+        <Image fill src={type === "image/bmp" ? url : imageUrl} alt={`Preview of ${_id}`} className="object-contain" />
       </div>
     );
   }
