@@ -4,7 +4,9 @@ import crons from "~/functions/crons";
 import * as files from "~/functions/files";
 import * as orders from "~/functions/orders";
 import { createRouter, serveRouter } from "~/kit/functions/router";
+import { httpAction, httpRouter } from "~/kit/http/http-router";
 import { toNodeHandler } from "~/kit/http/node-adapter";
+import { serveHttp } from "~/kit/http/serve-http";
 import { start } from "~/kit/process/start";
 import { serve } from "~/kit/storage/serve";
 import { takeUpload } from "~/kit/storage/tus";
@@ -35,8 +37,16 @@ await start({ crons });
 const functions = toNodeHandler(serveRouter(router));
 const uploads = toNodeHandler(takeUpload);
 const downloads = toNodeHandler(serve);
+const http = httpRouter();
+const receive = httpAction(async (ctx, request) => {
+  const { files } = await ctx.storage.receive(request, { file: { max: 3 } });
+  return Response.json(files.file);
+});
+http.route({ path: "/form", method: "POST", handler: receive });
+const actions = toNodeHandler(serveHttp(http));
 const server = createServer((req, res) => {
   if (req.url?.startsWith("/api/trpc/")) return functions(req, res);
+  if (req.url?.startsWith("/http/")) return actions(req, res);
   return req.url?.startsWith("/api/storage/upload?") ? uploads(req, res) : downloads(req, res);
 });
 server.listen(0, "127.0.0.1");
