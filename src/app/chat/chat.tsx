@@ -13,6 +13,9 @@ import { useMessages } from "./use-messages";
 import { usePastedFiles } from "./use-pasted-files";
 import { useSendMessage } from "./use-send-message";
 
+/** Types that are named one by one, so that phones convert their own formats when a picture is chosen. */
+const shown = ["image/jpeg", "image/png", "image/gif", "image/webp", "image/avif"];
+
 /** Formats of pictures that phones and cameras make, and that most browsers cannot show. */
 const isUnshown = (type: string) => /^image\/(hei[cf](-sequence)?|tiff|jp2|vnd\.adobe\.photoshop)$/.test(type);
 
@@ -35,6 +38,8 @@ export function Chat() {
       return isUnshown(type) ? `Browsers do not show ${type}. Send it as JPEG, PNG, WebP or AVIF.` : null;
     },
     shownIn: messages,
+    // A chat does not need to know where its people take their pictures.
+    stripMetadata: true,
   });
 
   const { texts, send, error, isPending } = useSendMessage({
@@ -84,7 +89,7 @@ export function Chat() {
           isSending={isPending}
           error={error}
           onAttach={dropzone.open}
-          fileInput={<input {...dropzone.getInputProps({ accept: "image/*", "aria-hidden": true })} />}
+          fileInput={<input {...dropzone.getInputProps({ accept: shown.join(), "aria-hidden": true })} />}
         />
       </main>
       {dropzone.isDragActive && <DropHint icon={ImageDown}>Drop pictures to send them</DropHint>}

@@ -7,6 +7,8 @@ interface UploadRequest {
   /** Receives the number of bytes sent so far, out of `file.size`. */
   onProgress?: (sent: number) => void;
   signal?: AbortSignal;
+  /** Leaves EXIF and GPS out of a JPEG: see `UploadOptions`. Default: false. */
+  stripMetadata?: boolean;
 }
 
 /** Every host accepts this much in one request, which is the fastest way. Larger files may go to the store directly. */
@@ -18,11 +20,22 @@ const smallFileBytes = 4_000_000;
  * Rejects with an `UploadError`, or with the signal's reason when aborted. After a lost connection, call it again with the
  * same URL: if the file did arrive, the server repeats its answer.
  */
-export async function uploadFile(request: UploadRequest): Promise<{ storageId: Id<"_storage"> }> {
+export async function uploadFile(given: UploadRequest): Promise<{ storageId: Id<"_storage"> }> {
+  const request = given.stripMetadata ? { ...given, file: await stripped(given.file) } : given;
   const { url, file, onProgress, signal } = request;
   const direct = file.size > smallFileBytes ? await uploadDirectly(request) : null;
   // The browser sends `file.type` as the Content-Type, and no Content-Type for a file of unknown type.
   return direct ?? readStorageId(await send({ method: "POST", url, body: file, onProgress, signal }));
+}
+
+async function stripped(file: File): Promise<File> {
+  const { stripMetadata } = await import("./strip-metadata");
+  return stripMetadata(file).catch((cause) => {
+    throw new UploadError("Refused", cause instanceof Error ? cause.message : String(cause), {
+      retryable: false,
+      cause,
+    });
+  });
 }
 
 /** The answer of `POST /api/storage/upload/direct`. */

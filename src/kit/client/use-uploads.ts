@@ -41,6 +41,7 @@ export function useUploads(options: UploadOptions) {
   const [queue] = useState(() =>
     createUploadQueue({
       concurrency: options.concurrency,
+      stripMetadata: options.stripMetadata,
       generateUploadUrl: () => current.current.generateUploadUrl(),
       onUploaded: (upload) => current.current.onUploaded(upload),
       refuse: (file) => current.current.refuse?.(file) ?? null,
@@ -105,6 +106,11 @@ interface UploadQueueOptions {
   refuse?: (file: File) => string | null;
   /** How many files are sent at the same time. */
   concurrency?: number;
+  /**
+   * Leaves out of JPEGs what says where, when and by whom they were taken, before they are sent. The pixels, the orientation and
+   * the colour profile stay as they are.
+   */
+  stripMetadata?: boolean;
 }
 
 /** The private state of an upload. */
@@ -120,7 +126,13 @@ interface Job {
  * Creates a queue of uploads, for `useSyncExternalStore`. The list of uploads is immutable: every change makes a new list and
  * notifies the subscribers.
  */
-export function createUploadQueue({ generateUploadUrl, onUploaded, refuse, concurrency = 3 }: UploadQueueOptions) {
+export function createUploadQueue({
+  generateUploadUrl,
+  onUploaded,
+  refuse,
+  concurrency = 3,
+  stripMetadata = false,
+}: UploadQueueOptions) {
   let uploads: readonly Upload[] = [];
   let lastId = 0;
   const jobs = new Map<number, Job>();
@@ -167,7 +179,7 @@ export function createUploadQueue({ generateUploadUrl, onUploaded, refuse, concu
     try {
       job.url ??= await generateUploadUrl();
       const onProgress = (sent: number) => update(id, { sent });
-      const { storageId } = await uploadFile({ url: job.url, file, onProgress, signal });
+      const { storageId } = await uploadFile({ url: job.url, file, onProgress, signal, stripMetadata });
       update(id, { state: "uploaded", sent: file.size, storageId });
     } catch (error) {
       if (error instanceof UploadError && deadUrlCodes.includes(error.code)) job.url = undefined;
