@@ -3,7 +3,7 @@
 import { FileUp, Upload as UploadIcon } from "lucide-react";
 import { type ReactNode, useRef } from "react";
 import { useDropzone } from "react-dropzone";
-import { UploadList, type UploadOptions, useUploads } from "~/kit/client";
+import { UnfinishedUploads, UploadList, type UploadOptions, useUploads } from "~/kit/client";
 
 interface UploadProps extends UploadOptions {
   /** Types to choose from, for example `"image/*,.pdf"`. People can still drop others: the upload URL limits those. */
@@ -25,7 +25,7 @@ interface UploadProps extends UploadOptions {
  *     </UploadButton>
  */
 export function UploadButton({ accept, multiple = true, children, ...options }: UploadProps) {
-  const { pending, add, retry, remove } = useUploads(options);
+  const { pending, unfinished, add, retry, pause, remove, forget } = useUploads(options);
   const input = useRef<HTMLInputElement>(null);
   return (
     <>
@@ -44,14 +44,15 @@ export function UploadButton({ accept, multiple = true, children, ...options }: 
           currentTarget.value = "";
         }}
       />
-      <UploadList uploads={pending} onRetry={retry} onRemove={remove} />
+      <UnfinishedUploads unfinished={unfinished} onAdd={add} onForget={forget} />
+      <UploadList uploads={pending} onRetry={retry} onRemove={remove} onPause={pause} />
     </>
   );
 }
 
 /** An area that uploads files that are dropped on it or chosen. It has the properties of `UploadButton`. */
 export function UploadDropzone({ accept, multiple = true, children, ...options }: UploadProps) {
-  const { pending, add, retry, remove } = useUploads(options);
+  const { pending, unfinished, add, retry, pause, remove, forget } = useUploads(options);
   const { getRootProps, getInputProps, isDragActive, open } = useDropzone({
     onDrop: (files) => add(multiple ? files : files.slice(0, 1)),
     noClick: true,
@@ -70,7 +71,8 @@ export function UploadDropzone({ accept, multiple = true, children, ...options }
         <p className="text-muted text-sm">or drop {multiple ? "files" : "a file"} here</p>
         <input {...getInputProps({ accept, multiple, "aria-hidden": true })} />
       </div>
-      <UploadList uploads={pending} onRetry={retry} onRemove={remove} />
+      <UnfinishedUploads unfinished={unfinished} onAdd={add} onForget={forget} />
+      <UploadList uploads={pending} onRetry={retry} onRemove={remove} onPause={pause} />
     </>
   );
 }

@@ -4,11 +4,12 @@
 export { Checkbox, ConfirmDialog } from "./client/components/controls";
 export { DropHint, Empty, Failed, Loading, useNearView } from "./client/components/lists";
 export { StorageImage } from "./client/components/storage-image";
-export { FailedUploads, percent, UploadList, UploadProgress } from "./client/components/upload-list";
+export { FailedUploads, percent, UnfinishedUploads, UploadList, UploadProgress } from "./client/components/upload-list";
 export { FileIcon, formatBytes, ShortName, Timestamp } from "./client/components/values";
 export { createClient } from "./client/create-client";
 export { useIsReconnecting } from "./client/live-queries";
-export { explainAnswer, UploadError, uploadFile } from "./client/upload";
+export { uploadFile } from "./client/upload";
+export { explainAnswer, UploadError } from "./client/upload-request";
 export {
   confirmLeaving,
   createUploadQueue,

@@ -7,7 +7,7 @@ import { useTRPCClient } from "~/components/api";
 import { PageHeader } from "~/components/page-header";
 import { SiteHeader } from "~/components/site-header";
 import { VisitorHint } from "~/components/visitor-hint";
-import { DropHint, Empty, Failed, Loading, UploadList, useUploads } from "~/kit/client";
+import { DropHint, Empty, Failed, Loading, UnfinishedUploads, UploadList, useUploads } from "~/kit/client";
 import { FileList } from "./file-list";
 import { fileList, type View } from "./file-list-query";
 import { FileSearch } from "./file-search";
@@ -20,7 +20,7 @@ export function Files() {
   const { viewer, files, total, query } = useFiles(view);
   const heading = useRef<HTMLHeadingElement>(null);
 
-  const { pending, add, retry, remove } = useUploads({
+  const { pending, unfinished, add, retry, pause, remove, forget } = useUploads({
     generateUploadUrl: () => client.files.generateUploadUrl.mutate({}),
     onUploaded: async ({ storageId, file }) => {
       await client.files.saveFile.mutate({ storageId, name: file.name.slice(0, 255) || "Untitled" });
@@ -41,7 +41,8 @@ export function Files() {
           <input {...dropzone.getInputProps({ "aria-hidden": true })} />
         </PageHeader>
         {files.length > 0 && <VisitorHint things="files" />}
-        <UploadList uploads={pending} onRetry={retry} onRemove={remove} />
+        <UnfinishedUploads unfinished={unfinished} onAdd={add} onForget={forget} />
+        <UploadList uploads={pending} onRetry={retry} onRemove={remove} onPause={pause} />
         {(files.length > 0 || view.search !== "") && <FileSearch view={view} onChange={setView} />}
         {files.length > 0 ? (
           <FileList files={files} total={total} query={query} focusAbove={() => heading.current?.focus()} />

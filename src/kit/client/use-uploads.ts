@@ -2,8 +2,11 @@
 
 import { useEffect, useRef, useState, useSyncExternalStore } from "react";
 import type { Id } from "../database/ids";
-import { deadUrlCodes, UploadError, uploadFile } from "./upload";
-import { explainError } from "./viewer";
+import { discardChunks } from "./resumable";
+import { describeFile, forget, inOneTab, isSameFile, listUnfinished, remember, type Unfinished } from "./unfinished";
+import { type Begun, smallFileBytes, uploadFile } from "./upload";
+import { deadUrlCodes, explainAnswer, UploadError } from "./upload-request";
+import { explainError, useViewer } from "./viewer";
 
 export interface UploadOptions extends UploadQueueOptions {
   /** The rows of the list in which saved files appear. `pending` keeps an upload until its file is in this list. */
@@ -21,8 +24,12 @@ export function confirmLeaving(): boolean {
  * A queue of uploads for one component. Uploads stop when the component unmounts. Leaving the page meanwhile asks for
  * confirmation.
  *
- * `add(files)` queues files. `retry(id)` retries a failed upload, and `retry()` all of them. `remove(id)` cancels an upload or
- * dismisses a failed one. `pending` has the uploads to show, which run or failed. `uploads` has the finished ones too.
+ * `add(files)` queues files. `retry(id)` retries a failed upload or continues a paused one, and `retry()` all of them.
+ * `pause(id)` pauses one. `remove(id)` cancels an upload or dismisses a failed one. `pending` has the uploads to show, which
+ * run or failed. `uploads` has the finished ones too.
+ *
+ * An upload of a large file continues after a reload or a crash, when the same file is added on the same page again.
+ * `unfinished` has these uploads, and `forget(upload)` gives one up. `UnfinishedUploads` shows them.
  *
  * @example
  * const { pending, add, retry, remove } = useUploads({
@@ -38,8 +45,14 @@ export function useUploads(options: UploadOptions) {
   useEffect(() => {
     current.current = options;
   });
+  const viewer = useViewer()?.id ?? null;
+  const currentViewer = useRef(viewer);
+  useEffect(() => {
+    currentViewer.current = viewer;
+  });
   const [queue] = useState(() =>
     createUploadQueue({
+      owner: () => ({ page: window.location.pathname, viewer: currentViewer.current }),
       concurrency: options.concurrency,
       stripMetadata: options.stripMetadata,
       generateUploadUrl: () => current.current.generateUploadUrl(),
@@ -48,9 +61,23 @@ export function useUploads(options: UploadOptions) {
     }),
   );
   const uploads = useSyncExternalStore(queue.subscribe, queue.getSnapshot, queue.getSnapshot);
-  useEffect(() => () => queue.getSnapshot().forEach(({ id }) => void queue.remove(id)), [queue]);
+  useEffect(() => queue.stop, [queue]);
 
-  const isBusy = uploads.some(({ state }) => state !== "done" && state !== "failed");
+  const [left, setLeft] = useState<Unfinished[]>([]);
+  useEffect(() => {
+    void listUnfinished(window.location.pathname, viewer).then(setLeft);
+  }, [viewer]);
+  const forgetLeft = ({ url }: Unfinished) => {
+    setLeft((uploads) => uploads.filter((upload) => upload.url !== url));
+    void forget(url);
+    void discardChunks(url);
+  };
+  // Those that were added again are in the queue.
+  const unfinished = left.filter(
+    ({ name, size }) => !uploads.some(({ file }) => file.name === name && file.size === size),
+  );
+
+  const isBusy = uploads.some(({ state }) => !["done", "failed", "paused"].includes(state));
   useEffect(() => {
     if (!isBusy) return;
     const ask = (event: BeforeUnloadEvent) => event.preventDefault();
@@ -63,7 +90,8 @@ export function useUploads(options: UploadOptions) {
   }, [isBusy]);
 
   const pending = useOutgoing(uploads, options.shownIn);
-  return { uploads, pending, add: queue.add, retry: queue.retry, remove: queue.remove };
+  const { add, retry, pause, remove } = queue;
+  return { uploads, pending, unfinished, add, retry, pause, remove, forget: forgetLeft };
 }
 
 /** Returns all ids that a list has had. A row that was there once has arrived, even when it is deleted later. */
@@ -90,9 +118,11 @@ export interface Upload {
   /** Milliseconds since the epoch. */
   addedAt: number;
   /** `uploaded` waits for the files that were added before it, and `saving` for `onUploaded`. */
-  state: "queued" | "uploading" | "uploaded" | "saving" | "done" | "failed";
+  state: "queued" | "uploading" | "paused" | "uploaded" | "saving" | "done" | "failed";
   /** Bytes. */
   sent: number;
+  /** Bytes a second, of the last seconds. `null` until it is known. */
+  speed: number | null;
   storageId: Id<"_storage"> | null;
   /** Set when `failed`. */
   error: UploadError | null;
@@ -113,6 +143,11 @@ interface UploadQueueOptions {
   stripMetadata?: boolean;
 }
 
+interface QueueOptions extends UploadQueueOptions {
+  /** Where and for whom unfinished uploads are remembered. Without it they are not. */
+  owner?: () => Pick<Unfinished, "page" | "viewer">;
+}
+
 /** The private state of an upload. */
 interface Job {
   /** The same number for files that were added together. */
@@ -120,19 +155,22 @@ interface Job {
   abort: AbortController;
   /** Kept for a retry: if the answer was lost, the server repeats it for the same URL. */
   url?: string;
+  /** What is remembered of an upload of a large file. */
+  unfinished?: Unfinished;
 }
+
+/** How often the progress of an upload is remembered. */
+const rememberMs = 2_000;
+
+/** Over how many milliseconds the speed is measured. */
+const speedMs = 3_000;
 
 /**
  * Creates a queue of uploads, for `useSyncExternalStore`. The list of uploads is immutable: every change makes a new list and
  * notifies the subscribers.
  */
-export function createUploadQueue({
-  generateUploadUrl,
-  onUploaded,
-  refuse,
-  concurrency = 3,
-  stripMetadata = false,
-}: UploadQueueOptions) {
+export function createUploadQueue(options: QueueOptions) {
+  const { generateUploadUrl, onUploaded, refuse, concurrency = 3, stripMetadata = false, owner } = options;
   let uploads: readonly Upload[] = [];
   let lastId = 0;
   const jobs = new Map<number, Job>();
@@ -173,18 +211,59 @@ export function createUploadQueue({
     return before.every(({ state }) => state === "done" || state === "failed");
   }
 
-  async function send({ id, file }: Upload, job: Job) {
+  async function send({ id, file, sent }: Upload, job: Job) {
+    job.abort = new AbortController();
     const { signal } = job.abort;
-    update(id, { state: "uploading", sent: 0 });
+    update(id, { state: "uploading", sent, speed: null });
     try {
-      job.url ??= await generateUploadUrl();
-      const onProgress = (sent: number) => update(id, { sent });
-      const { storageId } = await uploadFile({ url: job.url, file, onProgress, signal, stripMetadata });
+      const { storageId } = await uploadOnce(id, file, job, signal);
       update(id, { state: "uploaded", sent: file.size, storageId });
     } catch (error) {
-      if (error instanceof UploadError && deadUrlCodes.includes(error.code)) job.url = undefined;
-      if (!signal.aborted) fail(id, error);
+      if (signal.aborted) return;
+      const isDead = error instanceof UploadError && deadUrlCodes.includes(error.code);
+      if (job.url && (isDead || (error instanceof UploadError && !error.retryable))) void forget(job.url);
+      if (isDead) Object.assign(job, { url: undefined, unfinished: undefined });
+      fail(id, error);
     }
+  }
+
+  /** Sends the file, and continues what an earlier page began. */
+  async function uploadOnce(id: number, file: File, job: Job, signal: AbortSignal) {
+    const isLarge = owner !== undefined && file.size > smallFileBytes;
+    const description = isLarge ? await describeFile(file) : null;
+    if (description && owner && !job.url) {
+      const { page, viewer } = owner();
+      job.unfinished = (await listUnfinished(page, viewer)).find((each) => isSameFile(each, description));
+      job.url = job.unfinished?.url;
+    }
+    const url = job.url ?? (await generateUploadUrl());
+    job.url = url;
+    let rememberedAt = 0;
+    const points = [{ at: performance.now(), sent: -1 }];
+    const onProgress = (sent: number) => {
+      const at = performance.now();
+      points.push({ at, sent });
+      while (points[0] && (points[0].sent < 0 || points[0].sent > sent || points[0].at < at - speedMs)) points.shift();
+      const [first] = points;
+      const speed = first && at - first.at > 500 ? (1000 * (sent - first.sent)) / (at - first.at) : undefined;
+      update(id, { sent, ...(speed !== undefined && { speed }) });
+      if (!job.unfinished || at < rememberedAt + rememberMs) return;
+      rememberedAt = at;
+      job.unfinished = { ...job.unfinished, sent };
+      void remember(job.unfinished);
+    };
+    const onBegun = (direct: Begun | null) => {
+      if (!description || !owner) return;
+      const sent = uploads.find((upload) => upload.id === id)?.sent ?? 0;
+      job.unfinished = { ...description, ...owner(), url, sent, direct };
+      void remember(job.unfinished);
+    };
+    const begun = job.unfinished?.direct;
+    const sending = () => uploadFile({ url, file, onProgress, signal, stripMetadata, begun, onBegun });
+    const uploaded = await (description ? inOneTab(url, sending) : sending());
+    if (uploaded) return uploaded;
+    job.url = undefined;
+    throw explainAnswer(0, "OtherTab");
   }
 
   async function save({ id, file, storageId }: Upload) {
@@ -192,6 +271,8 @@ export function createUploadQueue({
     update(id, { state: "saving" });
     try {
       await onUploaded({ storageId, file });
+      const url = jobs.get(id)?.unfinished?.url;
+      if (url) void forget(url);
       update(id, { state: "done" });
     } catch (error) {
       fail(id, error);
@@ -228,6 +309,7 @@ export function createUploadQueue({
           addedAt: Date.now(),
           state: refusal === null ? "queued" : "failed",
           sent: 0,
+          speed: null,
           storageId: null,
           error: refusal === null ? null : new UploadError("Refused", refusal, { retryable: false }),
         };
@@ -235,19 +317,42 @@ export function createUploadQueue({
       publish([...uploads, ...added]);
     },
 
-    /** Retries a failed upload from the step that failed. Without an id it retries all failed uploads. */
+    /** Retries a failed upload from the step that failed, or continues a paused one. Without an id it does so with all. */
     retry(id?: number) {
       for (const upload of uploads) {
-        if (!upload.error?.retryable || (id ?? upload.id) !== upload.id) continue;
+        const waits = upload.state === "paused" || upload.error?.retryable;
+        if (!waits || (id ?? upload.id) !== upload.id) continue;
         update(upload.id, { state: upload.storageId ? "uploaded" : "queued", error: null });
       }
+    },
+
+    /** Pauses an upload that waits or is being sent. What has arrived stays there for a day. */
+    pause(id: number) {
+      const state = uploads.find((upload) => upload.id === id)?.state;
+      if (state !== "queued" && state !== "uploading") return;
+      jobs.get(id)?.abort.abort();
+      update(id, { state: "paused", speed: null });
+    },
+
+    /** Stops all uploads. Those of large files can continue. */
+    stop() {
+      for (const { abort } of jobs.values()) abort.abort();
+      for (const { previewUrl } of uploads) if (previewUrl) URL.revokeObjectURL(previewUrl);
+      jobs.clear();
+      uploads = [];
     },
 
     /** Cancels an upload, or removes a failed or finished one from the list. */
     remove(id: number) {
       const upload = uploads.find((candidate) => candidate.id === id);
       if (upload?.previewUrl) URL.revokeObjectURL(upload.previewUrl);
-      jobs.get(id)?.abort.abort();
+      const job = jobs.get(id);
+      job?.abort.abort();
+      if (job?.unfinished) {
+        const { url, direct } = job.unfinished;
+        void forget(url);
+        if (direct === null && upload?.storageId === null) void discardChunks(url);
+      }
       jobs.delete(id);
       publish(uploads.filter((candidate) => candidate.id !== id));
     },

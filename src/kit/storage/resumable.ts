@@ -1,5 +1,6 @@
 import { createHash, randomUUID } from "node:crypto";
 import { setTimeout as wait } from "node:timers/promises";
+import { z } from "zod";
 import { prisma } from "../database/database";
 import { env } from "../process/env";
 import { blobs } from "./blobs";
@@ -41,13 +42,15 @@ interface Announced extends Pick<UnfinishedUpload, "size" | "contentType" | "sha
 
 /**
  * Begins an upload, before its first byte. A client whose answer was lost may repeat it.
- * @returns when the upload is deleted unless it is complete
+ * @returns the bytes that have arrived, and when the upload is deleted unless it is complete
  */
-export async function beginUpload({ storageId, owner, ...token }: UploadToken, file: Announced): Promise<Date> {
+export async function beginUpload({ storageId, owner, ...token }: UploadToken, file: Announced) {
   const { size, contentType, sha256, metadata, network } = file;
   if (await isUsed(prisma, storageId)) throw UploadError.used(storageId);
   const before = await prisma.unfinishedUpload.findUnique({ where: { id: storageId } });
-  if (before && Number(before.size) === size && before.metadata === metadata) return before.expiresAt;
+  if (before && Number(before.size) === size && before.metadata === metadata) {
+    return { offset: offsetIn(before.progress), expiresAt: before.expiresAt };
+  }
   if (before) throw UploadError.begun(Number(before.size));
   const allowance = await allowanceOf({ owner, network });
   if (size > allowance.remaining) throw allowance.refusal();
@@ -71,8 +74,11 @@ export async function beginUpload({ storageId, owner, ...token }: UploadToken, f
   // Another request has begun it in the meantime, or has even made its file.
   if (begun === 0) throw UploadError.locked();
   allowance.stored(size);
-  return expiresAt;
+  return { offset: 0, expiresAt };
 }
+
+/** The offset in a row's `progress`. */
+const offsetIn = (progress: unknown) => z.object({ offset: z.number() }).parse(progress).offset;
 
 /** How long a request may write without renewing its right to. After a crash the next request waits for this long. */
 const leaseMs = 6_000;

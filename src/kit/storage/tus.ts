@@ -101,9 +101,11 @@ async function create(request: Request): Promise<Response> {
     await receiveFile({ storageId, body, contentType, sha256, size, owner, network, usedUntil: urlUsedUntil(token) });
     return answer(201, { ...location, "Storage-Id": storageId });
   }
-  const expiresAt = await beginUpload(token, { size, contentType, sha256, metadata, network });
+  const { offset, expiresAt } = await beginUpload(token, { size, contentType, sha256, metadata, network });
   if (headers.get("Content-Type") !== chunkType) {
-    return answer(201, { ...location, "Upload-Expires": expiresAt.toUTCString() });
+    // So that a client whose answer was lost, or whose page was reloaded, need not ask.
+    const reached = { "Upload-Offset": String(offset), "Upload-Expires": expiresAt.toUTCString() };
+    return answer(201, { ...location, ...reached });
   }
   const sent = await patch(request, token, 201, 0);
   sent.headers.set("Location", location.Location);

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { explainAnswer } from "~/kit/client/upload";
+import { explainAnswer } from "~/kit/client/upload-request";
 
 test.each([
   { status: 413, code: "FileTooLarge", explainedAs: "FileTooLarge", retryable: false },

@@ -1,5 +1,8 @@
-import { CircleAlert, RotateCw, X } from "lucide-react";
+import { CircleAlert, Pause, Play, RotateCw, X } from "lucide-react";
 import { Progress } from "radix-ui";
+import { useRef, useState } from "react";
+import type { Unfinished } from "../unfinished";
+import { smallFileBytes } from "../upload";
 import type { Upload } from "../use-uploads";
 import { FileIcon, formatBytes, ShortName } from "./values";
 
@@ -8,10 +11,12 @@ interface UploadListProps {
   /** Retries one upload. Without an id it retries all that failed. */
   onRetry: (id?: number) => void;
   onRemove: (id: number) => void;
+  /** Pauses an upload. Without it there are no buttons to pause. */
+  onPause?: (id: number) => void;
 }
 
 /** Lists uploads with their progress, or with the reason why they failed and what to do. */
-export function UploadList({ uploads, onRetry, onRemove }: UploadListProps) {
+export function UploadList({ uploads, onRetry, onRemove, onPause }: UploadListProps) {
   if (uploads.length === 0) return null;
   const reason = sharedReason(uploads);
   return (
@@ -53,6 +58,28 @@ export function UploadList({ uploads, onRetry, onRemove }: UploadListProps) {
                   className="icon-button"
                 >
                   <RotateCw aria-hidden="true" className="size-4.5" />
+                </button>
+              )}
+              {onPause && (state === "uploading" || state === "queued") && file.size > smallFileBytes && (
+                <button
+                  type="button"
+                  onClick={() => onPause(id)}
+                  aria-label={`Pause ${file.name}`}
+                  title="Pause"
+                  className="icon-button"
+                >
+                  <Pause aria-hidden="true" className="size-4.5" />
+                </button>
+              )}
+              {state === "paused" && (
+                <button
+                  type="button"
+                  onClick={() => onRetry(id)}
+                  aria-label={`Continue ${file.name}`}
+                  title="Continue"
+                  className="icon-button"
+                >
+                  <Play aria-hidden="true" className="size-4.5" />
                 </button>
               )}
               {state !== "saving" && (
@@ -108,10 +135,93 @@ export function FailedUploads({ uploads, onRetry, onRemove }: UploadListProps) {
   );
 }
 
-function status({ state, sent, file }: Upload): string {
+function status({ state, sent, file, speed }: Upload): string {
+  const size = `${formatBytes(sent)} of ${formatBytes(file.size)}`;
   if (state === "queued") return "Waiting";
-  if (state === "uploading" && sent < file.size) return `${formatBytes(sent)} of ${formatBytes(file.size)}`;
-  return "Finishing…";
+  if (state === "paused") return `Paused, ${size}`;
+  if (state === "uploading" && sent < file.size) {
+    return speed ? `${size}, ${formatBytes(speed)}/s, ${formatLeft((file.size - sent) / speed)}` : size;
+  }
+  return file.size > smallFileBytes ? "Checking…" : "Finishing…";
+}
+
+function formatLeft(seconds: number): string {
+  if (seconds < 60) return `${Math.max(1, Math.round(seconds))} s left`;
+  const minutes = Math.round(seconds / 60);
+  return minutes < 60 ? `${minutes} min left` : `${Math.floor(minutes / 60)} h ${minutes % 60} min left`;
+}
+
+interface UnfinishedUploadsProps {
+  unfinished: readonly Unfinished[];
+  /** Receives the same file again. */
+  onAdd: (files: File[]) => void;
+  onForget: (upload: Unfinished) => void;
+}
+
+/** Lists uploads that an earlier page left, and asks for their files again. Renders nothing without any. */
+export function UnfinishedUploads({ unfinished, onAdd, onForget }: UnfinishedUploadsProps) {
+  const input = useRef<HTMLInputElement>(null);
+  const [chosen, setChosen] = useState<Unfinished | null>(null);
+  const [mistaken, setMistaken] = useState<string | null>(null);
+  if (unfinished.length === 0) return null;
+
+  function take(upload: Unfinished, file: File | undefined): void {
+    if (!file) return;
+    const isSame = file.name === upload.name && file.size === upload.size && file.lastModified === upload.lastModified;
+    setMistaken(isSame ? null : upload.url);
+    if (isSame) onAdd([file]);
+  }
+
+  async function choose(upload: Unfinished): Promise<void> {
+    const { handle } = upload;
+    if (handle && (await handle.requestPermission?.()) === "granted") {
+      return take(upload, await handle.getFile().catch(() => undefined));
+    }
+    setChosen(upload);
+    input.current?.click();
+  }
+
+  return (
+    <ul aria-label="Unfinished uploads" className="mb-4 w-full rounded-2xl border border-line bg-surface">
+      {unfinished.map((upload) => (
+        <li key={upload.url} className="flex items-center gap-3 border-line py-2 pr-2 pl-4 not-first:border-t">
+          <FileIcon type="" imageUrl={null} />
+          <div className="min-w-0 flex-1">
+            <p className="font-medium text-sm">
+              <ShortName name={upload.name} />
+            </p>
+            <p className="text-muted text-xs" role={mistaken === upload.url ? "alert" : undefined}>
+              {mistaken === upload.url
+                ? "This is another file, or it has changed. Choose the one that was being uploaded."
+                : `Not finished, ${formatBytes(upload.sent)} of ${formatBytes(upload.size)}. Choose the same file again to continue.`}
+            </p>
+          </div>
+          <button type="button" onClick={() => void choose(upload)} className="button px-3 text-accent hover:bg-sunken">
+            Choose
+          </button>
+          <button
+            type="button"
+            onClick={() => onForget(upload)}
+            aria-label={`Give up ${upload.name}`}
+            title="Give up"
+            className="icon-button"
+          >
+            <X aria-hidden="true" className="size-4.5" />
+          </button>
+        </li>
+      ))}
+      <input
+        ref={input}
+        type="file"
+        hidden
+        aria-label="The same file"
+        onChange={({ currentTarget }) => {
+          if (chosen) take(chosen, currentTarget.files?.[0]);
+          currentTarget.value = "";
+        }}
+      />
+    </ul>
+  );
 }
 
 interface UploadProgressProps {

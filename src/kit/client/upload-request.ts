@@ -1,0 +1,209 @@
+import type { Id } from "../database/ids";
+
+// Requests of uploads, their errors, and when to send them again.
+
+export interface Uploaded {
+  storageId: Id<"_storage">;
+}
+
+export interface SendRequest {
+  method: string;
+  url: string;
+  headers?: Record<string, string>;
+  body?: Blob | string;
+  /** Receives the number of bytes of the body sent so far. */
+  onProgress?: (sent: number) => void;
+  signal?: AbortSignal;
+  /** Gives a connection up when the browser comes online again, or when the answer takes long. Nothing is lost then. */
+  isRepeatable?: boolean;
+}
+
+export interface Answer {
+  status: number;
+  text: string;
+  header(name: string): string | null;
+}
+
+/** How long a body may stand still, and how long the answer to a repeatable request may take. */
+const stallMs = 30_000;
+const answerMs = 60_000;
+
+/**
+ * Sends a request with XMLHttpRequest, because `fetch` reports no upload progress.
+ *
+ * Rejects with an `UploadError` when no answer comes, or with the signal's reason when aborted.
+ */
+export function send(sending: SendRequest): Promise<Answer> {
+  const { method, url, headers = {}, body, onProgress, signal, isRepeatable } = sending;
+  return new Promise((resolve, reject) => {
+    signal?.throwIfAborted();
+    const request = new XMLHttpRequest();
+    request.open(method, url);
+    for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
+    const abort = () => request.abort();
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const within = (milliseconds: number) => {
+      clearTimeout(timer);
+      timer = setTimeout(abort, milliseconds);
+    };
+    if (body !== undefined) within(stallMs);
+    request.upload.addEventListener("progress", ({ loaded }) => {
+      within(stallMs);
+      onProgress?.(loaded);
+    });
+    request.upload.addEventListener("loadend", () => (isRepeatable ? within(answerMs) : clearTimeout(timer)));
+    const header = (name: string) => request.getResponseHeader(name);
+    request.addEventListener("load", () => resolve({ status: request.status, text: request.responseText, header }));
+    request.addEventListener("error", () => reject(connectionLost()));
+    request.addEventListener("abort", () => reject(signal?.aborted ? signal.reason : connectionLost()));
+    request.addEventListener("loadend", () => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", abort);
+      window.removeEventListener("online", abort);
+    });
+    signal?.addEventListener("abort", abort);
+    if (isRepeatable) window.addEventListener("online", abort);
+    request.send(body);
+  });
+}
+
+/** Waits, and without a network until there is one. Rejects with the signal's reason when aborted. */
+function pause(milliseconds: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const done = () => {
+      clearTimeout(timer);
+      window.removeEventListener("online", done);
+      signal?.removeEventListener("abort", done);
+      if (signal?.aborted) reject(signal.reason);
+      else resolve();
+    };
+    const timer = setTimeout(() => navigator.onLine !== false && done(), milliseconds);
+    window.addEventListener("online", done);
+    signal?.addEventListener("abort", done);
+    if (signal?.aborted) done();
+  });
+}
+
+/** Returns the storage id in an answer of the upload endpoints. Throws an `UploadError` for any other answer. */
+export function readStorageId({ status, text }: Answer): { storageId: Id<"_storage"> } {
+  const { storageId, code } = parseAnswer(text);
+  if (typeof storageId === "string" && (status === 200 || code === "StorageTokenUsed")) return { storageId };
+  throw explainAnswer(status, typeof code === "string" ? code : undefined);
+}
+
+/** Returns the fields of the endpoint's JSON, or no fields for the HTML page of a proxy. */
+export function parseAnswer(text: string): Record<string, unknown> {
+  if (!text.startsWith("{")) return {};
+  return JSON.parse(text);
+}
+
+/** Why a file was not uploaded. `message` is written for the person who chose the file. */
+export class UploadError extends Error {
+  /**
+   * A code of the upload endpoint, or one of the client's own: `ConnectionLost`, `FileChanged`, `OtherTab`, `Refused`, `NotSaved`.
+   */
+  readonly code: string;
+  /** Whether the same file can succeed when it is tried again. */
+  readonly retryable: boolean;
+
+  constructor(code: string, message: string, { retryable, cause }: { retryable: boolean; cause?: unknown }) {
+    super(message, { cause });
+    this.name = "UploadError";
+    this.code = code;
+    this.retryable = retryable;
+  }
+}
+
+const final = { retryable: false };
+const passing = { retryable: true };
+
+const explanations = new Map([
+  ["FileTooLarge", { ...final, message: "This file is too large. Choose a smaller one." }],
+  ["ContentTypeNotAllowed", { ...final, message: "Files of this type are not accepted here." }],
+  ["BadQueryArgs", { ...passing, message: "The upload link was incomplete. Try again." }],
+  ["StorageTokenInvalid", { ...passing, message: "The upload link was not accepted. Try again." }],
+  ["StorageTokenExpired", { ...passing, message: "The upload link has expired. Try again." }],
+  ["Sha256Mismatch", { ...passing, message: "The file was damaged on its way. Try again." }],
+  ["IncompleteBody", { ...passing, message: "The connection broke off. Try again." }],
+  ["RequestTimeout", { ...passing, message: "The connection was too slow. Try again." }],
+  [
+    "OtherTab",
+    { ...passing, message: "Another tab uploads this file. Let it finish there, or close it and try again." },
+  ],
+  ["FileChanged", { ...final, message: "This file was changed or moved while it was sent. Choose it again." }],
+  ["ConnectionLost", { ...passing, message: "The connection was lost. Check your network, then try again." }],
+  ["StorageFull", { ...passing, message: "The server has no space left. Try again later." }],
+  ["StorageUnavailable", { ...passing, message: "The storage cannot be reached right now. Try again in a moment." }],
+]);
+
+/** The codes with which an upload URL will never work again. */
+export const deadUrlCodes = ["BadQueryArgs", "StorageTokenInvalid", "StorageTokenExpired"];
+
+/** Returns the error for an answer of the upload endpoint, or of a proxy in front of it, which answers without a `code`. */
+export function explainAnswer(status: number, code = status === 413 ? "FileTooLarge" : `Http${status}`): UploadError {
+  const explanation = explanations.get(code);
+  if (explanation) return new UploadError(code, explanation.message, explanation);
+  return new UploadError(code, "The server could not take the file. Try again.", passing);
+}
+
+export function connectionLost(): UploadError {
+  return explainAnswer(0, "ConnectionLost");
+}
+
+/** The code of an error; `undefined` for the answer of a proxy. */
+export function readCode({ text }: Answer): string | undefined {
+  const { code } = parseAnswer(text);
+  return typeof code === "string" ? code : undefined;
+}
+
+/** `null` instead of a lost connection. */
+export async function orNull(sending: Promise<Answer | null>): Promise<Answer | null> {
+  return sending.catch((error) => {
+    if (error instanceof UploadError && error.code === "ConnectionLost") return null;
+    throw error;
+  });
+}
+
+/** A browser reports a file that it cannot read any more as a lost connection. */
+export async function refuseChanged(part: Blob): Promise<void> {
+  await part
+    .slice(0, 1)
+    .arrayBuffer()
+    .catch((cause) => {
+      throw new UploadError("FileChanged", explanations.get("FileChanged")?.message ?? "", { ...final, cause });
+    });
+}
+
+/** The wait before each retry. It ends early when the browser comes online again. */
+const waitsMs = [500, 1_000, 2_000, 5_000, 10_000, 20_000];
+
+/** Counts failures in a row, and waits longer after each. The time without a network does not count. */
+export function createRetries(signal?: AbortSignal) {
+  let failures = 0;
+
+  /** @param answer `null` after a lost connection */
+  async function wait(answer: Answer | null): Promise<void> {
+    const askedMs = 1000 * Number(answer?.header("Retry-After") ?? 0) || 0;
+    // The server says itself when it goes on.
+    if (answer && askedMs > 0 && [423, 429].includes(answer.status)) return pause(askedMs, signal);
+    const waitMs = waitsMs[failures];
+    failures += 1;
+    if (waitMs === undefined) throw answer ? explainAnswer(answer.status, readCode(answer)) : connectionLost();
+    await pause(Math.max(waitMs, askedMs), signal);
+  }
+
+  return {
+    wait,
+    reset() {
+      failures = 0;
+    },
+    /** Repeats a request until it has an answer other than 423, 429 and 5xx. */
+    async until(ask: () => Promise<Answer | null>): Promise<Answer> {
+      for (;;) {
+        const answer = await orNull(ask());
+        if (answer && answer.status < 500 && ![423, 429].includes(answer.status)) return answer;
+        await wait(answer);
+      }
+    },
+  };
+}
