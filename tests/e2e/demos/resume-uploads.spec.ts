@@ -88,9 +88,7 @@ test("an upload to the disk continues after cut lines, through a proxy with a li
 });
 
 for (const [name, open] of Object.entries(cloudStores)) {
-  test(`an upload to ${name} goes on after cut lines and a reload`, async ({
-    browser,
-  }) => {
+  test(`an upload to ${name} goes on after cut lines and a reload`, async ({ browser }) => {
     test.setTimeout(300_000);
     const { standIn, settings } = await open();
     const app = await startApp(settings);
