@@ -17,15 +17,16 @@ export const liveBy = processWide("live by", () => new Map<string, string>());
 const noteOf = (table: string, value: string) => `${table}:${createHash("sha256").update(value).digest("base64")}`;
 
 /** Keeps tabs from guessing values: without the key nobody can compute what a value is called. */
-const nameKey = processWide("key of live names", () =>
-  Buffer.from(hkdfSync("sha256", env.APP_SECRET[0] ?? "", "", "live names", 32)),
-);
+const nameKey = () =>
+  processWide("key of live names", () =>
+    Buffer.from(hkdfSync("sha256", env.APP_SECRET[0] ?? "", "", "live names", 32)),
+  );
 
 /** What tabs see of a note in `_changes`: the table, and its value as a hash with a key. */
 export function nameForTabs(note: string): string {
   const [table = "", digest] = note.split(":");
   if (!digest) return note;
-  return `${table}:${createHmac("sha256", nameKey).update(note).digest("base64url").slice(0, 16)}`;
+  return `${table}:${createHmac("sha256", nameKey()).update(note).digest("base64url").slice(0, 16)}`;
 }
 
 /** Stands for every table, where what was read cannot be known. */
