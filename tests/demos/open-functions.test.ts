@@ -23,6 +23,7 @@ const open = [
 ];
 const openRoutes = [
   "POST /sendImage",
+  "POST /sendForm",
   "GET /getImage",
   "POST /postMessage",
   "GET /getMessagesByAuthor",

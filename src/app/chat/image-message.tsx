@@ -25,10 +25,7 @@ export function ImageMessage({ message: { author, url, image }, preview, isRecen
     <Dialog.Root>
       <Dialog.Trigger
         className="picture-frame"
-        style={{
-          ...(preview && !isLoaded && { backgroundImage: `url("${preview}")` }),
-          ...shapeOf(image),
-        }}
+        style={preview && !isLoaded ? { backgroundImage: `url("${preview}")` } : undefined}
       >
         <StorageImage
           image={image}
@@ -44,11 +41,6 @@ export function ImageMessage({ message: { author, url, image }, preview, isRecen
       <PictureDialog title={alt} url={url} />
     </Dialog.Root>
   );
-}
-
-/** The picture's own shape, but neither a strip nor a column. Unknown shortly after the upload, when the frame's is used. */
-function shapeOf({ width, height }: NonNullable<Message["image"]>) {
-  return width && height ? { aspectRatio: Math.min(2.5, Math.max(0.6, width / height)) } : {};
 }
 
 function Unavailable({ label, href }: { label: string; href?: string }) {

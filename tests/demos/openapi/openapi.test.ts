@@ -137,6 +137,7 @@ export async function callEverything(fetch: (request: Request) => Promise<Respon
   await ok(POST("/api/run/files/get", { body: { fileId: file._id } }));
   await ok(POST("/api/run/files/getUrl", { body: { storageId, expiresIn: 60_000 } }));
   await ok(POST("/api/run/files/getMetadata", { body: { storageId } }));
+  const downloaded = await refused(POST("/api/run/files/downloadAndStore", { body: { url: "http://127.0.0.1/a.png" } }));
   const other = await upload(String(await ok(POST("/api/run/files/generateUploadUrl"))));
   await ok(POST("/api/run/files/replace", { body: { fileId: file._id, storageId: other } }));
   await ok(POST("/api/run/files/delete", { body: { storageId: other } }));
@@ -150,7 +151,7 @@ export async function callEverything(fetch: (request: Request) => Promise<Respon
   const fetched = await refused(POST("/api/run/images/downloadAndStore", { body: { url: "http://127.0.0.1/a.png" } }));
   // @ts-expect-error The type of an argument is known.
   const wrong = await refused(POST("/api/run/messages/sendMessage", { body: { author: 1, body: "a" } }));
-  return { messages, count, files, images, fetched, wrong };
+  return { messages, count, files, images, fetched, downloaded, wrong };
 }
 `;
 
@@ -190,6 +191,7 @@ test("a client that openapi-typescript makes of it calls every public function o
     files: { page: [{ name: "b.png" }] },
     images: { page: [{ title: "Dot" }] },
     fetched: "BAD_REQUEST",
+    downloaded: "BAD_REQUEST",
     wrong: "BAD_REQUEST",
   });
   const own = functionPaths().filter((path) => !path.startsWith("/api/run/odd/"));
