@@ -2,11 +2,12 @@
 -- "_changes" is then the table's name, a colon and a hash of the value; nothing follows the colon where the value is NULL. A
 -- statement that changes rows of many values notes the table alone, as of any row.
 
--- It runs for every role that writes the table, so that it names the schema instead of setting a search path.
+-- It runs with the rights of its owner for every role that writes the table. So that no table of such a role can stand in for
+-- "_changes", it names the schema.
 DO $do$
 BEGIN
   EXECUTE format($sql$
-    CREATE FUNCTION "announce_values"() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+    CREATE FUNCTION "announce_values"() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     DECLARE
       rows_changed pg_catalog.text := 'SELECT %%1$I::pg_catalog.text AS value FROM changed';
       changed_values pg_catalog.text[];
