@@ -1,5 +1,10 @@
-import { expect, test, vi } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { pool } from "~/kit/database/database";
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+  vi.useRealTimers();
+});
 
 test("GET /api/trpc/_kit.changes on Vercel: ends before the function's time limit, after a word to come again", async () => {
   vi.stubEnv("VERCEL", "1");
@@ -15,5 +20,4 @@ test("GET /api/trpc/_kit.changes on Vercel: ends before the function's time limi
   expect(await next()).toBe('data: {"json":["images"]}');
   expect(await next()).toBe("event: return");
   expect(await reader.read()).toEqual({ done: true, value: undefined });
-  vi.useRealTimers();
 });
