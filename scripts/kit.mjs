@@ -21,7 +21,7 @@ const remote = {
 const commands = {
   call: {
     usage: "<function> ['<arguments>'] [--as <email or id>]",
-    help: "Runs a function, also an internal one, as a user or as nobody. Prints its result",
+    help: "Runs a function, also an internal one, with the identity of a user or without one. Prints its result",
     run: () => {
       const { values, positionals } = parse({ as: { type: "string" }, ...remote }, 1, 2);
       const [name = "", given = "{}"] = positionals;

@@ -201,7 +201,7 @@ const guard = createAuthMiddleware(async (ctx) => {
   if (!ctx.request || !guarded.has(ctx.path)) return;
   const session = await getSessionFromCtx(ctx);
   if (ctx.path === "/verify-email") {
-    // A link in a mail works only for whoever is signed in to the account, or has just entered its password. Otherwise the
+    // A link in a mail works only for a person who is signed in to the account, or has just entered its password. Otherwise the
     // owner of an address, by opening the link, would confirm an account that somebody else has created with it; and links
     // from before a change of the password would work after it.
     const { searchParams, pathname, search } = new URL(ctx.request.url);
@@ -227,7 +227,7 @@ const guard = createAuthMiddleware(async (ctx) => {
 
 const guarded = new Set(["/verify-email", "/delete-user", "/change-email", "/link-social"]);
 
-/** What a token says, which nobody has verified yet. */
+/** The claims of a token, before its signature is verified. */
 function claimsOf(token: string): JWTPayload | null {
   try {
     return decodeJwt(token);

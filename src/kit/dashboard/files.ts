@@ -117,7 +117,7 @@ async function described(origin: string, found: StoredFile[]) {
   const referring = await referencesOf(found.map(({ _id }) => _id));
   return found.map((file) => {
     const references: FileReference[] = referring.get(file._id) ?? [];
-    // Stored files have no name; one that a row gives it is as good as any.
+    // Stored files have no name. This takes the name of one row that refers to the file.
     const downloadAs = references.find(({ label }) => label)?.label?.slice(0, 255) ?? file._id;
     const url = (options: FileUrlOptions) => createFileUrl(origin, file._id, { expiresIn: hour, ...options });
     const imageUrl = url({ width: 1280 });

@@ -56,7 +56,7 @@ export const limits = {
   passwordsWaiting: 100,
   /** Bytes of a request to `/api/auth`. */
   authBytes: 64 * 1024,
-  /** Mails about accounts to one address in an hour, whoever asks for them. */
+  /** Mails about accounts to one address in an hour, from all senders together. */
   emailsPerHour: 10,
   /** Bytes of printed text and errors that one process logs in a minute. Further calls are logged without them. */
   logBytesPerMinute: 16 * 1024 * 1024,

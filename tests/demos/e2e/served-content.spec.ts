@@ -146,20 +146,24 @@ test.describe("a file opened by its URL", () => {
   });
 });
 
-test("a file in a <video> of a page: can be sought in, by ranges", async ({ app, context, serve }) => {
-  const url = await serve(wav(300), "audio/wav");
-  const page = await context.newPage();
+/** Plays the 300 seconds at `url` in a page of the origin, and seeks in them. */
+async function expectSeekable(page: Page, origin: string, url: string): Promise<void> {
   const answers: (string | undefined)[] = [];
   page.on("response", (response) => {
     if (response.url() === url) answers.push(`${response.status()} ${response.headers()["content-range"]}`);
   });
   const body = `<video src="${url}" preload="metadata" muted controls></video>`;
   await page.route("**/player", (route) => route.fulfill({ contentType: "text/html", body }));
-  await page.goto(`${app.origin}/player`);
+  await page.goto(`${origin}/player`);
   await expectDuration(page, 300);
   await expectSeek(page, 290);
   await expectSeek(page, 10);
   expect(answers.filter((answer) => answer?.startsWith("206 bytes ")).length).toBeGreaterThan(1);
+}
+
+test("a file in a <video> of a page: can be sought in, by ranges", async ({ app, context, serve }) => {
+  const url = await serve(wav(300), "audio/wav");
+  await expectSeekable(await context.newPage(), app.origin, url);
 });
 
 test("a file that an HTTP action checks for each request: plays and can be sought in, for its owner alone", async ({
@@ -170,18 +174,7 @@ test("a file that an HTTP action checks for each request: plays and can be sough
 }) => {
   const [, storageId] = /storage\/([^/]+)/.exec(await serve(wav(300), "audio/wav")) ?? [];
   const url = `${app.origin}/http/getPrivateImage?storageId=${storageId}`;
-  const page = await context.newPage();
-  const answers: (string | undefined)[] = [];
-  page.on("response", (response) => {
-    if (response.url() === url) answers.push(`${response.status()} ${response.headers()["content-range"]}`);
-  });
-  const body = `<video src="${url}" preload="metadata" muted controls></video>`;
-  await page.route("**/player", (route) => route.fulfill({ contentType: "text/html", body }));
-  await page.goto(`${app.origin}/player`);
-  await expectDuration(page, 300);
-  await expectSeek(page, 290);
-  await expectSeek(page, 10);
-  expect(answers.filter((answer) => answer?.startsWith("206 bytes ")).length).toBeGreaterThan(1);
+  await expectSeekable(await context.newPage(), app.origin, url);
 
   const part = await context.request.get(url, { headers: { Range: "bytes=0-99" } });
   expect([part.status(), part.headers()["content-length"]]).toEqual([206, "100"]);

@@ -8,8 +8,8 @@ import { uploadHours } from "~/kit/storage/ownership";
 export const youth = 1000;
 
 /**
- * Makes due for the sweeper what it has taken before, and uploads under way: those that are not too young, and have
- * begun to write, as any has that is a day old in earnest.
+ * Makes due for the sweeper what it has taken before, and uploads under way: uploads that are older than `youth`
+ * and have begun to write. An upload that is a day old has always begun.
  */
 export async function ageUploads(): Promise<void> {
   const begun = await readdir(join(env.STORAGE_DISK_PATH, "partial")).catch(() => []);
