@@ -21,6 +21,7 @@ const few = { workers: 1 };
 export default defineConfig<object, WorkerOptions>({
   testDir: "tests",
   testMatch: "**/*.spec.ts",
+  testIgnore: "**/*.soak.spec.ts",
   outputDir: "test-results",
   globalSetup: "./tests/global-setup.ts",
   fullyParallel: true,

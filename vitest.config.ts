@@ -12,8 +12,11 @@ setFlagsFromString("--no-opt");
 
 const pathOf = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 
+/** What takes long, and therefore runs only in `npm run test:soak`. */
+export const soaks = ["tests/**/*.soak.test.ts"];
+
 /** A project of the kit's tests, which have functions, tables and a Prisma client of their own. */
-export const ofKit = (include: string[]): TestProjectInlineConfiguration => ({
+export const ofKit = (include: string[], exclude: string[] = []): TestProjectInlineConfiguration => ({
   extends: true,
   resolve: {
     // `~/kit/…` stays the kit.
@@ -26,6 +29,7 @@ export const ofKit = (include: string[]): TestProjectInlineConfiguration => ({
   test: {
     name: "kit",
     include,
+    exclude,
     globalSetup: "tests/kit/global-setup.ts",
     env: { TEST_TABLES: pathOf("tests/kit/test-app/tables.sql") },
   },
@@ -41,13 +45,13 @@ export default defineConfig({
   },
   test: {
     projects: [
-      ofKit(["tests/kit/**/*.test.ts"]),
+      ofKit(["tests/kit/**/*.test.ts"], soaks),
       {
         extends: true,
         test: {
           name: "app",
           include: ["tests/functions/**/*.test.ts", "tests/demos/**/*.test.ts"],
-          exclude: ["tests/demos/soak/**", "tests/demos/vercel/**"],
+          exclude: ["tests/demos/soak/**", "tests/demos/vercel/**", ...soaks],
         },
       },
     ],

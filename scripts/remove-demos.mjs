@@ -23,6 +23,7 @@ const gone = [
   "tests/demos",
   "bench",
   "vitest.soak.config.ts",
+  "playwright.soak.config.ts",
   "vitest.s3.config.ts",
   "vitest.vercel.config.ts",
 ];
@@ -153,7 +154,7 @@ async function removeDemos() {
       replacements.reduce((text, [from, to]) => text.replace(from, to), before),
     );
   }
-  await removeScripts("bench", "test:soak", "test:s3", "test:vercel", "demos:remove");
+  await removeScripts("bench", "test:soak", "test:soak:browser", "test:s3", "test:vercel", "demos:remove");
   await removeUnusedComponents();
   const { writeMigration } = await import("./migrations.mjs");
   const path = await writeMigration("remove_demos", migration);

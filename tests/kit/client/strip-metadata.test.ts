@@ -14,16 +14,16 @@ test("a photograph no longer says where and by what it was taken", async () => {
   const stripped = await strip(original);
   expect(Buffer.from(stripped).includes("SecretCamera")).toBe(false);
   expect((await sharp(stripped).metadata()).exif).toBeUndefined();
-  expect(await pixels(stripped)).toEqual(await pixels(original));
+  expect((await pixels(stripped)).equals(await pixels(original))).toBe(true);
 });
 
 test.each(jpegs)("%s has the same pixels, upright, and the same profile", async (_, create) => {
   const original = await create();
   const stripped = await strip(original);
-  expect(await pixels(stripped)).toEqual(await pixels(original));
+  expect((await pixels(stripped)).equals(await pixels(original))).toBe(true);
   const [before, after] = await Promise.all([original, stripped].map((bytes) => sharp(bytes).metadata()));
   expect([after?.orientation ?? 1, after?.icc]).toEqual([before?.orientation ?? 1, before?.icc]);
-  expect(await strip(stripped)).toEqual(stripped);
+  expect(Buffer.from(await strip(stripped)).equals(stripped)).toBe(true);
 });
 
 test("only the orientation is left of EXIF", async () => {
