@@ -12,6 +12,7 @@ import { makeQueryClient } from "./client/query-client";
 import { type Viewer, viewerQuery } from "./client/viewer";
 import { createRequestContext } from "./functions/request-context";
 import { currentPosition } from "./live/change-log";
+import { formatReads } from "./live/reads";
 import { env } from "./process/env";
 
 export { isAdmin } from "./dashboard/admin-procedure";
@@ -95,10 +96,11 @@ export const prefetchViewer = async () =>
   void queryClient().setQueryData(viewerQuery.queryKey, await readViewer(), { updatedAt: 0 });
 
 /** Passes prefetched results on to the client components below, so that they render with them at once. */
-export function Prefetched({ children }: { children: ReactNode }) {
+export async function Prefetched({ children }: { children: ReactNode }) {
+  const { reads } = await requestContext();
   return (
     <HydrationBoundary state={dehydrate(queryClient())}>
-      <CatchUp position={position()} />
+      <CatchUp position={position()} reads={formatReads(reads)} />
       {children}
     </HydrationBoundary>
   );

@@ -77,10 +77,12 @@ export function createLiveQueries(
       return;
     }
     stream = client._kit.changes.subscribe(
-      { byValue: true, ...(position !== null && { lastEventId: position }) },
+      { byScope: true, ...(position !== null && { lastEventId: position }) },
       {
         onData({ id, data: tables }) {
           position = id;
+          // The history starts again, perhaps in a process that names values differently. Each answer brings its names again.
+          if (tables === null) reads.clear();
           refresh(queryClient, (path) => tables === null || hasRead(path, tables));
         },
         onConnectionStateChange({ state, error }) {
@@ -179,7 +181,8 @@ export function createLiveQueries(
     },
 
     /** Refetches what the server rendered at position `rendered`, if there were changes since. */
-    catchUp(rendered: string | null) {
+    catchUp(rendered: string | null, readByServer: string) {
+      note(readByServer);
       if (stream === null) position ??= rendered;
       else if (rendered !== position) refresh(queryClient, () => true);
     },
@@ -230,9 +233,9 @@ export function useIsReconnecting(): boolean {
 }
 
 /** Refetches what the server rendered when the history of changes was at `position`, if there were changes since. */
-export function CatchUp({ position }: { position: string | null }) {
+export function CatchUp({ position, reads }: { position: string | null; reads: string }) {
   const { catchUp } = useLiveQueries();
-  useEffect(() => catchUp(position), [catchUp, position]);
+  useEffect(() => catchUp(position, reads), [catchUp, position, reads]);
   return null;
 }
 
@@ -245,11 +248,23 @@ function hasRead(path: string, tables: readonly string[]): boolean {
   return !read || read.has("*") || tables.some((table) => isAffected(read, table));
 }
 
-/** `files:…` are the rows of a table with one value, and `files` may be any of its rows, in what was read and in what changed. */
+/**
+ * Whether what was read may include what changed. `files:<scope>.<value>` are the rows of a table with one value, and `files`
+ * may be any of its rows. Names of different scopes cannot be compared.
+ */
 export function isAffected(read: ReadonlySet<string>, change: string): boolean {
-  const [table = ""] = change.split(":");
+  const [table, scope] = split(change);
   if (read.has(change) || read.has(table)) return true;
-  return table === change && [...read].some((name) => name.startsWith(`${table}:`));
+  return [...read].some((name) => {
+    const [tableRead, scopeRead] = split(name);
+    return tableRead === table && scopeRead !== scope;
+  });
+}
+
+/** The table of a name, and its scope if it has one. */
+function split(name: string): [table: string, scope?: string] {
+  const [, table, scope] = /^(.+):([\w-]{8})\.[\w-]*$/.exec(name) ?? [];
+  return table === undefined ? [name] : [table, scope];
 }
 
 /** Remembers the tables that answers name. */
@@ -259,16 +274,16 @@ export const noteReads: TRPCLink<AnyTRPCRouter> = () => {
       next(op).subscribe({
         ...observer,
         next(answer) {
-          note(answer.context?.response);
+          const { response } = answer.context ?? {};
+          if (response instanceof Response) note(response.headers.get("Live-Reads") ?? "");
           observer.next(answer);
         },
       }),
     );
 };
 
-function note(response: unknown) {
-  const header = response instanceof Response ? response.headers.get("Live-Reads") : null;
-  for (const [path, table] of new URLSearchParams(header ?? "")) {
+function note(header: string) {
+  for (const [path, table] of new URLSearchParams(header)) {
     reads.set(path, (reads.get(path) ?? new Set()).add(table));
   }
 }
@@ -281,8 +296,17 @@ export function refresh(
 ) {
   for (const query of queryClient.getQueryCache().getAll()) {
     const path = pathOf(query);
-    if (path !== null && applies(path, query)) void refetch(queryClient, query, isLost(query));
+    if (path === null) continue;
+    if (applies(path, query)) void refetch(queryClient, query, isLost(query));
+    else if (query.state.fetchStatus === "fetching")
+      void refetchAfterAnswer(queryClient, query, () => applies(path, query));
   }
+}
+
+/** What a query reads is only known for certain when its answer has come, which may have been read before the change. */
+async function refetchAfterAnswer(queryClient: QueryClient, query: Query, applies: () => boolean) {
+  await query.promise?.catch(() => undefined);
+  if (applies()) await refetch(queryClient, query, false);
 }
 
 async function refetch(queryClient: QueryClient, query: Query, isLost: boolean) {

@@ -59,7 +59,7 @@ export type KitRouter = ReturnType<typeof createRouter<Record<never, never>>>;
  * type is used: `serveChanges` serves it at one address, and limits the streams. Any other call ends here.
  */
 const changes = t.procedure
-  .input(z.object({ lastEventId: z.string().nullish(), byValue: z.boolean().optional() }))
+  .input(z.object({ lastEventId: z.string().nullish(), byScope: z.boolean().optional() }))
   .subscription((): AsyncIterable<TrackedEnvelope<string[] | null>> => {
     throw new TRPCError({ code: "NOT_FOUND", message: "Changes are streamed at /api/trpc/_kit.changes alone." });
   });

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { processWide } from "../process/process-wide";
 import { grace, isDeaf, onChange, onSilence } from "./listener";
-import { nameForTabs } from "./reads";
+import { nameForTabs, tableOfName } from "./reads";
 
 /** A point in the history of changes, as this process has heard them. */
 interface Position {
@@ -97,10 +97,10 @@ function follow(): void {
       log.lastChange.clear();
       log.recent = [];
     } else {
-      const [table = ""] = change.split(":");
+      const name = nameForTabs(change);
       log.now = { ...log.now, count: log.now.count + 1 };
-      log.lastChange.set(table, log.now.count);
-      log.recent.push(nameForTabs(change));
+      log.lastChange.set(tableOfName(name), log.now.count);
+      log.recent.push(name);
       if (log.recent.length > 2 * maxRecent) log.recent = log.recent.slice(-maxRecent);
     }
     if (log.telling) return;

@@ -14,7 +14,8 @@ export type LiveBy = Readonly<Record<string, string>>;
 export const liveBy = processWide("live by", () => new Map<string, string>());
 
 /** What a change of rows with this value is called in `_changes`. The trigger `announce_values` writes the same. */
-const noteOf = (table: string, value: string) => `${table}:${createHash("sha256").update(value).digest("base64")}`;
+const noteOf = (table: string, column: string, value: string) =>
+  `${table}:${column}:${createHash("sha256").update(value).digest("base64")}`;
 
 /** Keeps tabs from guessing values: without the key nobody can compute what a value is called. */
 const nameKey = () =>
@@ -22,12 +23,23 @@ const nameKey = () =>
     Buffer.from(hkdfSync("sha256", env.APP_SECRET[0] ?? "", "", "live names", 32)),
   );
 
-/** What tabs see of a note in `_changes`: the table, and its value as a hash with a key. */
+const hash = (text: string, length: number) =>
+  createHmac("sha256", nameKey()).update(text).digest("base64url").slice(0, length);
+
+/**
+ * What tabs see of a note in `_changes`: the table, the scope, and the value as a hash with a key. The scope stands for the
+ * column and the key. While a new version or a new secret replaces the old one, a tab may hear of changes from one process
+ * and get its answers from another. By the scope it sees whether both name values alike.
+ */
 export function nameForTabs(note: string): string {
-  const [table = "", digest] = note.split(":");
-  if (!digest) return note;
-  return `${table}:${createHmac("sha256", nameKey()).update(note).digest("base64url").slice(0, 16)}`;
+  const [, table, column, digest] = /^(.+):([^:]+):((?:[\w+/]{43}=)?)$/.exec(note) ?? [];
+  if (table !== undefined) return `${table}:${hash(`${table}:${column}`, 8)}.${digest && hash(note, 16)}`;
+  // A version of the kit before named no column.
+  return note.replace(/:(?:[\w+/]{43}=)?$/, "");
 }
+
+/** The table of a name for tabs. */
+export const tableOfName = (name: string): string => name.replace(/:[\w-]{8}\.(?:[\w-]{16})?$/, "");
 
 /** Stands for every table, where what was read cannot be known. */
 export const anyTable = "*";
@@ -85,8 +97,8 @@ export function tablesRead(target: string | undefined, calls: unknown[][], withi
 
 function addModel(name: string, args: unknown, within: Models, tables: Set<string>): void {
   const table = within[name]?.dbName ?? name;
-  const values = viewTables.has(table) ? null : valuesRead(table, within[name]?.fields ?? [], args);
-  if (values) for (const value of values) tables.add(nameForTabs(noteOf(table, value)));
+  const notes = viewTables.has(table) ? null : notesRead(table, within[name]?.fields ?? [], args);
+  if (notes) for (const note of notes) tables.add(nameForTabs(note));
   // A view changes when one of its tables does.
   else for (const source of viewTables.get(table) ?? [table]) tables.add(source);
   walk(name, args, within, tables);
@@ -95,15 +107,22 @@ function addModel(name: string, args: unknown, within: Models, tables: Set<strin
 /** Values that a list of `in` may have. */
 const maxValues = 20;
 
-/** The values of the table's `liveBy` column that a call is limited to; `null` when it may read other rows. */
-function valuesRead(table: string, fields: Field[], args: unknown): string[] | null {
+/** The notes of the values of the table's `liveBy` column that a call is limited to; `null` when it may read other rows. */
+function notesRead(table: string, fields: Field[], args: unknown): string[] | null {
   const column = liveBy.get(table);
-  const field = column && fields.find(({ name, dbName }) => (dbName ?? name) === column)?.name;
+  if (column === undefined) return null;
+  const field = fields.find(({ name, dbName }) => (dbName ?? name) === column)?.name;
   // Where a cursor's row stands is read too, whosever it is.
   if (!field || typeof args !== "object" || args === null || !("where" in args) || "cursor" in args) return null;
   const values = valuesEqualed(field, args.where);
-  // PostgreSQL writes UUIDs in lower case.
-  return values && [...new Set(values.flatMap((value) => [value, value.toLowerCase()]))];
+  return values && [...new Set(values.flatMap(textsOf))].map((value) => noteOf(table, column, value));
+}
+
+/** The texts that PostgreSQL may write for a value: of a UUID in lower case, and with hyphens. */
+function textsOf(value: string): string[] {
+  const digits = value.toLowerCase().replace(/[{}-]/g, "");
+  const isId = /^[0-9a-f]{32}$/.test(digits);
+  return isId ? [value, digits.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-")] : [value];
 }
 
 function valuesEqualed(field: string, where: unknown): string[] | null {

@@ -37,7 +37,7 @@ export function serveChanges(request: Request, identity: UserIdentity | null = n
   const stop = () => end.abort();
   const rest = awaitChanges();
   stopping.addEventListener("abort", stop);
-  const changes = changesSince(lastEventId(request), end.signal, knowsValues(request));
+  const changes = changesSince(lastEventId(request), end.signal, knowsScopes(request));
   const opened = Date.now();
   let isFinished = false;
   const finish = () => {
@@ -124,9 +124,9 @@ function lastEventId({ headers, url }: Request): string | null {
   return headers.get("last-event-id") ?? (input && /"lastEventId":"([^"]*)"/.exec(input)?.[1]) ?? null;
 }
 
-/** Tabs that were opened before an update do not know names such as `files:…`. */
-const knowsValues = ({ url }: Request): boolean =>
-  new URL(url).searchParams.get("input")?.includes('"byValue":true') === true;
+/** Tabs that were opened before an update do not know names such as `files:….…`. */
+const knowsScopes = ({ url }: Request): boolean =>
+  new URL(url).searchParams.get("input")?.includes('"byScope":true') === true;
 
 /** How pages hear of changes: on Vercel each stream would keep a function, and with it the database, awake. */
 export function liveTransport(): "stream" | "poll" {

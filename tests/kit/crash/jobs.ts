@@ -70,11 +70,17 @@ export async function examineRetried(calls: Calls) {
       told: string[];
     }[]
   >`
-    SELECT "_id"::text AS id, "name", ("args" #>> '{json,n}')::int AS n, "state"::text, "error", "failures",
-      (SELECT count(*)::int FROM "messages" WHERE "body" = "args" #>> '{json,n}' AND "author" =
-        CASE "name" WHEN 'crash.retriedAction' THEN 'retried action' ELSE 'retried ' || ("args" #>> '{json,n}') END) AS times,
-      ARRAY(SELECT "body" FROM "messages" WHERE "author" = job."_id"::text) AS told
-    FROM "_scheduled_functions" AS job WHERE "name" IN ('crash.retriedAction', 'crash.retriedMutation')`;
+    WITH left_by AS (SELECT "author", "body", count(*)::int AS times FROM "messages" GROUP BY "author", "body"),
+      told AS (SELECT "author", array_agg("body") AS bodies FROM "messages" GROUP BY "author"),
+      job AS (
+        SELECT "_id"::text AS id, "name", "args" #>> '{json,n}' AS n, "state"::text, "error", "failures"
+        FROM "_scheduled_functions" WHERE "name" IN ('crash.retriedAction', 'crash.retriedMutation')
+      )
+    SELECT id, "name", job.n::int, "state", "error", "failures", coalesce(times, 0) AS times, coalesce(bodies, '{}') AS told
+    FROM job
+    LEFT JOIN left_by ON left_by."body" = job.n
+      AND left_by."author" = CASE "name" WHEN 'crash.retriedAction' THEN 'retried action' ELSE 'retried ' || job.n END
+    LEFT JOIN told ON told."author" = job.id`;
   const completions = await prisma.scheduledFunction.groupBy({
     by: ["state"],
     where: { name: "crash.completed" },

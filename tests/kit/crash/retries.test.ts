@@ -6,7 +6,7 @@ import { createRandom } from "./random";
 import { report, reporting, scale } from "./scale";
 import { type BundledServer, bundleServer } from "./server-process";
 
-const { seed, retriedJobs, retryKills } = scale;
+const { seed, retriedJobs, retryKills, retryPoints, retryLifetime } = scale;
 /** Jobs that each call schedules. */
 const perCall = 20;
 let server: BundledServer;
@@ -22,8 +22,8 @@ test(
   async () => {
     report(`Kills servers that retry jobs, seed ${seed}`);
     const random = createRandom(seed);
-    const points = pointsAround(random.shuffle(retrySteps), retryKills);
-    const fleet = startFleet({ ...server, size: 3, random, points });
+    const points = pointsAround(random.shuffle(retrySteps), retryPoints);
+    const fleet = startFleet({ ...server, size: 3, random, points, lifetime: retryLifetime });
     const calls = createCalls();
     const scheduled = () => calls.answered.length * perCall;
     const isEnough = () => scheduled() >= retriedJobs && fleet.kills() >= retryKills;

@@ -21,6 +21,9 @@ export const scale = {
   /** Jobs with retries, and servers killed meanwhile. */
   retriedJobs: amount("SOAK_RETRIED_JOBS", 40, 10_000),
   retryKills: amount("SOAK_RETRY_KILLS", 5, 100),
+  /** Of those servers, the ones that die at a chosen step; and the most requests that each of the others lives for. */
+  retryPoints: amount("SOAK_RETRY_POINTS", 5, 40),
+  retryLifetime: amount("SOAK_RETRY_LIFETIME", Number.POSITIVE_INFINITY, 20),
   /** Orders that go through the recipe's steps, and servers killed meanwhile. */
   orders: amount("SOAK_ORDERS", 8, 1_000),
   orderKills: amount("SOAK_ORDER_KILLS", 5, 60),

@@ -7,6 +7,7 @@ import { createRouter, serveRouter } from "~/kit/functions/router";
 import { changesSince } from "~/kit/live/change-log";
 import { liveBy, nameForTabs, readsHeader, tablesRead } from "~/kit/live/reads";
 import { watchModels } from "~/kit/live/watched";
+import { processWide } from "~/kit/process/process-wide";
 import { eventually } from "../eventually";
 
 const column = async () => {
@@ -33,7 +34,7 @@ const insert = (...owners: (string | null)[]) =>
 
 describe("a query", () => {
   test("limited to a value of the column reads that value, whose name says nothing", () => {
-    expect(ann).toMatch(/^messages:[\w-]{16}$/);
+    expect(ann).toMatch(/^messages:[\w-]{8}\.[\w-]{16}$/);
     expect(bob).not.toBe(ann);
   });
 
@@ -53,6 +54,15 @@ describe("a query", () => {
     ["a cursor", { where: { owner: "ann" }, cursor: { id: "x" } }, ["messages"]],
     ["a long list", { where: { owner: { in: Array.from({ length: 50 }, (_, n) => `${n}`) } } }, ["messages"]],
   ])("with %s", (_, args, expected) => expect(read(args)).toEqual(expected));
+
+  test("by a UUID reads its rows, however the UUID is written", () => {
+    liveBy.set("messages", "storageId");
+    const id = "0190a6ee-29e0-7b5a-9a3c-0c1d2e3f4a5b";
+    const [name = ""] = read({ where: { storageId: id } });
+    for (const same of [id.toUpperCase(), id.replaceAll("-", ""), `{${id}}`])
+      expect(read({ where: { storageId: same } })).toContain(name);
+    liveBy.set("messages", "owner");
+  });
 
   test("says so in its answer", async () => {
     const mine = query({ handler: (ctx) => ctx.db.message.findMany({ where: { owner: "ann" } }) });
@@ -90,7 +100,7 @@ describe("a change", () => {
       [ann, bob].sort(),
     ],
     ["of a delete names its value", () => prisma.message.deleteMany({ where: { owner: "bob" } }), [bob]],
-    ["of rows without a value names none", () => insert(null), ["messages:"]],
+    ["of rows without a value names none", () => insert(null), [ann.replace(/\.[^.]*$/, ".")]],
     ["of no row is not told", () => prisma.message.deleteMany({ where: { owner: "nobody" } }), []],
     [
       "of many values is one of the table",
@@ -105,16 +115,55 @@ describe("a change", () => {
   });
 
   test.each<[string[], string, boolean]>([
-    [["messages:x"], "messages:x", true],
-    [["messages:x"], "messages:y", false],
-    [["messages:x"], "messages", true],
-    [["messages"], "messages:x", true],
-    [["messages"], "messages:", true],
-    [["messages:x"], "messages:", false],
+    [["messages:scope123.x"], "messages:scope123.x", true],
+    [["messages:scope123.x"], "messages:scope123.y", false],
+    [["messages:scope123.x"], "messages", true],
+    [["messages"], "messages:scope123.x", true],
+    [["messages"], "messages:scope123.", true],
+    [["messages:scope123.x"], "messages:scope123.", false],
     [["files"], "messages", false],
-    [["messages2:x"], "messages", false],
+    [["messages2:scope123.x"], "messages", false],
+    [["messages2:scope123.x"], "messages:scope456.x", false],
+    // Named by a process with another secret, or by another column: which values are the same is unknown.
+    [["messages:scope456.x"], "messages:scope123.y", true],
+    [["messages:scope456.x", "messages:scope123.x"], "messages:scope123.y", true],
+    // Tables whose names have a colon.
+    [["a:b"], "a:b", true],
+    [["a"], "a:b", false],
+    [["a:b:scope123.x"], "a:b:scope123.y", false],
   ])("of %j read, %j changed: affected %j", (read, change, expected) => {
     expect(isAffected(new Set(read), change)).toBe(expected);
+  });
+});
+
+describe("processes that name changes differently", () => {
+  /** As another process runs `work`, with another secret. */
+  async function withAnotherSecret<T>(work: () => T): Promise<T> {
+    const key = processWide<Buffer>("key of live names", () => Buffer.alloc(32));
+    const own = Buffer.from(key);
+    key.fill(7);
+    const result = await work();
+    own.copy(key);
+    return result;
+  }
+
+  test("a tab whose queries one answers and whose stream another sends misses nothing while secrets are replaced", async () => {
+    const [elsewhere = ""] = await withAnotherSecret(() => read({ where: { owner: "ann" } }));
+    expect(elsewhere).not.toBe(ann);
+    expect(isAffected(new Set([elsewhere]), ann)).toBe(true);
+    expect(isAffected(new Set([ann]), elsewhere)).toBe(true);
+  });
+
+  test("a tab misses nothing while a new version replaces one with another column", async () => {
+    liveBy.set("messages", "author");
+    const [byAuthor = ""] = read({ where: { author: "ann" } });
+    liveBy.set("messages", "owner");
+    expect(isAffected(new Set([byAuthor]), ann)).toBe(true);
+  });
+
+  test("a note of a version that named no column counts as a change of the table", () => {
+    expect(nameForTabs("messages:ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=")).toBe("messages");
+    expect(nameForTabs("messages:")).toBe("messages");
   });
 });
 
