@@ -47,6 +47,8 @@ const config = {
   ],
   // `npm test` checks types separately.
   typescript: { ignoreBuildErrors: process.env.TYPES_CHECKED === "1" },
+  // Functions of `pages/api` load their packages as one file, instead of hundreds: a third of a cold start.
+  bundlePagesRouterDependencies: true,
   // HTTP actions receive each path as it was sent. A redirect would break preflight requests.
   skipTrailingSlashRedirect: true,
   experimental: {

@@ -68,7 +68,9 @@ export async function withDatabase(work) {
   const configured = configuredDatabase();
   if (configured) return work(configured);
   // The database of a deployment must outlive it.
-  if (process.env.NODE_ENV === "production" || process.env.VERCEL || process.argv.includes("--deploy")) {
+  const { NODE_ENV, VERCEL, VERCEL_ENV } = process.env;
+  // `vercel env pull` writes VERCEL=1 into .env.local, too.
+  if (NODE_ENV === "production" || (VERCEL && VERCEL_ENV !== "development") || process.argv.includes("--deploy")) {
     throw new Error(
       "DATABASE_URL is not set. Set it to the URL of a PostgreSQL database, postgresql://user:password@host/name.",
     );
@@ -86,16 +88,24 @@ export async function withDatabase(work) {
 }
 
 /**
+ * The host that the driver connects to, or a folder of sockets. A parameter of the URL wins over its host.
+ *
+ * @param {string} url
+ */
+export function hostOf(url) {
+  const { hostname, searchParams } = new URL(url);
+  return decodeURIComponent(searchParams.get("host") || hostname || "localhost").replace(/^\[|\]$/g, "");
+}
+
+/**
  * Whether a database is on this machine or in a private network, so that development may change it without asking.
  *
  * @param {string} url
  */
 export function isNearby(url) {
-  const { hostname, searchParams } = new URL(url);
-  // The driver prefers the parameter, too.
-  const host = (searchParams.get("host") || hostname || "localhost").replace(/^\[|\]$/g, "");
+  const host = hostOf(url);
   // A folder of sockets, or a name without a dot, such as a container's in its own network.
-  if (host.startsWith("/") || host.startsWith("%2F") || !/[.:]/.test(host)) return true;
+  if (host.startsWith("/") || !/[.:]/.test(host)) return true;
   if (/\.(localhost|local|internal|test)$/.test(host)) return true;
   if (/[a-z]/i.test(host) && !host.includes(":")) return false;
   return /^(127\.|10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|169\.254\.|::1$|f[cd][0-9a-f]{2}:|fe80:)/i.test(host);
@@ -112,8 +122,8 @@ export function isNearby(url) {
  */
 export async function confirmFarDatabase(url, { confirmed, memory }) {
   if (isNearby(url)) return;
-  const { host: named, pathname, searchParams } = new URL(url);
-  const host = searchParams.get("host") || named;
+  const { pathname } = new URL(url);
+  const host = hostOf(url);
   const known = (await readFile(memory, "utf8").catch(() => "")).split("\n");
   if (known.includes(host)) return console.log(`The database is ${pathname.slice(1)} on ${host}`);
   const what = `npm run dev is about to migrate and seed the database ${pathname.slice(1)} on ${host}, which is not on this machine.`;
@@ -146,11 +156,13 @@ export function configuredDatabase() {
  * @param {string} url
  */
 function refuseSchema(url) {
-  const { searchParams, hostname } = new URL(url);
-  const schema = searchParams.get("schema") ?? /search_path\s*=\s*(\S+)/.exec(searchParams.get("options") ?? "")?.[1];
+  const { searchParams } = new URL(url);
+  const [, option] = /search[_-]path\s*=\s*(\S+)/.exec(searchParams.get("options") ?? "") ?? [];
+  const named = ["schema", "search_path", "currentSchema"].map((name) => searchParams.get(name));
+  const schema = named.find(Boolean) ?? option;
   if (!schema || schema === "public") return;
   throw new Error(
-    `The database URL of ${hostname} has "schema=${schema}", which has no effect here: the tables are in the schema public. ` +
+    `The database URL of ${hostOf(url)} has "schema=${schema}", which has no effect here: the tables are in the schema public. ` +
       "Give the app a database of its own. Remove it.",
   );
 }

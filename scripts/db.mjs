@@ -5,7 +5,7 @@ import { join, relative } from "node:path";
 import { parseArgs } from "node:util";
 import { seed } from "../prisma/seed.mjs";
 import { commandOf, DATA, generateClient, ROOT } from "./checkout.mjs";
-import { configuredDatabase, withClient, withDatabase } from "./database.mjs";
+import { configuredDatabase, hostOf, withClient, withDatabase } from "./database.mjs";
 import { applyMigrations, markApplied, rememberSchema, writeMigration } from "./migrations.mjs";
 import { dataLosses, pendingChanges, whereIsChange } from "./schema-changes.mjs";
 
@@ -42,8 +42,11 @@ async function migrate() {
       deploy: { type: "boolean", default: false },
     },
   });
+  const { VERCEL_ENV, MIGRATE_PREVIEWS = "" } = process.env;
+  if (!["", "0", "1"].includes(MIGRATE_PREVIEWS))
+    throw new Error(`MIGRATE_PREVIEWS is "${MIGRATE_PREVIEWS}". Put 1 there, or leave it out.`);
   // On Vercel, previews have production's variables by default, so they must not change that database.
-  if (process.env.VERCEL_ENV === "preview" && process.env.MIGRATE_PREVIEWS !== "1") {
+  if (VERCEL_ENV === "preview" && MIGRATE_PREVIEWS !== "1") {
     console.log("Previews do not migrate. If previews have a database of their own, set MIGRATE_PREVIEWS=1 for them.");
     return;
   }
@@ -152,10 +155,11 @@ function refuseDataLoss(sql) {
 function reset() {
   const { values } = parseArgs({ args, options: { force: { type: "boolean" } } });
   return withDatabase(async (url) => {
-    const { host, hostname, pathname } = new URL(url);
-    if (!values.force && !["localhost", "127.0.0.1", "[::1]"].includes(hostname)) {
+    const { pathname } = new URL(url);
+    const host = hostOf(url);
+    if (!values.force && !["localhost", "127.0.0.1", "::1"].includes(host) && !host.startsWith("/")) {
       throw new Error(
-        `The database is on ${hostname}, not on this machine. To empty it anyway: npm run db:reset -- --force`,
+        `The database is on ${host}, not on this machine. To empty it anyway: npm run db:reset -- --force`,
       );
     }
     await withClient(url, (client) => client.query("DROP SCHEMA public CASCADE; CREATE SCHEMA public"));

@@ -1,6 +1,5 @@
 import { TRPCError } from "@trpc/server";
 import { fileTypeFromBuffer } from "file-type";
-import sharp from "sharp";
 import { inImageTurn } from "~/kit/server";
 
 /** The accepted types. SVG is not one of them, because it is a document that can carry scripts. */
@@ -12,9 +11,14 @@ const maxPixels = 50_000_000;
 /** How long the work on one image may take. */
 const maxSeconds = 20;
 
-// Each image gets one thread. A cache would not help, because each image is decoded once.
-sharp.concurrency(1);
-sharp.cache(false);
+/** Loads the image library, which takes memory and a quarter of a second, when there is a first image. */
+async function loadSharp() {
+  const { default: sharp } = await import("sharp");
+  // Each image gets one thread. A cache would not help, because each image is decoded once.
+  sharp.concurrency(1);
+  sharp.cache(false);
+  return sharp;
+}
 
 /** Returns the type of an image by its first 4,100 bytes, or `null` for anything else. */
 export async function imageTypeOf(image: Blob | Uint8Array): Promise<string | null> {
@@ -33,8 +37,8 @@ const headerSize = 256 * 1024;
  */
 export async function refuseTooManyPixels(image: Blob): Promise<void> {
   const head = await image.slice(0, headerSize).arrayBuffer();
-  const { width, height } = await inImageTurn(() =>
-    sharp(head, { limitInputPixels: false, failOn: "none" }).metadata(),
+  const { width, height } = await inImageTurn(async () =>
+    (await loadSharp())(head, { limitInputPixels: false, failOn: "none" }).metadata(),
   ).catch(() => ({ width: 0, height: 0 }));
   if (width * height <= maxPixels) return;
   const message = `An image may have at most ${maxPixels / 1_000_000} megapixels. This one has ${width} × ${height} pixels. Send a smaller one.`;
@@ -47,7 +51,7 @@ export async function makeThumbnail(image: Blob): Promise<Blob> {
   if (!(await imageTypeOf(image))) throw refuse("its bytes are not an image of an accepted type");
   try {
     const thumbnail = await inImageTurn(async () =>
-      sharp(await image.arrayBuffer(), { limitInputPixels: maxPixels, pages: 1, failOn: "error" })
+      (await loadSharp())(await image.arrayBuffer(), { limitInputPixels: maxPixels, pages: 1, failOn: "error" })
         .autoOrient()
         .resize(200, 200, { fit: "cover" })
         .toColourspace("srgb")

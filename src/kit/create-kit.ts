@@ -7,7 +7,7 @@ import { createRouter } from "./functions/router";
 import type { Module } from "./functions/server-function";
 import { type HttpRouter, httpAction } from "./http/http-router";
 import type { CronJobs } from "./jobs/crons";
-import { type LiveBy, liveBy } from "./live/reads";
+import { type LiveBy, liveBy, liveByState } from "./live/reads";
 
 export interface KitOptions {
   /**
@@ -50,6 +50,7 @@ export function createKit({
 }: KitOptions = {}) {
   liveBy.clear();
   for (const [table, column] of Object.entries(columns)) liveBy.set(table, column);
+  liveByState.isKnown = true;
   acceptIssuers(issuers);
   setAccountOptions({ owners, plugins });
   return {

@@ -5,16 +5,16 @@ import type { App } from "./create-kit";
 /**
  * Starts everything that a process does besides serving. An error that keeps the app from starting ends the process.
  *
- * @param load imports the app, after tracing has begun. Development passes none, because compiling all functions would delay
- * the first page. There the cron route runs the jobs
+ * @param load imports the app, after tracing has begun. It is not called on Vercel, where each function loads what it serves.
+ * Development passes none, because compiling all functions would delay the first page. There the cron route runs the jobs
  */
 export async function register(load?: () => Promise<Pick<App, "crons">>): Promise<void> {
   // The reader of the log may be gone. Next.js would log that as an uncaught exception, which would fail again, endlessly.
   for (const log of [process.stdout, process.stderr]) log.on("error", () => undefined);
   try {
     if (process.env.OTEL_EXPORTER_OTLP_ENDPOINT) await (await import("./log/tracing")).startTracing();
-    const app = await load?.();
-    const { start } = await import("./process/start");
+    const [{ onVercel }, { start }] = await Promise.all([import("./process/env"), import("./process/start")]);
+    const app = onVercel() ? undefined : await load?.();
     await start(app);
   } catch (error) {
     // Next.js would report the error and serve anyway.

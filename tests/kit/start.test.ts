@@ -33,11 +33,12 @@ test("start, with a database that says nothing, is not held up; /api/health tell
 
 test("on Vercel, where somebody waits for each start, it waits for no database", async () => {
   proxy.fallSilent();
-  process.env.VERCEL = "1";
+  for (const [name, value] of Object.entries({ VERCEL: "1", BLOB_STORE_ID: "store_1", STORAGE_DISK_PATH: "" }))
+    vi.stubEnv(name, value);
   const warn = vi.spyOn(console, "warn").mockClear();
   await start({ crons });
   expect(warn).not.toHaveBeenCalledWith(expect.stringContaining("without having checked it"));
   expect(warn).toHaveBeenCalledWith(expect.stringContaining("CRON_SECRET is not set"));
-  delete process.env.VERCEL;
+  vi.unstubAllEnvs();
   proxy.speakAgain();
 });

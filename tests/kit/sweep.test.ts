@@ -217,9 +217,9 @@ describe("references", () => {
   });
 
   test("that are none, though named like one, are found", async () => {
-    expect(await findLooseReferences(prisma)).toEqual([]);
+    expect(await findLooseReferences()).toEqual([]);
     await prisma.$executeRaw`CREATE TABLE "notes" ("coverStorageId" text, "storage_ids" uuid[], "stored" text)`;
-    expect(await findLooseReferences(prisma)).toEqual(['notes."coverStorageId"', "notes.storage_ids"]);
+    expect(await findLooseReferences()).toEqual(['notes."coverStorageId"', "notes.storage_ids"]);
     await prisma.$executeRaw`DROP TABLE "notes"`;
   });
 });

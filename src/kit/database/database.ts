@@ -1,12 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { PrismaClient } from "~/generated/prisma/client";
-import { env } from "../process/env";
+import { env, onVercel } from "../process/env";
 import { processWide } from "../process/process-wide";
 import { Adapter, Pool } from "./connections";
 import type { ClientWithIds } from "./ids";
-
-/** Vercel runs many small processes, each with its own pools. */
-const onVercel = process.env.VERCEL === "1";
 
 /** Milliseconds that a statement of a request may take; the call that waits for it then fails with 503. */
 const statementTimeout = 15_000;
@@ -52,7 +49,7 @@ const announcements = processWide("announcements", () => ({ isPaused: false, isD
 async function announce(): Promise<void> {
   announcements.isDue = true;
   // Where pages ask now and then, no process listens.
-  if (announcements.isPaused || (onVercel && env.LIVE_TRANSPORT !== "stream")) return;
+  if (announcements.isPaused || (onVercel() && env.LIVE_TRANSPORT !== "stream")) return;
   announcements.isPaused = true;
   while (announcements.isDue) {
     announcements.isDue = false;
@@ -100,7 +97,8 @@ function poolSettings(parameters: URLSearchParams): { size: number; waitTimeout?
   // The pool has one time limit for waiting and connecting.
   const timeout = Math.max(Number(parameters.get("pool_timeout")), Number(parameters.get("connect_timeout")));
   return {
-    size: env.DATABASE_POOL_SIZE ?? (limit > 0 ? limit : onVercel ? 5 : 10),
+    // Vercel runs many small processes, each with its own pools.
+    size: env.DATABASE_POOL_SIZE ?? (limit > 0 ? limit : onVercel() ? 5 : 10),
     ...(timeout > 0 && { waitTimeout: timeout * 1000 }),
   };
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import ipaddr from "ipaddr.js";
-import { env } from "../process/env";
+import { env, onVercel } from "../process/env";
 import { processWide } from "../process/process-wide";
 
 /**
@@ -18,7 +18,7 @@ export const socketAddress = processWide("socket address", () => ({
  * the socket's address, or returns `null` when that is private, because it is then probably a proxy's and equal for all clients.
  */
 export function clientNetwork(headers: Headers): string | null {
-  if (process.env.VERCEL === "1") return networkOf(headers.get("x-vercel-forwarded-for"));
+  if (onVercel()) return networkOf(headers.get("x-vercel-forwarded-for"));
   if (env.TRUST_PROXY > 0) {
     const hops = (headers.get("x-forwarded-for") ?? "").split(",");
     return networkOf(hops.at(-env.TRUST_PROXY));

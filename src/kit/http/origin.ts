@@ -1,5 +1,5 @@
 import type { Credentials } from "../auth/identity";
-import { env } from "../process/env";
+import { env, onVercel } from "../process/env";
 
 /**
  * Returns the public origin of the app, for example `https://files.example.com`. This is `APP_ORIGIN`. Without it, on Vercel,
@@ -22,8 +22,8 @@ const first = (list: string | null): string | null => list?.split(",")[0]?.trim(
 
 /** The hosts under which Vercel serves this deployment, the best first. Empty on other hosts. */
 function vercelNames(): string[] {
-  const { VERCEL, VERCEL_ENV, VERCEL_PROJECT_PRODUCTION_URL, VERCEL_BRANCH_URL, VERCEL_URL } = process.env;
-  if (VERCEL !== "1") return [];
+  const { VERCEL_ENV, VERCEL_PROJECT_PRODUCTION_URL, VERCEL_BRANCH_URL, VERCEL_URL } = process.env;
+  if (!onVercel()) return [];
   const best = VERCEL_ENV === "production" ? VERCEL_PROJECT_PRODUCTION_URL : VERCEL_BRANCH_URL;
   return [best, VERCEL_URL].filter((name): name is string => Boolean(name));
 }

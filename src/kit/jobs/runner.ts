@@ -2,8 +2,9 @@ import { createHash, randomUUID, timingSafeEqual } from "node:crypto";
 import { findUnlistedOwners, type Owners } from "../auth/owners";
 import type { Kind } from "../functions/server-function";
 import { isHearing, onChange } from "../live/listener";
+import { watchModels } from "../live/watched";
 import { withRequestId } from "../log/scope";
-import { env } from "../process/env";
+import { env, onVercel } from "../process/env";
 import { processWide, stopping } from "../process/process-wide";
 import { type CronJobs, checkCrons, ensureCronJobs, setCrons } from "./crons";
 import { findDue, type Job, nextLook, runJob, settle } from "./jobs";
@@ -177,7 +178,10 @@ export function serveCron(crons: CronJobs, owners: Owners = {}) {
       );
     }
     setCrons(crons);
-    if (process.env.NODE_ENV === "development") await explain(crons, owners);
+    // The start does these where it loads the app.
+    const isDevelopment = process.env.NODE_ENV === "development";
+    if (isDevelopment || onVercel()) await watchModels();
+    if (isDevelopment) await explain(crons, owners);
     return Response.json({ ran: await runDueJobs(budget) });
   });
 }

@@ -11,6 +11,7 @@ import type { RequestContext } from "../functions/request-context";
 import { definition, nameOf, type Schedulable, type ServerFunction } from "../functions/server-function";
 import { transformer } from "../functions/transformer";
 import { quote } from "../log/text";
+import { onVercel } from "../process/env";
 import { finishAfterResponse, processWide } from "../process/process-wide";
 import { type Completion, endJobs } from "./rows";
 
@@ -191,7 +192,7 @@ export const afterResponses = processWide("after responses", () => ({
  * @param time when the job is due, in milliseconds since the epoch
  */
 function runAfterResponse(time: number): void {
-  if (process.env.VERCEL !== "1" || time - Date.now() > nearby) return;
+  if (!onVercel() || time - Date.now() > nearby) return;
   void finishAfterResponse(async () => {
     await sleep(Math.max(0, time - Date.now()));
     await afterResponses.run(budget);

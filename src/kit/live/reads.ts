@@ -12,6 +12,8 @@ export type LiveBy = Readonly<Record<string, string>>;
 
 /** The `liveBy` of the process. */
 export const liveBy = processWide("live by", () => new Map<string, string>());
+/** Whether `createKit` has filled it. The start does not load the app in development and on Vercel. */
+export const liveByState = processWide("live by is known", () => ({ isKnown: false }));
 
 /** What a change of rows with this value is called in `_changes`. The trigger `announce_values` writes the same. */
 const noteOf = (table: string, column: string, value: string) =>

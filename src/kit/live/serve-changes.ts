@@ -1,14 +1,14 @@
 import type { UserIdentity } from "../auth/identity";
 import { transformer } from "../functions/transformer";
 import { clientNetwork } from "../http/client-address";
-import { env } from "../process/env";
+import { env, onVercel } from "../process/env";
 import { limits } from "../process/limits";
 import { processWide, stopping } from "../process/process-wide";
 import { changesSince } from "./change-log";
 import { awaitChanges, isDeaf } from "./listener";
 
 /** Milliseconds a stream lasts where functions have a time limit; the browser then opens the next. */
-const lifetime = process.env.VERCEL === "1" ? 240_000 : Number.POSITIVE_INFINITY;
+const lifetime = onVercel() ? 240_000 : Number.POSITIVE_INFINITY;
 /** Milliseconds after which the browser takes a stream that is silent, without even pings, for dead. */
 const deadAfter = 35_000;
 
@@ -131,5 +131,5 @@ const knowsScopes = ({ url }: Request): boolean =>
 /** How pages hear of changes: on Vercel each stream would keep a function, and with it the database, awake. */
 export function liveTransport(): "stream" | "poll" {
   if (env.LIVE_TRANSPORT !== "auto") return env.LIVE_TRANSPORT;
-  return process.env.VERCEL === "1" ? "poll" : "stream";
+  return onVercel() ? "poll" : "stream";
 }

@@ -1,6 +1,6 @@
-import { maintenance } from "../database/database";
+import { pools } from "../database/database";
 import { sqlState } from "../database/errors";
-import { anyTable, liveBy, models, viewTables } from "./reads";
+import { anyTable, liveBy, liveByState, models, viewTables } from "./reads";
 
 interface Relation {
   name: string;
@@ -20,11 +20,11 @@ export async function watchModels(): Promise<void> {
   const relations = await readRelations();
   const unwatched = relations.filter(({ kind, isWatched }) => kind === "table" && !isWatched);
   try {
-    for (const { name } of unwatched) await maintenance.$executeRaw`SELECT "watch_table"(to_regclass(${name}))`;
-    await maintenance.$executeRaw`SELECT "watch_tables"()`;
-    for (const { name, column } of relations) {
+    for (const { name } of unwatched) await pools.upkeep.sql(`SELECT "watch_table"(to_regclass($1))`, [name]);
+    await pools.upkeep.sql(`SELECT "watch_tables"()`);
+    for (const { name, column } of liveByState.isKnown ? relations : []) {
       const wanted = liveBy.get(unqualified(name)) ?? null;
-      if (wanted !== column) await maintenance.$executeRaw`SELECT "watch_values"(to_regclass(${name}), ${wanted})`;
+      if (wanted !== column) await pools.upkeep.sql(`SELECT "watch_values"(to_regclass($1), $2)`, [name, wanted]);
     }
   } catch (error) {
     if (sqlState(error) !== insufficientPrivilege) throw error;
@@ -50,25 +50,29 @@ async function readRelations(): Promise<Relation[]> {
     const quoted = `"${dbName ?? model}"`;
     return schema ? `"${schema}".${quoted}` : quoted;
   });
-  return maintenance.$queryRaw<Relation[]>`
-    SELECT name, coalesce(CASE relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' ELSE 'table' END, 'missing') AS kind,
+  return pools.upkeep.sql<Relation>(
+    `SELECT name, coalesce(CASE relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' ELSE 'table' END, 'missing') AS kind,
       coalesce(obj_description(pg_class.oid, 'pg_class') = 'silent', false) OR coalesce("is_watched"(pg_class.oid), false) AS "isWatched",
       (SELECT "watched_column"(pg_class.oid)) AS "column"
-    FROM unnest(${names}::text[]) AS name LEFT JOIN pg_class ON pg_class.oid = to_regclass(name)`;
+    FROM unnest($1::text[]) AS name LEFT JOIN pg_class ON pg_class.oid = to_regclass(name)`,
+    [names],
+  );
 }
 
 /** The tables that a view reads, through other views too. */
 async function tablesOf(view: string): Promise<string[]> {
-  const rows = await maintenance.$queryRaw<{ name: string }[]>`
-    WITH RECURSIVE source AS (
-      SELECT to_regclass(${view})::oid AS relation
+  const rows = await pools.upkeep.sql<{ name: string }>(
+    `WITH RECURSIVE source AS (
+      SELECT to_regclass($1)::oid AS relation
       UNION
       SELECT used.refobjid FROM source
       JOIN pg_rewrite AS rule ON rule.ev_class = source.relation
       JOIN pg_depend AS used ON used.classid = 'pg_rewrite'::regclass AND used.objid = rule.oid
         AND used.refclassid = 'pg_class'::regclass AND used.refobjid <> source.relation
     )
-    SELECT DISTINCT relname::text AS name FROM source JOIN pg_class ON pg_class.oid = relation WHERE relkind IN ('r', 'p')`;
+    SELECT DISTINCT relname::text AS name FROM source JOIN pg_class ON pg_class.oid = relation WHERE relkind IN ('r', 'p')`,
+    [view],
+  );
   return rows.map(({ name }) => name);
 }
 

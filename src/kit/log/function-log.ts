@@ -2,7 +2,7 @@ import { format } from "node:util";
 import pg from "pg";
 import { v7 } from "uuid";
 import { pool, pools } from "../database/database";
-import { env } from "../process/env";
+import { env, onVercel } from "../process/env";
 import { limits } from "../process/limits";
 import { finishAfterResponse, processWide } from "../process/process-wide";
 import { type Level, type Line, scope } from "./scope";
@@ -55,7 +55,7 @@ export function record(call: CallRow): void {
   log.waiting.push(row);
   log.size += row.length;
   dropOldest();
-  if (process.env.VERCEL === "1") void finishAfterResponse(flush);
+  if (onVercel()) void finishAfterResponse(flush);
   else schedule(log.failing ? pauseAfterFailure : log.pause);
 }
 

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { randomUUID } from "node:crypto";
-import { env } from "../process/env";
+import { env, onVercel } from "../process/env";
 import { processWide } from "../process/process-wide";
 
 /** A line that a call printed. */
@@ -47,7 +47,7 @@ export const currentRequestId = (): string => scope.getStore()?.requestId ?? ran
 
 /** The id under which Vercel or a trusted proxy logs the request. Without either, a client may have written the header. */
 function idFromHost(headers: Headers): string | null {
-  const name = process.env.VERCEL === "1" ? "x-vercel-id" : env.TRUST_PROXY > 0 ? "x-request-id" : null;
+  const name = onVercel() ? "x-vercel-id" : env.TRUST_PROXY > 0 ? "x-request-id" : null;
   const id = name && headers.get(name);
   return id && /^[\w:.-]{1,128}$/.test(id) ? id : null;
 }

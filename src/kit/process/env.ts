@@ -2,7 +2,13 @@ import { createEnv } from "@t3-oss/env-nextjs";
 import { z } from "zod";
 
 const production = process.env.NODE_ENV === "production";
-const onVercel = process.env.VERCEL === "1";
+
+/**
+ * Whether this process runs on Vercel. `vercel env pull` and `vercel dev` set `VERCEL=1` on developers' machines too, with
+ * another `VERCEL_ENV`.
+ */
+export const onVercel = ({ VERCEL, VERCEL_ENV }: Record<string, string | undefined> = process.env): boolean =>
+  VERCEL === "1" && VERCEL_ENV !== "development";
 
 const originError = 'put the public origin there, without a path, for example "https://files.example.com"';
 const origin = z
@@ -10,34 +16,47 @@ const origin = z
   .refine((url) => /^https?:\/\/[^/?#@,]+\/?$/i.test(url), { error: originError })
   .transform((url) => new URL(url).origin);
 
+/** The longest time of a timer. With a longer one, Node.js would not wait at all. */
+const longestMs = 2 ** 31 - 1;
+/** A hundred years. A much longer time would lead to a date that PostgreSQL does not have. */
+const longestHours = 876_000;
+
 /** A whole number. */
-function whole({ min }: { min: number }) {
-  const error = `put a whole number there, ${min} or more`;
-  return z.coerce.number({ error }).int({ error }).min(min, { error });
+function whole({ min, max = Number.MAX_SAFE_INTEGER }: { min: number; max?: number }) {
+  const error = `put a whole number there, ${min} or more${max < Number.MAX_SAFE_INTEGER ? `, at most ${max}` : ""}`;
+  return z.coerce.number({ error }).int({ error }).min(min, { error }).max(max, { error });
 }
+
+const databaseUrl = z.url({
+  protocol: /^postgres(ql)?$/,
+  error: 'put a PostgreSQL URL with one host there, for example "postgresql://user:password@host:5432/database"',
+});
+
+const milliseconds = () => whole({ min: 1, max: longestMs });
+const hours = ({ min }: { min: number }) => whole({ min, max: longestHours });
+
+/** The URL of a server with TLS or without. */
+const webUrl = (advice: string) => z.url({ protocol: /^https?$/, error: advice });
 
 /** Every setting of the server, parsed once. docs/settings.md explains them. A wrong value stops the start, which names it. */
 export const env = createEnv({
   server: {
-    DATABASE_URL: z.url({
-      protocol: /^postgres(ql)?$/,
-      error: 'put a PostgreSQL URL there, for example "postgresql://user:password@host:5432/database"',
-    }),
+    DATABASE_URL: databaseUrl,
     /** A direct connection, for migrations and live queries, when `DATABASE_URL` is a transaction pooler. */
-    DIRECT_DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/, error: "put a PostgreSQL URL there" }).optional(),
+    DIRECT_DATABASE_URL: databaseUrl.optional(),
     /** The same, under the names that the integrations of Neon and Vercel set. */
-    DATABASE_URL_UNPOOLED: z.url({ protocol: /^postgres(ql)?$/, error: "put a PostgreSQL URL there" }).optional(),
-    POSTGRES_URL_NON_POOLING: z.url({ protocol: /^postgres(ql)?$/, error: "put a PostgreSQL URL there" }).optional(),
+    DATABASE_URL_UNPOOLED: databaseUrl.optional(),
+    POSTGRES_URL_NON_POOLING: databaseUrl.optional(),
     /** Connections for functions. Half as many more look up who calls. */
-    DATABASE_POOL_SIZE: whole({ min: 1 }).max(1000, { error: "put 1000 or less there" }).optional(),
+    DATABASE_POOL_SIZE: whole({ min: 1, max: 1000 }).optional(),
     /** Milliseconds that a query may take, and a mutation with all its retries. */
-    TRANSACTION_TIMEOUT: whole({ min: 1 }).default(30_000),
+    TRANSACTION_TIMEOUT: milliseconds().default(30_000),
     /** Milliseconds that an action may take before its signal is aborted. */
-    ACTION_TIMEOUT: whole({ min: 1 }).default(600_000),
+    ACTION_TIMEOUT: milliseconds().default(600_000),
     /** Milliseconds that an idle connection is kept. Must be longer than the load balancer keeps it. */
-    KEEP_ALIVE_TIMEOUT: whole({ min: 1 }).default(70_000),
+    KEEP_ALIVE_TIMEOUT: milliseconds().default(70_000),
     /** Milliseconds that a stopping process waits for its requests and jobs. */
-    STOP_TIMEOUT: whole({ min: 1 }).default(25_000),
+    STOP_TIMEOUT: milliseconds().default(25_000),
     /** A list. The first secret signs, and all verify, so that replacing a secret does not break links. */
     APP_SECRET: z
       .string({ error: "put a random string there, for example from `openssl rand -base64 32`" })
@@ -46,13 +65,13 @@ export const env = createEnv({
         error: "each secret needs 32 characters or more, for example from `openssl rand -base64 32`",
       }),
     /** On Vercel the default is the deployment's own host: see origin.ts. */
-    APP_ORIGIN: production && !(onVercel && process.env.VERCEL_URL) ? origin : origin.optional(),
+    APP_ORIGIN: production && !(onVercel() && process.env.VERCEL_URL) ? origin : origin.optional(),
     /** The issuer of the app's own sessions and tokens. It is part of every `tokenIdentifier`, so never change it. */
     AUTH_OWN_ISSUER: z.string().min(1).default("next-trpc-storage"),
     /** Another issuer whose Bearer tokens are accepted. src/kit.ts can list more. */
-    AUTH_ISSUER: z.url({ error: "put the issuer's URL there, exactly as its tokens have it" }).optional(),
+    AUTH_ISSUER: webUrl("put the issuer's URL there, exactly as its tokens have it").optional(),
     AUTH_AUDIENCE: z.string().min(1).optional(),
-    AUTH_JWKS_URL: z.url().optional(),
+    AUTH_JWKS_URL: webUrl("put the URL of the issuer's keys there, or leave it out").optional(),
     /** Accepts tokens of AUTH_ISSUER without an audience, such as the access tokens of some providers. */
     AUTH_WITHOUT_AUDIENCE: z.enum(["0", "1"], { error: "put 1 there, or leave it out" }).default("0"),
     /** The SMTP server, and the sender of mail. With them, new accounts must confirm their addresses. */
@@ -62,7 +81,10 @@ export const env = createEnv({
         error: 'put the URL of an SMTP server there, as "smtps://user:password@smtp.example.com"',
       })
       .optional(),
-    EMAIL_FROM: z.string().min(3).optional(),
+    EMAIL_FROM: z
+      .string()
+      .regex(/[^\s<]@[^\s>]/, { error: 'put an address there, for example "Files <files@example.com>"' })
+      .optional(),
     /** Sign-in with GitHub and Google. */
     GITHUB_CLIENT_ID: z.string().min(1).optional(),
     GITHUB_CLIENT_SECRET: z.string().min(1).optional(),
@@ -82,7 +104,7 @@ export const env = createEnv({
      */
     STORAGE_REDIRECT_ABOVE: whole({ min: 0 })
       .optional()
-      .transform((bytes) => bytes ?? (onVercel ? 4 * 1024 * 1024 : undefined)),
+      .transform((bytes) => bytes ?? (onVercel() ? 4 * 1024 * 1024 : undefined)),
     STORAGE_DISK_PATH: z.string().min(1).default(".data/storage"),
     /** `private` lets browsers keep served files, and `public` also a CDN in front. */
     STORAGE_CACHE: z.enum(["private", "public"], { error: 'put "private" or "public" there' }).default("private"),
@@ -98,26 +120,29 @@ export const env = createEnv({
     /** Ports that `fetchPublic` connects to, comma-separated. */
     FETCH_PORTS: z
       .string()
-      .regex(/^\d+(,\d+)*$/, { error: 'put ports there, for example "80,443"' })
       .default("80,443")
-      .transform((list) => list.split(",").map(Number)),
+      .transform((list) => list.split(",").map(Number))
+      .refine((ports) => ports.every((port) => Number.isInteger(port) && port > 0 && port < 65_536), {
+        error: 'put ports there, for example "80,443"',
+      }),
     /** Bytes that one identity may store. */
     STORAGE_QUOTA: whole({ min: 0 }).default(100 * 1024 ** 3),
     /** Hours for which the bytes of a deleted file are kept, so that it can be restored and backups are complete. */
-    DELETED_FILE_RETENTION_HOURS: whole({ min: 0 }).default(production ? 24 : 0),
+    DELETED_FILE_RETENTION_HOURS: hours({ min: 0 }).default(production ? 24 : 0),
     /** Hours after which a file that no foreign key references is deleted. */
-    UNREFERENCED_GRACE_HOURS: whole({ min: 0 }).default(24),
+    UNREFERENCED_GRACE_HOURS: hours({ min: 0 }).default(24),
     /** How many calls, bytes and days the function log keeps. 0 calls turn it off. */
     CALL_LOG_ROWS: whole({ min: 0 }).default(1_000_000),
     CALL_LOG_BYTES: whole({ min: 0 }).default(1024 ** 3),
     CALL_LOG_DAYS: z.coerce
       .number({ error: "put a number of days there" })
       .positive({ error: "put a number of days there" })
+      .max(longestHours / 24, { error: "put a number of days there" })
       .default(7),
     /** Hours after which an upload in several requests is deleted if it is not complete. */
-    UNFINISHED_UPLOAD_HOURS: whole({ min: 1 }).default(24),
+    UNFINISHED_UPLOAD_HOURS: hours({ min: 1 }).default(24),
     /** Milliseconds that an upload may go without a byte. */
-    UPLOAD_STALL_TIMEOUT: whole({ min: 1 }).default(120_000),
+    UPLOAD_STALL_TIMEOUT: milliseconds().default(120_000),
   },
   experimental__runtimeEnv: {},
   emptyStringAsUndefined: true,

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { checkIssuerSettings } from "../auth/issuers";
 import { WrongTimeZone } from "../database/connections";
-import { directDatabaseUrl, maintenance, pools } from "../database/database";
+import { directDatabaseUrl, pools } from "../database/database";
 import { DatabaseUnavailable } from "../database/errors";
 import { watchConnections } from "../http/watch-connections";
 import { type CronJobs, checkCrons, setCrons } from "../jobs/crons";
@@ -16,7 +16,7 @@ import { flushAtOnce, observeConsole } from "../log/function-log";
 import { readDriverEnv } from "../storage/blobs";
 import { findLooseReferences } from "../storage/references";
 import { ForeignStore, refuseForeignStore } from "../storage/store-id";
-import { env } from "./env";
+import { env, onVercel } from "./env";
 import { endInOrder, finishBeforeExit, processWide, stopping } from "./process-wide";
 
 /** How long the start waits for the checks of the database. `/api/health` should answer within five seconds. */
@@ -42,7 +42,7 @@ export async function start({ crons }: { crons?: CronJobs } = {}): Promise<void>
     setCrons(crons);
   }
   // A process on Vercel starts for a waiting request and stops between requests. /api/cron runs the jobs.
-  if (process.env.VERCEL === "1") {
+  if (onVercel()) {
     if (!env.CRON_SECRET)
       console.warn(
         "CRON_SECRET is not set, so /api/cron refuses Vercel's calls: no recurring function runs, and a job that is due while " +
@@ -85,7 +85,7 @@ async function checkDatabase(): Promise<void> {
       await warnOfLooseReferences();
       await watchModels();
       // On Vercel, upkeep checks this, because it would load the store's SDK in every cold start.
-      if (process.env.VERCEL === "1") return;
+      if (onVercel()) return;
       await refuseForeignStore().catch((error) => {
         if (error instanceof DatabaseUnavailable) throw error;
         console.warn(error instanceof ForeignStore ? error.message : `Could not compare the blob store's id: ${error}`);
@@ -101,7 +101,7 @@ async function checkDatabase(): Promise<void> {
 }
 
 async function warnOfLooseReferences(): Promise<void> {
-  const loose = await findLooseReferences(maintenance);
+  const loose = await findLooseReferences();
   if (loose.length === 0) return;
   console.warn(
     `${loose.join(", ")} looks like a storage id without a foreign key to _storage. Its files are kept only as long as each ` +
@@ -132,24 +132,37 @@ function stopWhenRefused(check: Promise<void>): void {
  */
 export function checkSettings(): void {
   for (const url of [env.DATABASE_URL, directDatabaseUrl()]) if (url) checkDatabaseUrl(url);
-  if (env.STORAGE_REDIRECT_ABOVE !== undefined && readDriverEnv(process.env).STORAGE_DRIVER === "disk") {
+  const { STORAGE_DRIVER: driver } = readDriverEnv(process.env);
+  if (env.STORAGE_REDIRECT_ABOVE !== undefined && driver === "disk") {
     throw new Error(
       "STORAGE_REDIRECT_ABOVE has no effect with files on disk: only a cloud store serves files itself. Remove it, or set " +
         "STORAGE_DRIVER.",
     );
   }
+  if (process.env.STORAGE_DISK_PATH && driver !== "disk")
+    throw new Error(
+      `STORAGE_DISK_PATH has no effect with STORAGE_DRIVER=${driver}. Remove it, or set STORAGE_DRIVER=disk.`,
+    );
   if (env.CALL_LOG_ROWS === 0 && (process.env.CALL_LOG_DAYS || process.env.CALL_LOG_BYTES)) {
     throw new Error(
       "CALL_LOG_DAYS and CALL_LOG_BYTES have no effect with CALL_LOG_ROWS=0. Remove them, or keep some calls.",
     );
   }
-  for (const [first, second] of pairs) {
-    const [set, missing] = env[first] ? [first, second] : [second, first];
-    if (env[set] && !env[missing]) throw new Error(`${set} has no effect without ${missing}. Set both, or remove it.`);
+  for (const pair of driver === "s3" ? [...pairs, ofS3] : pairs) {
+    const [set, missing] = process.env[pair[0]] ? pair : [pair[1], pair[0]];
+    if (process.env[set] && !process.env[missing])
+      throw new Error(`${set} has no effect without ${missing}. Set both, or remove it.`);
   }
-  if (process.env.VERCEL === "1" && env.TRUST_PROXY > 0) {
-    throw new Error("TRUST_PROXY has no effect on Vercel, which names the client's address itself. Remove it.");
+  const size = new URL(env.DATABASE_URL).searchParams.get("connection_limit");
+  if (size !== null && env.DATABASE_POOL_SIZE !== undefined && Number(size) !== env.DATABASE_POOL_SIZE) {
+    throw new Error(
+      `connection_limit=${size} in DATABASE_URL has no effect with DATABASE_POOL_SIZE=${env.DATABASE_POOL_SIZE}. Remove one of them.`,
+    );
   }
+  const ofServer =
+    onVercel() && ["TRUST_PROXY", "KEEP_ALIVE_TIMEOUT", "STOP_TIMEOUT"].find((name) => process.env[name]);
+  if (ofServer && process.env[ofServer] !== "0")
+    throw new Error(`${ofServer} has no effect on Vercel, where functions run behind its own proxy. Remove it.`);
 }
 
 /** Settings that need each other. */
@@ -159,36 +172,51 @@ const pairs = [
   ["GOOGLE_CLIENT_ID", "GOOGLE_CLIENT_SECRET"],
 ] as const;
 
-/** Parameters of the URL that Prisma's older engines know and that have no effect here, and what to use instead. */
-const useless: Record<string, string> = {
-  sslaccept: "use sslmode=verify-full with sslrootcert, or sslmode=no-verify",
-  sslidentity: "use sslcert and sslkey",
-  sslpassword: "decrypt the key, and use sslcert and sslkey",
-  socket_timeout: "a statement has 15 seconds",
-  single_use_connections: "connections are pooled",
-  max_connection_lifetime: "connections are kept as long as they are used",
-  max_idle_connection_lifetime: "idle connections close after 10 seconds",
-};
+const ofS3 = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] as const;
+
+/** Parameters of URLs for Prisma's older engines and for libpq that have no effect here, and what to use instead. */
+const useless: [RegExp, string][] = [
+  [/^sslaccept$/, "use sslmode=verify-full with sslrootcert, or sslmode=no-verify"],
+  [/^sslidentity$/, "use sslcert and sslkey"],
+  [/^sslpassword$/, "decrypt the key, and use sslcert and sslkey"],
+  [/^socket_timeout$/, "a statement has 15 seconds"],
+  [/^single_use_connections$/, "connections are pooled"],
+  [/^max_connection_lifetime$/, "connections are kept as long as they are used"],
+  [/^max_idle_connection_lifetime$/, "idle connections close after 10 seconds"],
+  [/^(keepalives.*|tcp_user_timeout)$/, "a connection is probed after 10 seconds of silence"],
+  [/^(target_session_attrs|load_balance_hosts|hostaddr)$/, "name one host, which accepts writes"],
+  [
+    /^(gss\w+|krbsrvname|require_?auth|requirepeer|sslcrl\w*|sslcompression|sslsni|ssl_m\w+)$/,
+    "use sslmode=verify-full",
+  ],
+  [/^(passfile|service|servicefile)$/, "write the user and the password into the URL"],
+];
 
 const sslModes = ["disable", "prefer", "require", "verify-ca", "verify-full", "no-verify"];
 
 function checkDatabaseUrl(url: string): void {
   const { searchParams, hostname } = new URL(url);
-  const has = (parameter: string) => `The database URL of ${hostname} has "${parameter}"`;
+  const host = searchParams.get("host") || hostname;
+  const has = (parameter: string) => `The database URL of ${host} has "${parameter}"`;
   const refuse = (parameter: string, advice: string) => {
     throw new Error(`${has(parameter)}, which has no effect here: ${advice}. Remove it.`);
   };
-  const schema = searchParams.get("schema") ?? /search_path\s*=\s*(\S+)/.exec(searchParams.get("options") ?? "")?.[1];
+  if (host.includes(","))
+    throw new Error(`The database URL names the hosts ${host}. Name one host, which accepts writes.`);
+  const schema = schemaOf(searchParams);
   if (schema && schema !== "public") {
     refuse(`schema=${schema}`, "the tables are in the schema public. Give the app a database of its own");
   }
-  for (const [name, advice] of Object.entries(useless)) if (searchParams.has(name)) refuse(name, advice);
+  for (const name of searchParams.keys()) {
+    const [, advice] = useless.find(([names]) => names.test(name)) ?? [];
+    if (advice) refuse(name, advice);
+  }
   if ((searchParams.get("statement_cache_size") ?? "0") !== "0")
     refuse("statement_cache_size", "no statement is cached");
 
   for (const name of ["connection_limit", "pool_timeout", "connect_timeout"]) {
     const value = searchParams.get(name);
-    if (value === null || /^[1-9]\d*$/.test(value)) continue;
+    if (value === null || /^[1-9]\d{0,5}$/.test(value)) continue;
     throw new Error(`${has(`${name}=${value}`)}. Put a whole number there, 1 or more.`);
   }
   const sslMode = searchParams.get("sslmode");
@@ -197,8 +225,16 @@ function checkDatabaseUrl(url: string): void {
   }
   for (const name of ["sslrootcert", "sslcert", "sslkey"]) {
     const path = searchParams.get(name);
-    if (path !== null && !existsSync(path)) throw new Error(`${has(`${name}=${path}`)}, but there is no such file.`);
+    if (path === null || existsSync(path)) continue;
+    const advice = path === "system" ? " Leave it out: Node.js trusts public authorities by itself." : "";
+    throw new Error(`${has(`${name}=${path}`)}, but there is no such file.${advice}`);
   }
+}
+
+/** The schema that a URL asks for, as Prisma, libpq, and others spell it. The same in scripts/database.mjs. */
+function schemaOf(parameters: URLSearchParams): string | undefined {
+  const [, option] = /search[_-]path\s*=\s*(\S+)/.exec(parameters.get("options") ?? "") ?? [];
+  return parameters.get("schema") ?? parameters.get("search_path") ?? parameters.get("currentSchema") ?? option;
 }
 
 interface Matcher {

@@ -1,18 +1,19 @@
 import { z } from "zod";
 import { traced } from "../log/tracing";
-import { env } from "../process/env";
+import { env, onVercel } from "../process/env";
 import { processWide } from "../process/process-wide";
 import { diskDriver } from "./drivers/disk";
 import type { BlobDriver } from "./drivers/driver";
 import { s3Driver } from "./drivers/s3";
 import { vercelBlobDriver } from "./drivers/vercel-blob";
 
-const disk = z
-  .object({ STORAGE_DRIVER: z.literal("disk"), VERCEL: z.string().optional() })
-  .refine(({ VERCEL }) => VERCEL !== "1", {
-    path: ["STORAGE_DRIVER"],
-    error: "Vercel's disks vanish: connect a Blob store to the project (`npx vercel blob create-store`), or use S3",
-  });
+/** What Vercel says of itself. */
+const system = { VERCEL: z.string().optional(), VERCEL_ENV: z.string().optional() };
+
+const disk = z.object({ STORAGE_DRIVER: z.literal("disk"), ...system }).refine((variables) => !onVercel(variables), {
+  path: ["STORAGE_DRIVER"],
+  error: "Vercel's disks vanish: connect a Blob store to the project (`npx vercel blob create-store`), or use S3",
+});
 
 const s3 = z.object({
   STORAGE_DRIVER: z.literal("s3"),

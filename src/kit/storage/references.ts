@@ -30,8 +30,8 @@ export function unreferenced(references: Reference[]): Prisma.Sql {
 }
 
 /** Columns that look like a storage id by name but have no foreign key. Each as `"table"."column"`. */
-export async function findLooseReferences(client: Pick<Client, "$queryRaw">): Promise<string[]> {
-  const rows = await client.$queryRaw<{ name: string }[]>`
+export async function findLooseReferences(): Promise<string[]> {
+  const rows = await pools.upkeep.sql<{ name: string }>(`
     SELECT format('%s.%I', attrelid::regclass, attname) AS name
     FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
     WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace AND attnum > 0 AND NOT attisdropped
@@ -40,7 +40,7 @@ export async function findLooseReferences(client: Pick<Client, "$queryRaw">): Pr
         SELECT FROM pg_constraint
         WHERE contype = 'f' AND conrelid = attrelid AND attnum = ANY(conkey) AND confrelid = '"_storage"'::regclass
       )
-    ORDER BY 1`;
+    ORDER BY 1`);
   return rows.map(({ name }) => name);
 }
 

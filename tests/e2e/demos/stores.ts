@@ -2,16 +2,19 @@ import { startS3 } from "../../kit/stand-ins/s3";
 import type { StandIn } from "../../kit/stand-ins/stand-in";
 import { readWriteToken, startVercelBlob } from "../../kit/stand-ins/vercel-blob";
 
+/** The folder of the tests has no effect with a cloud store, so that the start would be refused. */
+const onDisk = { STORAGE_DISK_PATH: "" };
+
 /** Starts a stand-in of each cloud store; `settings` make an app use it. */
 export const cloudStores = {
   S3: async (): Promise<OpenStore> => {
     const standIn = await startS3();
-    return { standIn, settings: { STORAGE_DRIVER: "s3", ...standIn.settings } };
+    return { standIn, settings: { ...onDisk, STORAGE_DRIVER: "s3", ...standIn.settings } };
   },
   "Vercel Blob": async (): Promise<OpenStore> => {
     const standIn = await startVercelBlob();
     const redirect = `--import ${new URL("../../kit/stand-ins/redirect-blob-host.mjs", import.meta.url).href}`;
-    const token = { VERCEL_BLOB_API_URL: standIn.apiUrl, BLOB_READ_WRITE_TOKEN: readWriteToken };
+    const token = { ...onDisk, VERCEL_BLOB_API_URL: standIn.apiUrl, BLOB_READ_WRITE_TOKEN: readWriteToken };
     return { standIn, settings: { ...token, BLOB_HOST_STAND_IN: standIn.url, NODE_OPTIONS: redirect } };
   },
 };

@@ -5,7 +5,7 @@ import { pool, prisma } from "~/kit/database/database";
 import { query } from "~/kit/functions/builders";
 import { createRouter, serveRouter } from "~/kit/functions/router";
 import { changesSince } from "~/kit/live/change-log";
-import { liveBy, nameForTabs, readsHeader, tablesRead } from "~/kit/live/reads";
+import { liveBy, liveByState, nameForTabs, readsHeader, tablesRead } from "~/kit/live/reads";
 import { watchModels } from "~/kit/live/watched";
 import { processWide } from "~/kit/process/process-wide";
 import { eventually } from "../eventually";
@@ -18,6 +18,7 @@ const column = async () => {
 };
 
 liveBy.set("messages", "owner");
+liveByState.isKnown = true;
 beforeAll(watchModels);
 
 afterAll(() => liveBy.clear());

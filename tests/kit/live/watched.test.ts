@@ -1,5 +1,6 @@
+import pg from "pg";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { pool, prisma } from "~/kit/database/database";
+import { pool, pools } from "~/kit/database/database";
 import { tablesRead, viewTables } from "~/kit/live/reads";
 import { watchModels } from "~/kit/live/watched";
 
@@ -28,10 +29,10 @@ test.each([
 
 test("a role that may not give triggers is told of, with the tables and what to run", async () => {
   await pool.query("DROP TRIGGER announce_update ON messages");
-  vi.spyOn(prisma, "$executeRaw");
-  const { maintenance } = await import("~/kit/database/database");
-  vi.spyOn(maintenance, "$executeRaw").mockRejectedValue(
-    Object.assign(new Error("must be owner"), { meta: { driverAdapterError: { cause: { originalCode: "42501" } } } }),
+  const sql = pools.upkeep.sql.bind(pools.upkeep);
+  const denied = Object.assign(new pg.DatabaseError("must be owner", 0, "error"), { code: "42501" });
+  vi.spyOn(pools.upkeep, "sql").mockImplementation((text, values) =>
+    text.includes('"watch_table') ? Promise.reject(denied) : sql(text, values),
   );
   await watchModels();
   expect(console.warn).toHaveBeenCalledWith(expect.stringMatching(/"messages" are not live.*db:migrate/));

@@ -4,6 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { onVercel } from "~/kit/process/env";
+import { readDriverEnv } from "~/kit/storage/blobs";
 import { confirmFarDatabase, directUrl, isNearby } from "../../../scripts/database.mjs";
 
 const script = (name: string) => fileURLToPath(new URL(`../../../scripts/${name}`, import.meta.url));
@@ -32,8 +34,17 @@ describe("a database that is far away", () => {
     ["postgresql://172.32.0.1/a", false],
     ["postgresql://10.example.com/a", false],
     ["postgresql://localhost/a?host=db.example.com", false],
+    ["postgresql://%2Fvar%2Frun%2Fpostgresql/a", true],
+    ["postgresql://localhost/a?host=%2Fvar%2Frun%2Fpostgresql", true],
   ])("%s: nearby is %s", (url, nearby) => {
     expect(isNearby(url)).toBe(nearby);
+  });
+
+  test("is not emptied by npm run db:reset, also when only a parameter of its URL names it", () => {
+    for (const url of ["postgresql://127.0.0.2/a", "postgresql://localhost/a?host=127.0.0.2"]) {
+      const { status, text } = run("db.mjs", { DATABASE_URL: url, DIRECT_DATABASE_URL: "" }, "reset");
+      expect([status, text]).toEqual([1, expect.stringContaining("The database is on 127.0.0.2, not on this machine")]);
+    }
   });
 
   describe("is not migrated and seeded by development", () => {
@@ -86,6 +97,17 @@ describe("deploying", () => {
       const { status, text } = run("db.mjs", none, "migrate", "--deploy");
       expect([status, text]).toEqual([1, expect.stringContaining("DATABASE_URL is not set")]);
     }
+  });
+
+  test("a setting of previews that is neither 1 nor 0 is refused", () => {
+    const { status, text } = run("db.mjs", { MIGRATE_PREVIEWS: "true", DATABASE_URL: "" }, "migrate", "--deploy");
+    expect([status, text]).toEqual([1, expect.stringContaining('MIGRATE_PREVIEWS is "true". Put 1 there')]);
+  });
+
+  test("on a developer's machine, what `vercel env pull` wrote is no deployment", () => {
+    const pulled = { VERCEL: "1", VERCEL_ENV: "development", NODE_ENV: "development" };
+    expect(onVercel(pulled)).toBe(false);
+    expect(readDriverEnv(pulled).STORAGE_DRIVER).toBe("disk");
   });
 
   test("a preview leaves the database as it is, unless it is told otherwise", () => {
