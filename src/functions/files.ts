@@ -1,7 +1,16 @@
 import { TRPCError } from "@trpc/server";
 import { z } from "zod";
 import { action, internalMutation, mutation, query } from "~/kit";
-import { type Id, id, type MutationCtx, pageArgs, type QueryCtx, requireIdentity, storageId } from "~/kit/server";
+import {
+  type ActionCtx,
+  type Id,
+  id,
+  type MutationCtx,
+  pageArgs,
+  type QueryCtx,
+  requireIdentity,
+  storageId,
+} from "~/kit/server";
 
 const userQuery = query.use(requireIdentity);
 const userMutation = mutation.use(requireIdentity);
@@ -36,15 +45,25 @@ export const downloadAndStore = action.use(requireIdentity)({
   handler: async (ctx, { url }) => {
     await ctx.limitRate("fetches");
     const storageId = await ctx.storage.storeFrom(url, { maxSize: maxBytes });
-    try {
-      await ctx.runMutation(saveDownload, { storageId, originalUrl: url });
-    } catch (error) {
-      await ctx.storage.delete(storageId);
-      throw error;
-    }
+    await orDelete(ctx, [storageId], () => ctx.runMutation(saveDownload, { storageId, originalUrl: url }));
     return storageId;
   },
 });
+
+/** Saves what an action has stored. When that fails, the files are deleted. */
+export async function orDelete<Saved>(
+  ctx: Pick<ActionCtx, "storage">,
+  storageIds: Id<"_storage">[],
+  save: () => Promise<Saved>,
+): Promise<Saved> {
+  try {
+    return await save();
+  } catch (error) {
+    // A file that cannot be deleted now is collected later.
+    for (const storageId of storageIds) await ctx.storage.delete(storageId).catch(() => undefined);
+    throw error;
+  }
+}
 
 export const saveDownload = internalMutation({
   args: { storageId: storageId(), originalUrl: z.string() },

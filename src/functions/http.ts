@@ -2,6 +2,7 @@ import { TRPCError } from "@trpc/server";
 import { z } from "zod";
 import { httpAction } from "~/kit";
 import { cors, httpRouter, parseArgs, parseDigests, pathSuffix, readJson, storageId } from "~/kit/server";
+import { orDelete } from "./files";
 import * as images from "./images";
 import * as messages from "./messages";
 
@@ -25,18 +26,13 @@ const sendImage = limitedAction(async (ctx, request) => {
   // Everything that can be refused is refused before a byte is stored.
   const { author } = parseArgs(z.object({ author: messages.author }), query(request));
   const contentType = request.headers.get("content-type") ?? "";
-  if (!contentType.startsWith("image/")) {
-    throw new TRPCError({
-      code: "BAD_REQUEST",
-      message: `Only images can be sent, not ${contentType || "a file without a type"}.`,
-    });
-  }
+  messages.refuseUnshown(contentType);
   if (!request.body)
     throw new TRPCError({ code: "BAD_REQUEST", message: "The request has no body. Send the image as the body." });
   const [sha256] = parseDigests(request.headers);
 
   const storageId = await ctx.storage.store(request.body, { contentType, sha256 });
-  await ctx.runMutation(messages.sendImage, { storageId, author });
+  await orDelete(ctx, [storageId], () => ctx.runMutation(messages.sendImage, { storageId, author }));
   return new Response();
 });
 http.route(open({ path: "/sendImage", method: "POST", handler: sendImage }));
@@ -52,12 +48,7 @@ const sendForm = limitedAction(async (ctx, request) => {
   const parse = (fields: URLSearchParams) => parseArgs(text, Object.fromEntries(fields));
   const { fields, files } = await ctx.storage.receive(request, { photo }, { checkFields: parse });
   const storageIds = files.photo.map(({ storageId }) => storageId);
-  try {
-    await ctx.runMutation(messages.sendForm, { ...parse(fields), storageIds });
-  } catch (error) {
-    for (const storageId of storageIds) await ctx.storage.delete(storageId);
-    throw error;
-  }
+  await orDelete(ctx, storageIds, () => ctx.runMutation(messages.sendForm, { ...parse(fields), storageIds }));
   // With this status the browser asks for the page with GET, and reloading it does not send the form again.
   return new Response(null, { status: 303, headers: { Location: "/http-demo?sent" } });
 });

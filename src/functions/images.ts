@@ -2,7 +2,7 @@ import { TRPCError } from "@trpc/server";
 import { z } from "zod";
 import { action, internalAction, internalMutation, internalQuery, mutation, query } from "~/kit";
 import { fetchPublic, type Id, id, pageArgs, paginate, requireIdentity, storageId } from "~/kit/server";
-import { nameInUrl } from "./files";
+import { nameInUrl, orDelete } from "./files";
 import { imageTypeOf, imageTypes, makeThumbnail, refuseTooManyPixels } from "./thumbnail";
 
 const userQuery = query.use(requireIdentity);
@@ -41,17 +41,8 @@ export const downloadAndStore = userAction({
       if (!contentType) throw new TRPCError({ code: "BAD_REQUEST", message: `There is no image at ${url}.` });
       return { storageId: await ctx.storage.store(body, { contentType }), actualType: contentType };
     });
-    try {
-      return await ctx.runMutation(insertImage, {
-        storageId,
-        title: nameInUrl(url) || "Image",
-        originalUrl: url,
-        actualType,
-      });
-    } catch (error) {
-      await ctx.storage.delete(storageId);
-      throw error;
-    }
+    const image = { storageId, title: nameInUrl(url) || "Image", originalUrl: url, actualType };
+    return orDelete(ctx, [storageId], () => ctx.runMutation(insertImage, image));
   },
 });
 
@@ -135,7 +126,7 @@ export const createThumbnail = internalAction({
     if (blob.size > maxSize) throw tooLarge();
     const thumbnail = await makeThumbnail(blob);
     const thumbnailId = await ctx.storage.store(thumbnail);
-    await ctx.runMutation(linkThumbnail, { imageId, thumbnailId });
+    await orDelete(ctx, [thumbnailId], () => ctx.runMutation(linkThumbnail, { imageId, thumbnailId }));
     return thumbnailId;
   },
 });

@@ -38,21 +38,20 @@ export const generateUploadUrl = mutation({
   handler: (ctx) => ctx.storage.generateUploadUrl({ maxSize: 5 * 1024 ** 3 }),
 });
 
+/** @throws TRPCError `BAD_REQUEST` for a type that pages do not show as a picture */
+export function refuseUnshown(contentType: string | null): void {
+  const refuse = (message: string) => new TRPCError({ code: "BAD_REQUEST", message });
+  if (!contentType || !/^image\//i.test(contentType))
+    throw refuse(`Only images can be sent, not ${contentType || "a file without a type"}.`);
+  if (/^image\/(hei[cf](-sequence)?|tiff|jp2|vnd\.adobe\.photoshop)\b/i.test(contentType))
+    throw refuse(`Browsers do not show ${contentType}. Send the picture as JPEG, PNG, WebP or AVIF.`);
+}
+
 export const sendImage = mutation({
   args: { storageId: storageId(), author },
   handler: async (ctx, { storageId, author }) => {
     await ctx.limitRate("messages");
-    const file = await ctx.storage.claim(storageId);
-    if (!file.contentType?.startsWith("image/")) {
-      throw new TRPCError({
-        code: "BAD_REQUEST",
-        message: `Only images can be sent, not ${file.contentType ?? "a file without a type"}.`,
-      });
-    }
-    if (/^image\/(hei[cf](-sequence)?|tiff|jp2|vnd\.adobe\.photoshop)\b/i.test(file.contentType)) {
-      const message = `Browsers do not show ${file.contentType}. Send the picture as JPEG, PNG, WebP or AVIF.`;
-      throw new TRPCError({ code: "BAD_REQUEST", message });
-    }
+    refuseUnshown((await ctx.storage.claim(storageId)).contentType);
     const message = await ctx.db.message.create({
       data: { body: storageId, storageId, author, format: "image", owner: await ownerOf(ctx) },
     });

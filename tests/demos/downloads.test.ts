@@ -1,7 +1,12 @@
-import { expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
+import { app } from "~/functions";
 import * as files from "~/functions/files";
+import { prisma } from "~/kit/database/database";
 import { actionCtx } from "~/kit/functions/context";
 import { createSystemContext } from "~/kit/functions/request-context";
+import { serveHttp } from "~/kit/http/serve-http";
+import { env } from "~/kit/process/env";
+import { blobs } from "~/kit/storage/blobs";
 import { api, apiOf } from "../kit/caller";
 
 const ann = { tokenIdentifier: "test|ann", subject: "ann", issuer: "test" };
@@ -29,5 +34,35 @@ test.each([["http://127.0.0.1:1/a"], ["http://10.0.0.1/a"], ["http://169.254.169
 test("nobody may download without an identity", async () => {
   await expect(api.files.downloadAndStore({ url: "https://example.com/" })).rejects.toMatchObject({
     code: "UNAUTHORIZED",
+  });
+});
+
+describe("POST /http/sendImage", () => {
+  const send = (type: string) => {
+    const request = { method: "POST", body: "bytes", headers: { "content-type": type } };
+    return serveHttp(app.http)(new Request("http://app.test/http/sendImage?author=a", request));
+  };
+  const stored = () => Promise.all([prisma.storage.count(), prisma.unownedBlob.count()]);
+
+  test.each(["image/heic", "IMAGE/HEIF", "image/tiff", "text/html", "image/png, text/html"])(
+    "of %s is refused before a byte is stored",
+    async (type) => {
+      const before = await stored();
+      const put = vi.spyOn(blobs, "put");
+      expect((await send(type)).status).toBe(400);
+      expect(put).not.toHaveBeenCalled();
+      put.mockRestore();
+      expect(await stored()).toEqual(before);
+    },
+  );
+
+  test("whose message cannot be saved leaves no file", async () => {
+    await api.messages.sendMessage({ author: "a", body: "b" });
+    const [files] = await stored();
+    const limit = vi.spyOn(env, "RATE_LIMIT_MESSAGES", "get").mockReturnValue(0.01);
+    expect((await send("image/png")).status).toBe(429);
+    limit.mockRestore();
+    expect((await stored())[0]).toBe(files);
+    expect((await send("IMAGE/PNG")).status).toBe(200);
   });
 });

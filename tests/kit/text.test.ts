@@ -77,7 +77,14 @@ describe("types of files as browsers and recorders send them", () => {
     ["video/webm; codecs=vp8, opus", 'video/webm; codecs="vp8, opus"'],
     ["audio/mp4;codecs=mp4a.40.2", "audio/mp4;codecs=mp4a.40.2"],
     ['video/mp4;codecs="avc1.42E01E, mp4a.40.2"', 'video/mp4;codecs="avc1.42E01E, mp4a.40.2"'],
-    ["Image/PNG", "Image/PNG"],
+    ["Image/PNG", "image/png"],
+    ["IMAGE/JPG", "image/jpeg"],
+    ["image/pjpeg", "image/jpeg"],
+    ["image/x-png", "image/png"],
+    ['audio/mp4; codecs="mp4a.40.2"', 'audio/mp4; codecs="mp4a.40.2"'],
+    ["audio/mp4; codecs=mp4a.40.2 ", "audio/mp4; codecs=mp4a.40.2"],
+    ["Video/WebM;Codecs=VP8,opus", 'video/webm;Codecs="VP8,opus"'],
+    ["text/html ;charset=utf-8", "text/html ;charset=utf-8"],
     ["image/jpg", "image/jpeg"],
     ["text/plain;charset=UTF-8", "text/plain;charset=UTF-8"],
     ["image/png, text/html", null],
@@ -94,8 +101,22 @@ describe("types of files as browsers and recorders send them", () => {
     expect(await api.files.getMetadata({ storageId })).toMatchObject({ contentType: 'video/webm;codecs="vp8,opus"' });
   });
 
-  test("an upload URL for pictures takes a picture under a name that programs use", async () => {
-    const url = await api.files.generateUploadUrl({ contentTypes: ["image/jpeg"] });
-    expect((await post(url, "x", { "Content-Type": "image/jpg" })).status).toBe(200);
+  test.each([
+    ["image/jpeg", "image/jpg"],
+    ["image/jpg", "image/jpeg"],
+    ["image/jpg", "IMAGE/PJPEG"],
+    ["Image/*", "image/x-png"],
+    ["video/*", "VIDEO/webm;codecs=vp8,opus"],
+  ])("an upload URL for %s takes a file under a name that programs use, %s", async (allowed, type) => {
+    const url = await api.files.generateUploadUrl({ contentTypes: [allowed] });
+    expect((await post(url, "x", { "Content-Type": type })).status).toBe(200);
+  });
+
+  test("a picture whose type is in capitals is a picture, in a message and in an HTTP action", async () => {
+    const storageId = await uploadFile("bytes", "IMAGE/PNG");
+    await api.messages.sendImage({ storageId, author: "a" });
+    const request = { method: "POST", body: "bytes", headers: { "content-type": "IMAGE/PNG" } };
+    const sent = await serveHttp(http)(new Request("http://app.test/http/sendImage?author=a", request));
+    expect(sent.status).toBe(200);
   });
 });

@@ -22,12 +22,12 @@ const aliases: Record<string, string> = {
 /** Recorders write `video/webm;codecs=vp8,opus` without the quotes that a list needs. */
 const bareCodecs = new RegExp(String.raw`(;[ \t]*codecs=)(${token}(?:,[ \t]*${token})+)(?=[ \t]*(?:;|$))`, "i");
 
-/** The media type to store, which is nearly always `text` itself. `null` when `text` is not one, or is too long. */
+/** The media type to store: its name in lower case, and its parameters. `null` when `text` is not one, or is too long. */
 export function canonicalType(text: string): string | null {
-  const type = text.length <= 255 ? text.replace(bareCodecs, '$1"$2"') : "";
+  const type = text.length <= 255 ? text.replace(/^[ \t]+|[ \t]+$/g, "").replace(bareCodecs, '$1"$2"') : "";
   if (type.length > 255 || !mediaType.test(type)) return null;
-  const name = aliases[essenceOf(type)];
-  return name === undefined ? type : type.replace(/^[^;]*/, name);
+  const essence = essenceOf(type);
+  return (aliases[essence] ?? essence) + type.slice(essence.length);
 }
 
 /** `Image/PNG; charset=x` → `image/png`; `""` without a type. */

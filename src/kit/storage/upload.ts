@@ -3,7 +3,7 @@ import { RateLimited } from "../functions/rate-limit";
 import { clientNetwork } from "../http/client-address";
 import { env } from "../process/env";
 import type { Chunk } from "./drivers/driver";
-import { essenceOf, parseContentLength, parseContentType, parseDigests } from "./headers";
+import { canonicalType, essenceOf, parseContentLength, parseContentType, parseDigests } from "./headers";
 import { maxUploadMs, urlUsedUntil } from "./ownership";
 import { receiveFile } from "./receive";
 import { readUploadToken, type UploadLimits, type UploadToken } from "./tokens";
@@ -115,8 +115,8 @@ export function allowsContentType({ contentTypes }: UploadLimits, contentType: s
   if (!contentTypes) return true;
   const type = essenceOf(contentType);
   return contentTypes.some((allowed) => {
-    const [kind, subtype] = allowed.toLowerCase().split("/");
-    return subtype === "*" ? type.startsWith(`${kind}/`) : type === `${kind}/${subtype}`;
+    const wanted = canonicalType(allowed) ?? "";
+    return wanted.endsWith("/*") ? type.startsWith(wanted.slice(0, -1)) : type === wanted;
   });
 }
 

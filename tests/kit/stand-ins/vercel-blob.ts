@@ -126,7 +126,13 @@ export async function startVercelBlob(port?: number): Promise<VercelBlobStandIn>
     const blob = blobs.get(pathname);
     if (!blob) return failure(404, "not_found");
     const { bytes, contentType } = blob;
-    const headers = { "Content-Type": contentType, ETag: etag(bytes), "Accept-Ranges": "bytes" };
+    const disposition = url.searchParams.get("download") === "1" ? "attachment" : "inline";
+    const headers = {
+      "Content-Type": contentType,
+      "Content-Disposition": `${disposition}; filename="${pathname.split("/").at(-1)}"`,
+      ETag: etag(bytes),
+      "Accept-Ranges": "bytes",
+    };
     const range = parseByteRange(request.headers.range, bytes.length);
     if (range === "unsatisfiable") return { status: 416 };
     if (!range) return { status: 200, headers, body: bytes };

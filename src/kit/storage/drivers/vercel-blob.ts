@@ -115,13 +115,13 @@ export function vercelBlobDriver(): BlobDriver {
     direct: vercelBlobDirect(load, find),
 
     async signUrl(pathname, { disposition }, expires) {
-      // The store serves a blob inline, with the type of its upload, and with no other disposition.
-      if (disposition !== "inline") return null;
+      // The store serves a blob with the type of its upload, inline or as a download under the blob's own name.
+      if (disposition !== "inline" && disposition !== "attachment") return null;
       const sdk = await load();
       const limits = { pathname: checkedKey(pathname), validUntil: expires.getTime() };
       const token = await calling("sign a URL", () => sdk.issueSignedToken({ ...limits, operations: ["get"] }));
       const { presignedUrl } = await sdk.presignUrl(token, { ...limits, operation: "get", access });
-      return presignedUrl;
+      return disposition === "inline" ? presignedUrl : sdk.getDownloadUrl(presignedUrl);
     },
   };
 }

@@ -158,6 +158,20 @@ export function describeDirect(name: string, open: () => Promise<Store>): void {
       Object.assign(kit.env, { STORAGE_REDIRECT_ABOVE: undefined });
     });
 
+    test("serving: a large file that browsers must not show is redirected too, as a download", async () => {
+      const bytes = randomBytes(1000);
+      const { parts, receipt } = await begin(bytes, { contentType: "application/zip" });
+      const { body } = await complete(receipt, (await send(parts, bytes)).answers);
+      Object.assign(kit.env, { STORAGE_REDIRECT_ABOVE: 1000 });
+      const redirect = await kit.serve(new Request((await kit.storage.getUrl(body.storageId)) ?? ""));
+      Object.assign(kit.env, { STORAGE_REDIRECT_ABOVE: undefined });
+      expect(redirect.status).toBe(307);
+      const served = await fetch(redirect.headers.get("location") ?? "");
+      expect([served.status, served.headers.get("content-type")]).toEqual([200, "application/zip"]);
+      expect(served.headers.get("content-disposition")).toMatch(/^attachment\b/);
+      expect(Buffer.from(await served.arrayBuffer()).equals(bytes)).toBe(true);
+    });
+
     test("an announced SHA-256 that is the file's is taken, one that is not is refused", async () => {
       const bytes = randomBytes(mebibyte);
       const right = await begin(bytes, { sha256: sha256(bytes).toUpperCase() });

@@ -10,7 +10,7 @@ describe("parseContentType", () => {
     ["   ", null],
     ["image/png", "image/png"],
     ["  image/png  ", "image/png"],
-    ["IMAGE/PNG", "IMAGE/PNG"],
+    ["IMAGE/PNG", "image/png"],
     ["image/svg+xml", "image/svg+xml"],
     ["application/vnd.api+json", "application/vnd.api+json"],
     ["x-world/x-3dmf", "x-world/x-3dmf"],

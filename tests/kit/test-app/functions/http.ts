@@ -25,7 +25,7 @@ const sendImage = limitedAction(async (ctx, request) => {
   // Everything that can be refused is refused before a byte is stored.
   const { author } = parseArgs(z.object({ author: messages.author }), query(request));
   const contentType = request.headers.get("content-type") ?? "";
-  if (!contentType.startsWith("image/")) {
+  if (!/^image\//i.test(contentType)) {
     throw new TRPCError({
       code: "BAD_REQUEST",
       message: `Only images can be sent, not ${contentType || "a file without a type"}`,
