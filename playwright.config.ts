@@ -13,15 +13,20 @@ const args = [
   ...(process.getuid?.() === 0 ? ["--no-sandbox"] : []),
 ];
 
-const pages = { launchOptions: { executablePath: HEADLESS_SHELL_PATH, args } };
+/** How a browser is started. */
+export const launching = (executablePath: string | undefined) => ({ launchOptions: { executablePath, args } });
+
+const pages = launching(HEADLESS_SHELL_PATH);
 // Each worker starts an app and a browser of its own, which takes longer than these few tests.
 const few = { workers: 1 };
+
+/** What takes long has this tag, or a file of this name, and runs only in `npm run test:soak:browser`. */
+export const soaks = /@soak|\.soak\.spec\.ts/;
 
 /** The tests in a real browser, against what `next build` has built. */
 export default defineConfig<object, WorkerOptions>({
   testDir: "tests",
   testMatch: "**/*.spec.ts",
-  testIgnore: "**/*.soak.spec.ts",
   outputDir: "test-results",
   globalSetup: "./tests/global-setup.ts",
   fullyParallel: true,
@@ -33,7 +38,7 @@ export default defineConfig<object, WorkerOptions>({
   reporter: "list",
   use: { browserName: "chromium", screenshot: "only-on-failure" },
   projects: [
-    { name: "pages", grepInvert: /PDF/, use: pages },
+    { name: "pages", grepInvert: [/PDF/, soaks], use: pages },
     ...(["S3", "Vercel Blob"] as const).map((store) => ({
       name: `pictures on ${store}`,
       testMatch: "pictures.spec.ts",
@@ -42,7 +47,5 @@ export default defineConfig<object, WorkerOptions>({
       grep: /three pictures|can be cancelled|deleted picture/,
       use: { ...pages, store },
     })),
-    // The shell has no PDF viewer.
-    { name: "whole browser", ...few, grep: /PDF/, use: { launchOptions: { executablePath: CHROMIUM_PATH, args } } },
   ],
 });

@@ -1,12 +1,14 @@
 import { defineConfig } from "@playwright/test";
-import config from "./playwright.config";
+import config, { launching, soaks } from "./playwright.config";
 
 /** The browser tests that take too long for `npm test`, one after the other. */
 export default defineConfig({
   ...config,
-  testMatch: "**/*.soak.spec.ts",
-  testIgnore: undefined,
   workers: 1,
   timeout: 900_000,
-  projects: config.projects?.slice(0, 1),
+  projects: [
+    { ...config.projects?.[0], grep: soaks, grepInvert: /PDF/ },
+    // The shell has no PDF viewer.
+    { name: "whole browser", grep: /PDF/, use: { launchOptions: launching(process.env.CHROMIUM_PATH) } },
+  ],
 });

@@ -129,7 +129,7 @@ test("a file dropped anywhere on the page is stored, and a picture is shown", as
   await expect(heading).toBeFocused();
 });
 
-test("films and sounds play in their previews", async ({ app, administer }) => {
+test("films and sounds play in their previews", { tag: "@soak" }, async ({ app, administer }) => {
   await app.database.query("SET storage.row = '*'; DELETE FROM _storage");
   const page = await administer("/dashboard/files");
   const files = rows(page, "Stored files");

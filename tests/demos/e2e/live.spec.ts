@@ -81,7 +81,7 @@ test("what the HTTP API, SQL or another tab changes appears too", async ({ app, 
   await expect(row(files, name)).toBeVisible();
 });
 
-test("pictures on the screen stay as they are when the list is fetched again", async ({ visit }) => {
+test("pictures on the screen stay as they are when the list is fetched again", { tag: "@soak" }, async ({ visit }) => {
   const ada = await visit({ name: "Ada" });
   await choose(ada, picture("one.png", { width: 41 }), picture("two.png", { width: 42 }));
   const page = await visit();
@@ -98,7 +98,10 @@ test("pictures on the screen stay as they are when the list is fetched again", a
   expect(lists.length).toBeGreaterThan(0);
 });
 
-test("changes that come while the list is being fetched lead to one more fetch", async ({ app, visit }) => {
+test("changes that come while the list is being fetched lead to one more fetch", { tag: "@soak" }, async ({
+  app,
+  visit,
+}) => {
   const page = await visit();
   const other = await visit();
   const { held, letGo } = await hold(page, "messages.list");
@@ -142,7 +145,10 @@ test("a tab that is not seen has no stream, and is right when it is", async ({ a
   await expect(message(page, "Unseen")).toBeVisible();
 });
 
-test("more windows than a browser has connections: all of them open, and are right", async ({ app, visit }) => {
+test("more windows than a browser has connections: all of them open, and are right", { tag: "@soak" }, async ({
+  app,
+  visit,
+}) => {
   const first = await visit();
   const pages = [first];
   while (pages.length < 8) {
@@ -195,7 +201,11 @@ test.describe("when the connection breaks", () => {
     await expect(reconnecting(page)).toBeHidden();
   });
 
-  test("a laptop that has slept: what it missed appears when it wakes", async ({ app, startAnother, visit }) => {
+  test("a laptop that has slept: what it missed appears when it wakes", { tag: "@soak" }, async ({
+    app,
+    startAnother,
+    visit,
+  }) => {
     const origin = await newOrigin();
     const target = await newOrigin();
     await startAnother(target);
@@ -224,7 +234,7 @@ test.describe("when the connection breaks", () => {
     await expect(reconnecting(page)).toBeHidden();
   });
 
-  test("a database that ends its connections, and then refuses any: nothing is missed", async ({
+  test("a database that ends its connections, and then refuses any: nothing is missed", { tag: "@soak" }, async ({
     app,
     startAnother,
     visit,

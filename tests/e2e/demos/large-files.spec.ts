@@ -15,9 +15,9 @@ const mebibyte = 1024 * 1024;
 const size = Number(process.env.LARGE_FILE_MB ?? 20) * mebibyte + 12_345;
 
 for (const [name, open] of Object.entries(cloudStores)) {
-  test(`behind a host that refuses large bodies, a film goes to ${name}, past a cut connection, and is served in parts`, async ({
-    browser,
-  }) => {
+  test(`behind a host that refuses large bodies, a film goes to ${name}, past a cut connection, and is served in parts`, {
+    tag: "@soak",
+  }, async ({ browser }) => {
     test.setTimeout(300_000);
     const folder = await mkdtemp(join(tmpdir(), "large-files-"));
     const film = join(folder, "film.mp4");
