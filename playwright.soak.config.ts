@@ -9,6 +9,6 @@ export default defineConfig({
   projects: [
     { ...config.projects?.[0], grep: soaks, grepInvert: /PDF/ },
     // The shell has no PDF viewer.
-    { name: "whole browser", grep: /PDF/, use: { launchOptions: launching(process.env.CHROMIUM_PATH) } },
+    { name: "whole browser", grep: /PDF/, use: launching(process.env.CHROMIUM_PATH) },
   ],
 });
