@@ -9,11 +9,10 @@ export { FileIcon, formatBytes, ShortName, Timestamp } from "./client/components
 export { createClient } from "./client/create-client";
 export { useIsReconnecting } from "./client/live-queries";
 export { uploadFile } from "./client/upload";
+export { createUploadQueue, type Upload } from "./client/upload-queue";
 export { explainAnswer, UploadError } from "./client/upload-request";
 export {
   confirmLeaving,
-  createUploadQueue,
-  type Upload,
   type UploadOptions,
   useArrivals,
   useUploads,

@@ -22,8 +22,9 @@ export function Files() {
 
   const { pending, unfinished, add, retry, pause, remove, forget } = useUploads({
     generateUploadUrl: () => client.files.generateUploadUrl.mutate({}),
-    onUploaded: async ({ storageId, file }) => {
-      await client.files.saveFile.mutate({ storageId, name: file.name.slice(0, 255) || "Untitled" });
+    // Files of a folder that was dropped keep their path in it.
+    onUploaded: async ({ storageId, path }) => {
+      await client.files.saveFile.mutate({ storageId, name: path.slice(-255) || "Untitled" });
     },
     shownIn: files,
   });

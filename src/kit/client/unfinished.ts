@@ -1,4 +1,5 @@
 import type { Begun } from "./upload";
+import { readPart } from "./upload-request";
 
 // Uploads that a page left unfinished, in IndexedDB. After a reload or a crash they continue with the same file.
 
@@ -62,7 +63,7 @@ const settled = <R>(request: IDBRequest<R>) =>
 
 /** Describes a file so that it is recognised later. */
 export async function describeFile(file: File) {
-  const start = new Uint8Array(await file.slice(0, startBytes).arrayBuffer());
+  const start = await readPart(file.slice(0, startBytes));
   const handle = "handle" in file ? (file.handle as Unfinished["handle"]) : undefined;
   return { name: file.name, size: file.size, lastModified: file.lastModified, start, ...(handle && { handle }) };
 }

@@ -67,8 +67,14 @@ export function send(sending: SendRequest): Promise<Answer> {
   });
 }
 
+/** The longest wait that the server may ask for. After a longer one a person decides. */
+export const longestWaitMs = 5 * 60_000;
+
+/** How long the server asks to wait before the next request, in milliseconds; 0 if it does not. */
+const waitAskedBy = (answer: Answer | null) => 1000 * Number(answer?.header("Retry-After") ?? 0) || 0;
+
 /** Waits, and without a network until there is one. Rejects with the signal's reason when aborted. */
-function pause(milliseconds: number, signal?: AbortSignal): Promise<void> {
+export function pause(milliseconds: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const done = () => {
       clearTimeout(timer);
@@ -85,10 +91,13 @@ function pause(milliseconds: number, signal?: AbortSignal): Promise<void> {
 }
 
 /** Returns the storage id in an answer of the upload endpoints. Throws an `UploadError` for any other answer. */
-export function readStorageId({ status, text }: Answer): { storageId: Id<"_storage"> } {
+export function readStorageId(answer: Answer): Uploaded {
+  const { status, text } = answer;
   const { storageId, code } = parseAnswer(text);
-  if (typeof storageId === "string" && (status === 200 || code === "StorageTokenUsed")) return { storageId };
-  throw explainAnswer(status, typeof code === "string" ? code : undefined);
+  if (typeof storageId === "string" && (status === 200 || code === "StorageTokenUsed")) {
+    return { storageId: storageId as Id<"_storage"> };
+  }
+  throw explain(answer);
 }
 
 /** Returns the fields of the endpoint's JSON, or no fields for the HTML page of a proxy. */
@@ -105,12 +114,15 @@ export class UploadError extends Error {
   readonly code: string;
   /** Whether the same file can succeed when it is tried again. */
   readonly retryable: boolean;
+  /** How long the server asked to wait before that, in milliseconds. */
+  readonly retryAfterMs: number | null;
 
-  constructor(code: string, message: string, { retryable, cause }: { retryable: boolean; cause?: unknown }) {
-    super(message, { cause });
+  constructor(code: string, message: string, given: { retryable: boolean; retryAfterMs?: number; cause?: unknown }) {
+    super(message, { cause: given.cause });
     this.name = "UploadError";
     this.code = code;
-    this.retryable = retryable;
+    this.retryable = given.retryable;
+    this.retryAfterMs = given.retryAfterMs || null;
   }
 }
 
@@ -130,7 +142,8 @@ const explanations = new Map([
     "OtherTab",
     { ...passing, message: "Another tab uploads this file. Let it finish there, or close it and try again." },
   ],
-  ["FileChanged", { ...final, message: "This file was changed or moved while it was sent. Choose it again." }],
+  ["FileChanged", { ...final, message: "This file was changed, moved or deleted while it was sent. Choose it again." }],
+  ["TooManyRequests", { ...passing, message: "Too much was sent from here. Try again later." }],
   ["ConnectionLost", { ...passing, message: "The connection was lost. Check your network, then try again." }],
   ["StorageFull", { ...passing, message: "The server has no space left. Try again later." }],
   ["StorageUnavailable", { ...passing, message: "The storage cannot be reached right now. Try again in a moment." }],
@@ -140,11 +153,19 @@ const explanations = new Map([
 export const deadUrlCodes = ["BadQueryArgs", "StorageTokenInvalid", "StorageTokenExpired"];
 
 /** Returns the error for an answer of the upload endpoint, or of a proxy in front of it, which answers without a `code`. */
-export function explainAnswer(status: number, code = status === 413 ? "FileTooLarge" : `Http${status}`): UploadError {
-  const explanation = explanations.get(code);
-  if (explanation) return new UploadError(code, explanation.message, explanation);
-  return new UploadError(code, "The server could not take the file. Try again.", passing);
+export function explainAnswer(
+  status: number,
+  code = status === 413 ? "FileTooLarge" : `Http${status}`,
+  retryAfterMs?: number,
+): UploadError {
+  const explanation = explanations.get(code) ?? {
+    ...passing,
+    message: "The server could not take the file. Try again.",
+  };
+  return new UploadError(code, explanation.message, { ...explanation, retryAfterMs });
 }
+
+const explain = (answer: Answer) => explainAnswer(answer.status, readCode(answer), waitAskedBy(answer));
 
 export function connectionLost(): UploadError {
   return explainAnswer(0, "ConnectionLost");
@@ -164,14 +185,24 @@ export async function orNull(sending: Promise<Answer | null>): Promise<Answer | 
   });
 }
 
-/** A browser reports a file that it cannot read any more as a lost connection. */
-export async function refuseChanged(part: Blob): Promise<void> {
-  await part
-    .slice(0, 1)
-    .arrayBuffer()
-    .catch((cause) => {
+/**
+ * Reads a part of a file. Browsers refuse to read a file that was changed or deleted after it was chosen, and report it as a
+ * lost connection when it is being sent.
+ * @throws UploadError `FileChanged`
+ */
+export async function readPart(part: Blob): Promise<Uint8Array<ArrayBuffer>> {
+  return new Uint8Array(
+    await part.arrayBuffer().catch((cause) => {
       throw new UploadError("FileChanged", explanations.get("FileChanged")?.message ?? "", { ...final, cause });
-    });
+    }),
+  );
+}
+
+const readBytes = 4 * 1024 * 1024;
+
+/** After a connection was lost: finds out whether it was the file. Reads all of the part, because some of it may be there still. */
+export async function refuseChanged(part: Blob): Promise<void> {
+  for (let at = 0; at < part.size; at += readBytes) await readPart(part.slice(at, at + readBytes));
 }
 
 /** The wait before each retry. It ends early when the browser comes online again. */
@@ -183,12 +214,13 @@ export function createRetries(signal?: AbortSignal) {
 
   /** @param answer `null` after a lost connection */
   async function wait(answer: Answer | null): Promise<void> {
-    const askedMs = 1000 * Number(answer?.header("Retry-After") ?? 0) || 0;
+    const askedMs = waitAskedBy(answer);
+    if (answer && askedMs > longestWaitMs) throw explain(answer);
     // The server says itself when it goes on.
     if (answer && askedMs > 0 && [423, 429].includes(answer.status)) return pause(askedMs, signal);
     const waitMs = waitsMs[failures];
     failures += 1;
-    if (waitMs === undefined) throw answer ? explainAnswer(answer.status, readCode(answer)) : connectionLost();
+    if (waitMs === undefined) throw answer ? explain(answer) : connectionLost();
     await pause(Math.max(waitMs, askedMs), signal);
   }
 

@@ -1,5 +1,6 @@
 import { uploadInChunks } from "./resumable";
 import {
+  connectionLost,
   createRetries,
   orNull,
   parseAnswer,
@@ -45,7 +46,10 @@ export async function uploadFile(given: UploadRequest): Promise<Uploaded> {
     return uploadInChunks(request);
   }
   // The browser sends `file.type` as the Content-Type, and no Content-Type for a file of unknown type.
-  return readStorageId(await send({ method: "POST", url, body: file, onProgress, signal }));
+  const answer = await orNull(send({ method: "POST", url, body: file, onProgress, signal }));
+  if (answer) return readStorageId(answer);
+  await refuseChanged(file);
+  throw connectionLost();
 }
 
 async function stripped(file: File): Promise<File> {

@@ -80,4 +80,12 @@ export function explainError(error: unknown): string {
   return error.message;
 }
 
+/** How long the server asks to wait before a function is called again, in milliseconds; `null` if it does not. */
+export function retryAfterOf(error: unknown): number | null {
+  if (!(error instanceof TRPCClientError) || error.data?.httpStatus !== 429) return null;
+  const { response } = error.meta ?? {};
+  const seconds = response instanceof Response ? Number(response.headers.get("Retry-After")) : 0;
+  return seconds > 0 ? 1000 * seconds : null;
+}
+
 const unreachable = "The server cannot be reached. Check your network, then try again.";

@@ -1,5 +1,6 @@
+import { TRPCClientError } from "@trpc/client";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { createUploadQueue } from "~/kit/client/use-uploads";
+import { createUploadQueue } from "~/kit/client/upload-queue";
 
 let frames: (() => void)[] = [];
 const nextFrame = () => {
@@ -51,4 +52,37 @@ test("a refused file is listed as failed, and no URL is asked for", () => {
   queue.add(files(1));
   expect(queue.getSnapshot()).toMatchObject([{ state: "failed", error: { message: "Not wanted.", retryable: false } }]);
   expect(generateUploadUrl).not.toHaveBeenCalled();
+});
+
+test("a queue waits as long as the server asks, and fails no file for it", async () => {
+  vi.useFakeTimers();
+  vi.stubGlobal("window", new EventTarget());
+  vi.stubGlobal("navigator", {});
+  const tooMany = TRPCClientError.from(
+    { error: { code: -32029, message: "Too many calls", data: { httpStatus: 429 } } },
+    { meta: { response: new Response(null, { headers: { "Retry-After": "42" } }) } },
+  );
+  const generateUploadUrl = vi.fn(() =>
+    Promise.reject(generateUploadUrl.mock.calls.length < 3 ? tooMany : new Error()),
+  );
+  const queue = createUploadQueue({ generateUploadUrl, onUploaded: async () => undefined, concurrency: 1 });
+  queue.add(files(2));
+  await vi.advanceTimersByTimeAsync(41_000);
+  expect(generateUploadUrl).toHaveBeenCalledTimes(1);
+  expect(queue.getSnapshot()).toMatchObject([{ state: "queued" }, { state: "queued" }]);
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(generateUploadUrl).toHaveBeenCalledTimes(2);
+  await vi.advanceTimersByTimeAsync(42_000);
+  expect(queue.getSnapshot()).toMatchObject([{ state: "failed" }, { state: "failed" }]);
+  vi.useRealTimers();
+});
+
+test("files of a folder have their path in it, whether it was chosen or dropped", () => {
+  const queue = createUploadQueue({ generateUploadUrl: () => new Promise(() => undefined), onUploaded: async () => 1 });
+  const [chosen, dropped, alone, plain] = files(4);
+  Object.defineProperty(chosen, "webkitRelativePath", { value: "rome/0.bin" });
+  Object.assign(dropped ?? {}, { relativePath: "/rome/1.bin" });
+  Object.assign(alone ?? {}, { relativePath: "./2.bin" });
+  queue.add([chosen, dropped, alone, plain].flatMap((file) => file ?? []));
+  expect(queue.getSnapshot().map(({ path }) => path)).toEqual(["rome/0.bin", "rome/1.bin", "2.bin", "3.bin"]);
 });

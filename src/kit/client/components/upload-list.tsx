@@ -1,9 +1,9 @@
 import { CircleAlert, Pause, Play, RotateCw, X } from "lucide-react";
 import { Progress } from "radix-ui";
-import { useRef, useState } from "react";
+import { memo, useRef, useState } from "react";
 import type { Unfinished } from "../unfinished";
 import { smallFileBytes } from "../upload";
-import type { Upload } from "../use-uploads";
+import type { Upload } from "../upload-queue";
 import { FileIcon, formatBytes, ShortName } from "./values";
 
 interface UploadListProps {
@@ -15,91 +15,135 @@ interface UploadListProps {
   onPause?: (id: number) => void;
 }
 
-/** Lists uploads with their progress, or with the reason why they failed and what to do. */
+/** A page with thousands of rows is slow. */
+const maxRows = 100;
+
+/** Lists uploads with their progress, or with the reason why they failed and what to do. Of many it lists the first hundred. */
 export function UploadList({ uploads, onRetry, onRemove, onPause }: UploadListProps) {
   if (uploads.length === 0) return null;
   const reason = sharedReason(uploads);
+  const shown = uploads.length > maxRows ? firstOf(uploads) : uploads;
   return (
     <div className="mb-4 w-full overflow-hidden rounded-2xl border border-line bg-surface">
       <FailedUploads uploads={uploads} onRetry={onRetry} onRemove={onRemove} />
       <ul aria-label="Uploads" className="max-h-[60vh] overflow-y-auto border-line [div+&]:border-t">
-        {uploads.map((upload) => {
-          const { id, file, error, state, previewUrl } = upload;
-          return (
-            <li key={id} className="flex items-center gap-3 border-line py-2 pr-2 pl-4 not-first:border-t">
-              <FileIcon type={file.type} imageUrl={previewUrl} />
-              <div className="min-w-0 flex-1">
-                <p className="font-medium text-sm">
-                  <ShortName name={file.name} />
-                </p>
-                {error ? (
-                  <p role="alert" className="flex items-start gap-1.5 text-muted text-xs">
-                    <CircleAlert aria-hidden="true" className="size-4 flex-none text-danger" />
-                    {reason ? "Not uploaded" : error.message}
-                  </p>
-                ) : (
-                  <>
-                    <p className="text-muted text-xs tabular-nums">{status(upload)}</p>
-                    <UploadProgress
-                      upload={upload}
-                      label={`Uploading ${file.name}`}
-                      className="mt-1.5 bg-sunken"
-                      barClassName="bg-accent"
-                    />
-                  </>
-                )}
-              </div>
-              {error?.retryable && (
-                <button
-                  type="button"
-                  onClick={() => onRetry(id)}
-                  aria-label={`Try again to upload ${file.name}`}
-                  title="Try again"
-                  className="icon-button"
-                >
-                  <RotateCw aria-hidden="true" className="size-4.5" />
-                </button>
-              )}
-              {onPause && (state === "uploading" || state === "queued") && file.size > smallFileBytes && (
-                <button
-                  type="button"
-                  onClick={() => onPause(id)}
-                  aria-label={`Pause ${file.name}`}
-                  title="Pause"
-                  className="icon-button"
-                >
-                  <Pause aria-hidden="true" className="size-4.5" />
-                </button>
-              )}
-              {state === "paused" && (
-                <button
-                  type="button"
-                  onClick={() => onRetry(id)}
-                  aria-label={`Continue ${file.name}`}
-                  title="Continue"
-                  className="icon-button"
-                >
-                  <Play aria-hidden="true" className="size-4.5" />
-                </button>
-              )}
-              {state !== "saving" && (
-                <button
-                  type="button"
-                  onClick={() => onRemove(id)}
-                  aria-label={`${error ? "Remove" : "Cancel"} ${file.name}`}
-                  title={error ? "Remove" : "Cancel"}
-                  className="icon-button"
-                >
-                  <X aria-hidden="true" className="size-4.5" />
-                </button>
-              )}
-            </li>
-          );
-        })}
+        {shown.map((upload) => (
+          <UploadRow
+            key={upload.id}
+            upload={upload}
+            isExplained={reason !== null}
+            onRetry={onRetry}
+            onRemove={onRemove}
+            onPause={onPause}
+          />
+        ))}
       </ul>
+      {shown.length < uploads.length && (
+        <div className="flex items-center border-line border-t pr-1 pl-4">
+          <p className="flex-1 text-muted text-xs tabular-nums">
+            and {uploads.length - shown.length} more, {formatBytes(bytesOf(uploads))} in all
+          </p>
+          <button
+            type="button"
+            onClick={() => uploads.forEach(({ id, state }) => void (state !== "saving" && onRemove(id)))}
+            className="button px-3 text-muted hover:bg-sunken"
+          >
+            Cancel all
+          </button>
+        </div>
+      )}
     </div>
   );
 }
+
+/** Those that are being sent, and then those that were added first. */
+function firstOf(uploads: readonly Upload[]): Upload[] {
+  const isSent = ({ state }: Upload) => state === "uploading" || state === "saving";
+  const first = [...uploads.filter(isSent), ...uploads.filter((upload) => !isSent(upload))].slice(0, maxRows);
+  return first.sort((a, b) => a.id - b.id);
+}
+
+const bytesOf = (uploads: readonly Upload[]) => uploads.reduce((sum, { file }) => sum + file.size, 0);
+
+interface UploadRowProps extends Omit<UploadListProps, "uploads"> {
+  upload: Upload;
+  /** Whether the reason of its failure stands above the list. */
+  isExplained: boolean;
+}
+
+const UploadRow = memo(function UploadRow({ upload, isExplained, onRetry, onRemove, onPause }: UploadRowProps) {
+  const { id, file, path, error, state, previewUrl } = upload;
+  return (
+    <li className="flex items-center gap-3 border-line py-2 pr-2 pl-4 not-first:border-t">
+      <FileIcon type={file.type} imageUrl={previewUrl} />
+      <div className="min-w-0 flex-1">
+        <p className="font-medium text-sm">
+          <ShortName name={path} />
+        </p>
+        {error ? (
+          <p role="alert" className="flex items-start gap-1.5 text-muted text-xs">
+            <CircleAlert aria-hidden="true" className="size-4 flex-none text-danger" />
+            {isExplained ? "Not uploaded" : error.message}
+          </p>
+        ) : (
+          <>
+            <p className="text-muted text-xs tabular-nums">{status(upload)}</p>
+            <UploadProgress
+              upload={upload}
+              label={`Uploading ${path}`}
+              className="mt-1.5 bg-sunken"
+              barClassName="bg-accent"
+            />
+          </>
+        )}
+      </div>
+      {error?.retryable && (
+        <button
+          type="button"
+          onClick={() => onRetry(id)}
+          aria-label={`Try again to upload ${path}`}
+          title="Try again"
+          className="icon-button"
+        >
+          <RotateCw aria-hidden="true" className="size-4.5" />
+        </button>
+      )}
+      {onPause && (state === "uploading" || state === "queued") && file.size > smallFileBytes && (
+        <button
+          type="button"
+          onClick={() => onPause(id)}
+          aria-label={`Pause ${path}`}
+          title="Pause"
+          className="icon-button"
+        >
+          <Pause aria-hidden="true" className="size-4.5" />
+        </button>
+      )}
+      {state === "paused" && (
+        <button
+          type="button"
+          onClick={() => onRetry(id)}
+          aria-label={`Continue ${path}`}
+          title="Continue"
+          className="icon-button"
+        >
+          <Play aria-hidden="true" className="size-4.5" />
+        </button>
+      )}
+      {state !== "saving" && (
+        <button
+          type="button"
+          onClick={() => onRemove(id)}
+          aria-label={`${error ? "Remove" : "Cancel"} ${path}`}
+          title={error ? "Remove" : "Cancel"}
+          className="icon-button"
+        >
+          <X aria-hidden="true" className="size-4.5" />
+        </button>
+      )}
+    </li>
+  );
+});
 
 /** The reason why uploads failed, when several failed for the same one. */
 function sharedReason(uploads: readonly Upload[]): string | null {
