@@ -15,7 +15,7 @@ import { currentPosition } from "./live/change-log";
 import { formatReads } from "./live/reads";
 import { env } from "./process/env";
 
-export { isAdmin } from "./dashboard/admin-procedure";
+export { isAdmin } from "./auth/admin";
 export { liveTransport } from "./live/serve-changes";
 export { env };
 

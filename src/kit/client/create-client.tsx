@@ -7,9 +7,9 @@ import { createTRPCContext } from "@trpc/tanstack-react-query";
 import { type ReactNode, useEffect, useRef, useState } from "react";
 import type { KitRouter } from "../functions/router";
 import { transformer } from "../functions/transformer";
+import { anySignal } from "./direct";
 import { createLiveQueries, LiveQueries, type LiveTransport, noteReads, refresh } from "./live-queries";
 import { makeQueryClient } from "./query-client";
-import { anySignal } from "./upload";
 import { AuthError, authClient, type Viewer, viewerQuery } from "./viewer";
 
 const url = "/api/trpc";

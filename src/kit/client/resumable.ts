@@ -24,12 +24,14 @@ const version = { "Tus-Resumable": "1.0.0" };
 interface ChunkedUpload {
   url: string;
   file: File;
+  /** Lower-case hex. */
+  sha256?: string;
   onProgress?: (sent: number) => void;
   signal?: AbortSignal;
 }
 
 /** Sends a file in chunks. Continues where the server is, after a lost connection and when it is called again with the URL. */
-export async function uploadInChunks({ url, file, onProgress, signal }: ChunkedUpload): Promise<Uploaded> {
+export async function uploadInChunks({ url, file, sha256, onProgress, signal }: ChunkedUpload): Promise<Uploaded> {
   const retries = createRetries(signal);
   let chunkBytes = firstChunkBytes;
   let most = largestChunkBytes;
@@ -39,6 +41,7 @@ export async function uploadInChunks({ url, file, onProgress, signal }: ChunkedU
     const headers = {
       ...version,
       ...(begins && { "Upload-Length": String(file.size), "Upload-Metadata": `filetype ${btoa(file.type)}` }),
+      ...(begins && sha256 && { "Repr-Digest": `sha-256=:${base64OfHex(sha256)}:` }),
     };
     const ask = () => send({ method: begins ? "POST" : "HEAD", url, headers, signal, isRepeatable: true });
     const answer = await retries.until(ask);
@@ -101,6 +104,8 @@ function uploadedBy(answer: Answer): Uploaded | null {
   const storageId = answer.header("Storage-Id");
   return storageId === null ? null : { storageId };
 }
+
+const base64OfHex = (hex: string) => btoa(hex.replace(/../g, (byte) => String.fromCharCode(Number.parseInt(byte, 16))));
 
 const clamp = (value: number, least: number, most: number) => Math.min(most, Math.max(least, value));
 

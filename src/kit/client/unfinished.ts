@@ -1,4 +1,4 @@
-import type { Begun } from "./upload";
+import type { Begun } from "./direct";
 import { readPart } from "./upload-request";
 
 // Uploads that a page left unfinished, in IndexedDB. After a reload or a crash they continue with the same file.
@@ -41,8 +41,13 @@ interface Saved extends Unfinished {
 async function run<R>(mode: IDBTransactionMode, use: (store: IDBObjectStore) => IDBRequest<R>): Promise<R | undefined> {
   if (typeof indexedDB === "undefined") return undefined;
   try {
-    const opening = indexedDB.open(databaseName, 1);
-    opening.onupgradeneeded = () => opening.result.createObjectStore("uploads", { keyPath: "url" });
+    const opening = indexedDB.open(databaseName, 2);
+    opening.onupgradeneeded = () => {
+      const { result } = opening;
+      // What version 1 says of direct uploads is not enough to continue them.
+      if (result.objectStoreNames.contains("uploads")) result.deleteObjectStore("uploads");
+      result.createObjectStore("uploads", { keyPath: "url" });
+    };
     const database = await settled(opening);
     try {
       return await settled(use(database.transaction("uploads", mode).objectStore("uploads")));

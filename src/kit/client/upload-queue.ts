@@ -1,8 +1,9 @@
 import type { Id } from "../database/ids";
+import { type Begun, keepsParts } from "./direct";
 import { discardChunks } from "./resumable";
 import { describeFile, forget, inOneTab, isSameFile, listUnfinished, remember, type Unfinished } from "./unfinished";
-import { type Begun, smallFileBytes, uploadFile } from "./upload";
-import { deadUrlCodes, explainAnswer, longestWaitMs, pause, UploadError } from "./upload-request";
+import { smallFileBytes, uploadFile } from "./upload";
+import { createSpeedometer, deadUrlCodes, explainAnswer, longestWaitMs, pause, UploadError } from "./upload-request";
 import { explainError, retryAfterOf } from "./viewer";
 
 // The queue of uploads, without React. It takes any number of files: a change costs the same however many there are.
@@ -27,6 +28,8 @@ export interface Upload {
   storageId: Id<"_storage"> | null;
   /** Set when `failed`. */
   error: UploadError | null;
+  /** What an administrator should know about this upload. */
+  notice: string | null;
 }
 
 export interface UploadQueueOptions {
@@ -70,9 +73,6 @@ interface Job {
 
 /** How often the progress of an upload is remembered. */
 const rememberMs = 2_000;
-
-/** Over how many milliseconds the speed is measured. */
-const speedMs = 3_000;
 
 /** How many images of one choice have a preview before they are sent. Making one for each of thousands stops the page. */
 const previews = 100;
@@ -150,8 +150,10 @@ export function createUploadQueue(options: QueueOptions) {
     } catch (error) {
       if (signal.aborted) return;
       const isDead = error instanceof UploadError && deadUrlCodes.includes(error.code);
-      if (job.url && (isDead || (error instanceof UploadError && !error.retryable))) void forget(job.url);
-      if (isDead) Object.assign(job, { url: undefined, unfinished: undefined });
+      const isUseless = isDead || (job.unfinished?.direct && !keepsParts(error));
+      if (job.url && (isUseless || (error instanceof UploadError && !error.retryable))) void forget(job.url);
+      if (isUseless) job.unfinished = undefined;
+      if (isDead) job.url = undefined;
       fail(id, error);
     }
     saveNext(job.batch);
@@ -201,9 +203,11 @@ export function createUploadQueue(options: QueueOptions) {
       job.unfinished = { ...description, ...owner(), url, sent: uploads.get(id)?.sent ?? 0, direct };
       void remember(job.unfinished);
     };
-    const begun = job.unfinished?.direct;
-    const sending = () =>
-      patiently(id, signal, () => uploadFile({ url, file, onProgress, signal, stripMetadata, begun, onBegun }));
+    const request = {
+      ...{ url, file, stripMetadata, signal, begun: job.unfinished?.direct },
+      ...{ onProgress, onBegun, onNotice: (notice: string) => update(id, { notice }) },
+    };
+    const sending = () => patiently(id, signal, () => uploadFile(request));
     const uploaded = await (description ? inOneTab(url, sending) : sending());
     if (uploaded) return uploaded;
     job.url = undefined;
@@ -264,6 +268,7 @@ export function createUploadQueue(options: QueueOptions) {
           speed: null,
           storageId: null,
           error: refusal === null ? null : new UploadError("Refused", refusal, { retryable: false }),
+          notice: null,
         });
         if (refusal === null) queued.push(lastId);
       }
@@ -328,18 +333,6 @@ const previewOf = (file: File) => (file.type.startsWith("image/") ? URL.createOb
 function pathOf(file: File): string {
   const dropped = "relativePath" in file && typeof file.relativePath === "string" ? file.relativePath : "";
   return (file.webkitRelativePath || dropped).replace(/^(\.?\/)+/, "") || file.name;
-}
-
-/** Returns a function that tells the speed in bytes a second, of the last seconds. */
-function createSpeedometer() {
-  const points: { at: number; sent: number }[] = [];
-  return (at: number, sent: number): number | null => {
-    points.push({ at, sent });
-    // A connection that broke takes back bytes that did not arrive.
-    while (points[0] && (points[0].sent > sent || points[0].at < at - speedMs)) points.shift();
-    const [first] = points;
-    return first && at - first.at > 500 ? (1000 * (sent - first.sent)) / (at - first.at) : null;
-  };
 }
 
 /** Hidden pages have no frames, and neither has the server. */

@@ -239,3 +239,18 @@ export function createRetries(signal?: AbortSignal) {
     },
   };
 }
+
+/** Over how many milliseconds the speed is measured. */
+const speedMs = 3_000;
+
+/** Returns a function that tells the speed in bytes a second, of the last seconds. */
+export function createSpeedometer() {
+  const points: { at: number; sent: number }[] = [];
+  return (at: number, sent: number): number | null => {
+    points.push({ at, sent });
+    // A connection that broke takes back bytes that did not arrive.
+    while (points[0] && (points[0].sent > sent || points[0].at < at - speedMs)) points.shift();
+    const [first] = points;
+    return first && at - first.at > 500 ? (1000 * (sent - first.sent)) / (at - first.at) : null;
+  };
+}

@@ -1,20 +1,7 @@
 import { TRPCError } from "@trpc/server";
-import type { UserIdentity } from "../auth/identity";
-import { ownIssuer } from "../auth/issuers";
-import { prisma } from "../database/database";
+import { isAdmin } from "../auth/admin";
 import { procedure } from "../functions/builders";
 import { noting } from "../live/reads";
-import { env } from "../process/env";
-
-/** Whether this is an administrator's account; asked of the database each time, so that it can be revoked at once. */
-export async function isAdmin(identity: UserIdentity | null): Promise<boolean> {
-  // Others' issuers may have subjects that look like ours.
-  if (identity?.issuer !== ownIssuer) return false;
-  const where = { id: identity.subject };
-  const user = await prisma.user.findUnique({ where, select: { isAdmin: true, emailVerified: true } });
-  // Where addresses are confirmed, an administrator's is.
-  return Boolean(user?.isAdmin && (user.emailVerified || env.SMTP_URL === undefined));
-}
 
 /** A procedure of the dashboard. For everybody but administrators it does not exist. */
 export const adminProcedure = procedure.use(async ({ ctx, path, next }) => {

@@ -185,21 +185,48 @@ const kitPaths = {
     post: {
       operationId: "beginDirectUpload",
       tags: ["Files"],
-      summary: "Says where to send a file's bytes, or null where they go through the app",
+      summary:
+        "Says where to send a file's bytes, or null where they go through the app; signs more parts of an upload",
       security: noSecurity,
       parameters: [tokenParameter],
       requestBody: {
         required: true,
         content: json({
-          type: "object",
-          properties: { size: { type: "integer", minimum: 0 }, contentType: string, sha256: string },
-          required: ["size"],
+          anyOf: [
+            {
+              type: "object",
+              properties: {
+                size: { type: "integer", minimum: 0 },
+                contentType: string,
+                sha256: string,
+                firstParts: { type: "integer", minimum: 1 },
+              },
+              required: ["size"],
+            },
+            {
+              type: "object",
+              properties: {
+                receipt: string,
+                parts: { type: "array", items: { type: "integer", minimum: 1 } },
+                unreachable: { type: "boolean" },
+              },
+              required: ["receipt"],
+            },
+          ],
         }),
       },
       responses: {
         200: {
           description: "How to send and complete it",
-          content: json({ type: "object", properties: { direct: { type: ["object", "null"] } }, required: ["direct"] }),
+          content: json({
+            type: "object",
+            properties: {
+              direct: { type: ["object", "null"] },
+              parts: { type: "array", items: { type: "object" } },
+              sent: { type: "array", items: { type: "integer" } },
+              reason: { type: ["string", "null"] },
+            },
+          }),
         },
         default: { $ref: "#/components/responses/UploadError" },
       },

@@ -1,21 +1,24 @@
-import { createHash } from "node:crypto";
 import { TRPCError } from "@trpc/server";
 import { v7 } from "uuid";
 import { z } from "zod";
+import { isAdministrators } from "../auth/admin";
 import { prisma } from "../database/database";
 import { limitRate } from "../functions/rate-limit";
 import { readJson } from "../http/body";
 import { clientNetwork } from "../http/client-address";
 import { blobs } from "./blobs";
 import { describeImageSoon } from "./describe-images";
-import type { BlobDriver, DirectResult } from "./drivers/driver";
+import type { DirectResult } from "./drivers/driver";
+import { sizesOfParts } from "./drivers/parts";
+import { hashBlob } from "./hash-blob";
 import { canonicalType, essenceOf } from "./headers";
 import { commitUpload, isUsed, listUpload, maxUploadMs, urlUsedUntil, wasOvertaken } from "./ownership";
 import { allowanceOf } from "./quota";
 import { discard } from "./receive";
 import { createReceipt, type Receipt, readReceipt } from "./tokens";
+import { explainUnreachable } from "./unreachable-store";
 import { checkAnnounced, readTokenOf, uploadEndpoint } from "./upload";
-import { UploadError } from "./upload-error";
+import { storeFailed, UploadError } from "./upload-error";
 
 // Uploads whose bytes go straight to the blob store: one request starts them, another makes the file.
 
@@ -35,13 +38,33 @@ const announced = z.object({
     .optional(),
 });
 
+const beginning = announced.extend({
+  /** How many parts to sign at once. Default: all. */
+  firstParts: z.int().min(1).optional(),
+});
+
+/** Part numbers that one request may ask to be signed. */
+const partsAtOnce = 32;
+
+const continuing = z.object({
+  receipt: z.string(),
+  parts: z.int().min(1).max(1000).array().max(partsAtOnce).default([]),
+  /** Set when the browser cannot send to the store. */
+  unreachable: z.boolean().default(false),
+});
+
 /**
- * `POST /api/storage/upload/direct?token=…` with `{ size, contentType?, sha256? }`: answers where to send the bytes and how to
- * complete the upload, or `{ direct: null }` when the file is empty or this store takes no direct uploads.
+ * `POST /api/storage/upload/direct?token=…` with `{ size, contentType?, sha256?, firstParts? }`: answers where to send the bytes
+ * and how to complete the upload, or `{ direct: null }` when the file is empty or this store takes no direct uploads. With
+ * `{ receipt, parts }` it signs the requests for these parts again.
  */
 export const startDirect = uploadEndpoint(async (request) => {
+  const body = await readBody(request);
+  if (typeof body === "object" && body !== null && "receipt" in body) {
+    return continueDirect(request, parse(continuing, body));
+  }
   const token = readTokenOf(request);
-  const file = await readBody(request, announced);
+  const { firstParts = 1000, ...file } = parse(beginning, body);
   checkAnnounced(token, file);
   const { storageId, owner } = token;
   const allowance = await allowanceOf({ owner, network: clientNetwork(request.headers) });
@@ -54,10 +77,49 @@ export const startDirect = uploadEndpoint(async (request) => {
   const blobKey = v7();
   const expiresAt = Date.now() + maxUploadMs;
   if (!(await listUpload({ blobKey, storageId }))) throw UploadError.used(storageId);
-  const { uploadId, parts } = await blobs.direct.start(blobKey, file, new Date(expiresAt)).catch(storeFailed);
+  const uploadId = await blobs.direct.begin(blobKey, file).catch(storeFailed);
+  const sizes = sizesOfParts({ size: file.size, uploadId });
+  const numbers = sizes.map((_, index) => index + 1).slice(0, firstParts);
+  const parts = await blobs.direct
+    .sign(blobKey, { ...file, uploadId }, numbers, new Date(expiresAt))
+    .catch(storeFailed);
   const receipt = createReceipt({ permit: token, blobKey, uploadId, expiresAt, ...file });
-  return { direct: { parts, complete: { method: "POST", url: "/api/storage/upload/complete", receipt }, expiresAt } };
+  const complete = { method: "POST", url: "/api/storage/upload/complete", receipt };
+  return { direct: { parts, partBytes: sizes[0], complete, expiresAt } };
 });
+
+/** Signs requests for parts of an upload that has begun, or gives it up when the browser cannot send them. */
+async function continueDirect(request: Request, given: z.infer<typeof continuing>): Promise<object> {
+  const receipt = await openReceipt(given.receipt);
+  const { blobKey, permit } = receipt;
+  if (!blobs.direct) return { direct: null };
+  await limitRate("directUploads", { identity: permit.owner ?? null, headers: request.headers });
+  const sign = (numbers: number[]) =>
+    blobs.direct?.sign(blobKey, receipt, numbers, new Date(receipt.expiresAt)).catch(storeFailed);
+  if (given.unreachable) {
+    const [part] = (await sign([1])) ?? [];
+    await discard(blobKey);
+    const reason = part ? await explainUnreachable(part, request.headers.get("origin")) : null;
+    return { reason: (await isAdministrators(permit.owner)) ? reason : null };
+  }
+  const sent = (await blobs.direct.sent?.(blobKey, receipt).catch(storeFailed)) ?? [];
+  const count = sizesOfParts(receipt).length;
+  const numbers = given.parts.filter((number) => number <= count && !sent.includes(number));
+  const signed = numbers.length > 0 ? ((await sign(numbers)) ?? []) : [];
+  return { parts: signed.map((part, index) => ({ number: numbers[index], ...part })), sent };
+}
+
+/** Reads the receipt of an upload that is neither complete nor refused. */
+async function openReceipt(text: string): Promise<Receipt> {
+  const receipt = readReceipt(text);
+  if (!receipt) throw new UploadError("StorageTokenInvalid", "This is not a receipt of ours; start the upload again");
+  if (receipt.expiresAt < Date.now()) {
+    throw new UploadError("StorageTokenExpired", "The upload was not completed in time; ask for a new upload URL");
+  }
+  const listed = await prisma.unownedBlob.findUnique({ where: { blobKey: receipt.blobKey } });
+  if (!listed || listed.condemned) return refuseClosed(receipt.permit.storageId);
+  return receipt;
+}
 
 const completion = z.object({ receipt: z.string(), answers: z.string().max(4096).array().max(1000).default([]) });
 
@@ -66,26 +128,21 @@ const completion = z.object({ receipt: z.string(), answers: z.string().max(4096)
  * announced. `answers` are the bodies of the store's answers to the parts, in their order. A client may repeat the request.
  */
 export const completeDirect = uploadEndpoint(async (request) => {
-  const { receipt: text, answers } = await readBody(request, completion);
-  const receipt = readReceipt(text);
-  if (!receipt) throw new UploadError("StorageTokenInvalid", "This is not a receipt of ours; start the upload again");
-  if (receipt.expiresAt < Date.now()) {
-    throw new UploadError("StorageTokenExpired", "The upload was not completed in time; ask for a new upload URL");
-  }
+  const { receipt: text, answers } = parse(completion, await readBody(request));
+  const receipt = await openReceipt(text);
   const { blobKey } = receipt;
   const { storageId } = receipt.permit;
-  const listed = await prisma.unownedBlob.findUnique({ where: { blobKey } });
-  if (!listed || listed.condemned) return refuseClosed(storageId);
   try {
     const sent = await blobs.direct?.complete(blobKey, receipt, answers).catch(storeFailed);
-    await commit(receipt, await verify(receipt, sent ?? null));
+    if (!sent || "missing" in sent) throw UploadError.missing(sent?.missing ?? []);
+    await commit(receipt, await verify(receipt, sent));
   } catch (error) {
     if (await wasOvertaken(prisma, error, storageId)) {
       await discard(blobKey);
       throw UploadError.used(storageId);
     }
     // Wrong bytes stay wrong. After a failure of the server the client may try again with the same receipt.
-    if (error instanceof UploadError && error.status < 500) await discard(blobKey);
+    if (error instanceof UploadError && error.isFinal) await discard(blobKey);
     throw error;
   }
   return { storageId };
@@ -95,12 +152,15 @@ export const completeDirect = uploadEndpoint(async (request) => {
 const maxBodyBytes = 1024 * 1024;
 const maxBodyValues = 20_000;
 
-async function readBody<T>(request: Request, schema: z.ZodType<T>): Promise<T> {
-  const body = await readJson(request, maxBodyBytes, maxBodyValues).catch((cause) => {
+async function readBody(request: Request): Promise<unknown> {
+  return readJson(request, maxBodyBytes, maxBodyValues).catch((cause) => {
     if (!(cause instanceof TRPCError)) throw cause;
     const code = cause.code === "PAYLOAD_TOO_LARGE" ? "FileTooLarge" : "BadQueryArgs";
     throw new UploadError(code, `Cannot read the body: ${cause.message}`, {}, { cause });
   });
+}
+
+function parse<T>(schema: z.ZodType<T>, body: unknown): T {
   const { data, error } = schema.safeParse(body);
   if (error) throw new UploadError("BadQueryArgs", z.prettifyError(error).replaceAll("✖ ", ""));
   return data;
@@ -113,15 +173,14 @@ async function refuseClosed(storageId: string): Promise<never> {
 }
 
 /** Compares what the store has with what was announced. Returns its SHA-256, for which it may have to read the bytes. */
-async function verify(receipt: Receipt, sent: DirectResult | null): Promise<string> {
-  if (!sent) throw UploadError.incomplete(`not all of the ${receipt.size}`);
+async function verify(receipt: Receipt, sent: DirectResult): Promise<string> {
   if (sent.size !== receipt.size) throw UploadError.incomplete(`${sent.size} of ${receipt.size}`);
   const { contentType, sha256 } = receipt;
   if (contentType !== null && sent.contentType && essenceOf(sent.contentType) !== essenceOf(contentType)) {
     const message = `The file was announced as ${contentType} and sent as ${sent.contentType}; send it again`;
     throw new UploadError("ContentTypeNotAllowed", message);
   }
-  const actual = sent.sha256 ?? (await hashBlob(blobs, receipt.blobKey, receipt.size).catch(storeFailed));
+  const actual = sent.sha256 ?? (await hashBlob(blobs, receipt.blobKey, receipt.size));
   if (sha256 !== undefined && sha256 !== actual) throw UploadError.sha256Mismatch(sha256, actual);
   return actual;
 }
@@ -135,33 +194,4 @@ async function commit({ permit, blobKey, size, contentType }: Receipt, sha256: s
   if (!(await commitUpload(file))) await refuseClosed(storageId);
   stored(size);
   if (essenceOf(contentType).startsWith("image/")) describeImageSoon({ storageId, blobKey, size });
-}
-
-export function storeFailed(error: unknown): never {
-  throw UploadError.ofStore(error);
-}
-
-/** How often in a row a connection may break without a byte read. */
-const maxFailures = 3;
-
-/** The SHA-256 of a blob of `size` bytes. After a broken connection it continues where it was. */
-export async function hashBlob(driver: BlobDriver, key: string, size: number): Promise<string> {
-  const hash = createHash("sha256");
-  let position = 0;
-  let failures = 0;
-  while (position < size) {
-    const before = position;
-    try {
-      const body = await driver.get(key, { start: position, end: size - 1 });
-      if (!body) throw new Error(`Blob ${key} is gone`);
-      for await (const chunk of body) {
-        hash.update(chunk);
-        position += chunk.byteLength;
-      }
-    } catch (error) {
-      failures = position > before ? 1 : failures + 1;
-      if (failures === maxFailures) throw error;
-    }
-  }
-  return hash.digest("hex");
 }

@@ -5,14 +5,14 @@ import { prisma } from "../database/database";
 import { env } from "../process/env";
 import { blobs } from "./blobs";
 import { describeImageSoon } from "./describe-images";
-import { hashBlob, storeFailed } from "./direct-upload";
 import type { Appender, Chunk, Progress } from "./drivers/driver";
+import { hashBlob } from "./hash-blob";
 import { essenceOf } from "./headers";
 import { commitUpload, isUsed, maxUploadMs, wasOvertaken } from "./ownership";
 import { allowanceOf } from "./quota";
 import { discard, refuseFullDisk } from "./receive";
 import type { UploadToken } from "./tokens";
-import { UploadError } from "./upload-error";
+import { storeFailed, UploadError } from "./upload-error";
 
 // Uploads whose bytes arrive in several requests. A row of `_unfinished_uploads` says how many are durable, and which request
 // writes. Nothing is kept in the process, so the next request may come to another one.
@@ -245,7 +245,7 @@ export async function finishUpload(upload: UnfinishedUpload): Promise<void> {
   try {
     if (!(await isUsed(prisma, storageId))) {
       await blobs.append.complete(blobKey, upload, progress).catch(storeFailed);
-      const sha256 = await hashBlob(blobs, blobKey, size).catch(storeFailed);
+      const sha256 = await hashBlob(blobs, blobKey, size);
       for (const expected of upload.sha256) {
         if (expected !== sha256) throw UploadError.sha256Mismatch(expected, sha256);
       }
@@ -257,7 +257,7 @@ export async function finishUpload(upload: UnfinishedUpload): Promise<void> {
   } catch (error) {
     const overtaken = await wasOvertaken(prisma, error, storageId);
     // Wrong bytes stay wrong. After a failure of the server the client may try again.
-    if (overtaken || (error instanceof UploadError && error.status < 500)) await removeUpload(upload);
+    if (overtaken || (error instanceof UploadError && error.isFinal)) await removeUpload(upload);
     throw overtaken ? UploadError.used(storageId) : error;
   }
 }

@@ -33,11 +33,16 @@ export class UploadError extends Error {
     readonly code: keyof typeof statuses,
     message: string,
     /** Further fields of the JSON answer. */
-    readonly details: { storageId?: string } = {},
+    readonly details: { storageId?: string; missing?: number[] } = {},
     options?: ErrorOptions,
   ) {
     super(message, options);
     this.status = statuses[code];
+  }
+
+  /** Whether what arrived is useless. Otherwise the client may continue. */
+  get isFinal(): boolean {
+    return this.status < 500 && this.code !== "UploadLocked" && this.details.missing === undefined;
   }
 
   static used(storageId: string): UploadError {
@@ -52,6 +57,17 @@ export class UploadError extends Error {
 
   static locked(): UploadError {
     return new UploadError("UploadLocked", "Another request is writing this upload; try again in a moment");
+  }
+
+  static checking(position: number, size: number): UploadError {
+    const message = `All bytes are here, and ${position} of ${size} are checked; ask again`;
+    return new UploadError("UploadLocked", message);
+  }
+
+  /** @param missing the numbers of parts, which count from 1 */
+  static missing(missing: number[]): UploadError {
+    const message = `The store does not have parts ${missing.slice(0, 20).join(", ")}; send them and complete again`;
+    return new UploadError("IncompleteBody", message, { missing });
   }
 
   static tooLarge(maxSize: number): UploadError {
@@ -82,4 +98,8 @@ export class UploadError extends Error {
       ? UploadError.full(cause)
       : new UploadError("StorageUnavailable", "The server cannot store files now; try again later", {}, { cause });
   }
+}
+
+export function storeFailed(error: unknown): never {
+  throw UploadError.ofStore(error);
 }

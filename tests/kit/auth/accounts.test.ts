@@ -15,7 +15,7 @@ import {
 } from "./people";
 
 const { deleteUnconfirmed } = await import("~/kit/auth/delete-account");
-const { isAdmin } = await import("~/kit/dashboard/admin-procedure");
+const { isAdmin } = await import("~/kit/auth/admin");
 const { identityOf } = await import("~/kit/auth/identity");
 
 /** Uploads a file that no row refers to yet. */

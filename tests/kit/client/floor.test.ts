@@ -1,7 +1,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { anySignal } from "~/kit/client/upload";
+import { anySignal } from "~/kit/client/direct";
 
 /**
  * What browsers lack that Next.js 16 supports (Chrome, Edge and Firefox 111, Safari 16.4), and that TypeScript's libraries know. Where

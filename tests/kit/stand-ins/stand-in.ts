@@ -34,7 +34,7 @@ export async function startStandIn(
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const instead = standIn.intercept(request);
     if (instead === "cut") return void request.socket.destroy();
-    if (request.method === "OPTIONS") return void response.writeHead(204, preflight).end();
+    if (request.method === "OPTIONS" && !instead) return void response.writeHead(204, preflight).end();
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk);
     const { status, headers, body } = instead

@@ -72,7 +72,7 @@ interface UploadRowProps extends Omit<UploadListProps, "uploads"> {
 }
 
 const UploadRow = memo(function UploadRow({ upload, isExplained, onRetry, onRemove, onPause }: UploadRowProps) {
-  const { id, file, path, error, state, previewUrl } = upload;
+  const { id, file, path, error, notice, state, previewUrl } = upload;
   return (
     <li className="flex items-center gap-3 border-line py-2 pr-2 pl-4 not-first:border-t">
       <FileIcon type={file.type} imageUrl={previewUrl} />
@@ -88,6 +88,7 @@ const UploadRow = memo(function UploadRow({ upload, isExplained, onRetry, onRemo
         ) : (
           <>
             <p className="text-muted text-xs tabular-nums">{status(upload)}</p>
+            {notice && <p className="text-danger text-xs">{notice}</p>}
             <UploadProgress
               upload={upload}
               label={`Uploading ${path}`}

@@ -100,13 +100,21 @@ export interface BegunParts {
 
 /** Uploads whose bytes go from the client straight to the store. `delete` also removes unfinished ones. */
 export interface DirectUploads {
-  /** Signs URLs to which the client may send the bytes: only once, only for this key, and only until `expires`. */
-  start(key: string, file: DirectFile, expires: Date): Promise<DirectTarget>;
+  /** Begins an upload. Returns the store's name for it, or `undefined` when the file is sent with one request. */
+  begin(key: string, file: DirectFile): Promise<string | undefined>;
   /**
-   * Makes a blob of the bytes that were sent. It may be called several times. Returns `null` when bytes or parts are missing.
+   * Signs requests with which the client may send parts: only for this key, and only until `expires`. They may be sent in any
+   * order, in parallel, and again. Later requests for the same parts may be signed, too.
+   * @param numbers of the parts, which count from 1: see `sizesOfParts`
+   */
+  sign(key: string, upload: DirectUpload, numbers: number[], expires: Date): Promise<PartRequest[]>;
+  /** The numbers of the parts that the store has, if it tells. */
+  sent?(key: string, upload: DirectUpload): Promise<number[]>;
+  /**
+   * Makes a blob of the bytes that were sent, or says which parts are missing. It may be called several times.
    * @param answers the bodies of the store's answers to the parts
    */
-  complete(key: string, upload: { uploadId?: string; size: number }, answers: string[]): Promise<DirectResult | null>;
+  complete(key: string, upload: DirectUpload, answers: string[]): Promise<DirectResult | { missing: number[] }>;
 }
 
 /** What the client announces. */
@@ -118,11 +126,18 @@ export interface DirectFile {
   sha256?: string;
 }
 
-export interface DirectTarget {
+/** An upload that has begun. */
+export interface DirectUpload extends DirectFile {
   /** The store's name for an upload in parts. */
   uploadId?: string;
-  /** Requests that may be sent in any order, in parallel, and again. The body of each is the next `size` bytes. */
-  parts: { method: string; url: string; headers: Record<string, string>; size: number }[];
+}
+
+/** A request with which the client sends a part. Its body is the bytes of the part. */
+export interface PartRequest {
+  method: string;
+  url: string;
+  headers: Record<string, string>;
+  size: number;
 }
 
 export interface DirectResult {

@@ -173,9 +173,9 @@ async function* chunksOf(bytes: Buffer<ArrayBuffer>) {
   yield bytes;
 }
 
-/** The sizes of the parts in which a file of known size is sent: at most a thousand, all but the last alike. */
-export function sizesOfParts(size: number): number[] {
-  const each = Math.max(partSize, Math.ceil(size / 1000));
+/** The sizes of the parts in which a client sends a file: at most a thousand, all but the last alike. */
+export function sizesOfParts({ size, uploadId }: { size: number; uploadId?: string }): number[] {
+  const each = uploadId === undefined ? size : Math.max(partSize, Math.ceil(size / 1000));
   return Array.from({ length: Math.ceil(size / each) }, (_, index) => Math.min(each, size - index * each));
 }
 

@@ -8,9 +8,10 @@ import {
   calling,
   checkedKey,
   type DirectFile,
-  type DirectTarget,
+  type DirectUpload,
   type DirectUploads,
   isKey,
+  type PartRequest,
 } from "./driver";
 import { appendParts, type PartsUpload, sendInParts, sizesOfParts } from "./parts";
 
@@ -221,7 +222,7 @@ function s3Direct(
 ): DirectUploads {
   const verifiesPuts = s3Checksum(Bucket, connect);
 
-  async function signPut(Key: string, { size, contentType, sha256 }: DirectFile, expires: Date): Promise<DirectTarget> {
+  async function signPut(Key: string, { size, contentType, sha256 }: DirectFile, expires: Date): Promise<PartRequest> {
     const { sdk, client } = await connect();
     const { getSignedUrl } = await import("@aws-sdk/s3-request-presigner");
     const headers = {
@@ -241,23 +242,17 @@ function s3Direct(
       // By default the SDK moves it into the query, where the store might not verify it.
       unhoistableHeaders: new Set(["x-amz-checksum-sha256"]),
     });
-    return { parts: [{ method: "PUT", url, headers, size }] };
+    return { method: "PUT", url, headers, size };
   }
 
-  async function signParts(Key: string, { size, contentType }: DirectFile, expires: Date): Promise<DirectTarget> {
+  async function signPart(Key: string, upload: DirectUpload, PartNumber: number, expires: Date): Promise<PartRequest> {
     const { sdk, client } = await connect();
     const { getSignedUrl } = await import("@aws-sdk/s3-request-presigner");
-    const ContentType = contentType ?? undefined;
-    const create = new sdk.CreateMultipartUploadCommand({ Bucket, Key, ContentType });
-    const { UploadId } = await calling("start an upload", () => client.send(create));
-    const signPart = (ContentLength: number, index: number) => {
-      const part = new sdk.UploadPartCommand({ Bucket, Key, UploadId, PartNumber: index + 1, ContentLength });
-      return getSignedUrl(client, part, { expiresIn: secondsUntil(expires) });
-    };
-    const sign = async (size: number, index: number) => {
-      return { method: "PUT", url: await signPart(size, index), headers: {}, size };
-    };
-    return { uploadId: UploadId, parts: await Promise.all(sizesOfParts(size).map(sign)) };
+    const size = sizesOfParts(upload)[PartNumber - 1] ?? 0;
+    const { uploadId: UploadId } = upload;
+    const part = new sdk.UploadPartCommand({ Bucket, Key, UploadId, PartNumber, ContentLength: size });
+    const url = await getSignedUrl(client, part, { expiresIn: secondsUntil(expires) });
+    return { method: "PUT", url, headers: {}, size };
   }
 
   /** All parts that the store has of the upload; `null` when the upload is over. */
@@ -278,24 +273,45 @@ function s3Direct(
     return parts;
   }
 
+  /** The numbers of parts that the store does not have, or has in another size. */
+  function missingIn(upload: DirectUpload, sent: { PartNumber?: number; size: number }[]): number[] {
+    const sizes = new Map(sent.map(({ PartNumber, size }) => [PartNumber, size]));
+    return sizesOfParts(upload).flatMap((size, index) => (sizes.get(index + 1) === size ? [] : [index + 1]));
+  }
+
   return {
-    async start(key, file, expires) {
-      const isWhole = file.sha256 !== undefined && file.size <= maxPutBytes && (await verifiesPuts());
-      return isWhole ? signPut(key, file, expires) : signParts(key, file, expires);
+    async begin(Key, { size, contentType, sha256 }) {
+      if (sha256 !== undefined && size <= maxPutBytes && (await verifiesPuts())) return undefined;
+      const { sdk, client } = await connect();
+      const create = new sdk.CreateMultipartUploadCommand({ Bucket, Key, ContentType: contentType ?? undefined });
+      return (await calling("start an upload", () => client.send(create))).UploadId;
     },
 
-    async complete(Key, { uploadId: UploadId, size }) {
+    async sign(key, upload, numbers, expires) {
+      if (upload.uploadId === undefined) return [await signPut(key, upload, expires)];
+      return Promise.all(numbers.map((number) => signPart(key, upload, number, expires)));
+    },
+
+    async sent(key, upload) {
+      if (upload.uploadId === undefined) return [];
+      const parts = (await listParts(key, upload.uploadId)) ?? [];
+      const missing = new Set(missingIn(upload, parts));
+      return parts.flatMap(({ PartNumber = 0 }) => (missing.has(PartNumber) ? [] : [PartNumber]));
+    },
+
+    async complete(Key, upload) {
+      const { uploadId: UploadId } = upload;
       const parts = UploadId === undefined ? null : await listParts(Key, UploadId);
       if (parts) {
-        const sent = parts.reduce((sum, part) => sum + part.size, 0);
-        if (sent !== size) return sent === 0 ? null : { size: sent };
+        const missing = missingIn(upload, parts);
+        if (missing.length > 0) return { missing };
         const { sdk, client } = await connect();
         const Parts = parts.map(({ PartNumber, ETag }) => ({ PartNumber, ETag }));
         const complete = new sdk.CompleteMultipartUploadCommand({ Bucket, Key, UploadId, MultipartUpload: { Parts } });
         // Without such an upload, another request has completed it in the meantime.
         await calling("complete an upload", () => client.send(complete).catch(nullWhen("NoSuchUpload")));
       }
-      return head(Key);
+      return (await head(Key)) ?? { missing: sizesOfParts(upload).map((_, index) => index + 1) };
     },
   };
 }

@@ -6,8 +6,6 @@ import {
   type Chunk,
   calling,
   checkedKey,
-  type DirectFile,
-  type DirectTarget,
   type DirectUploads,
   isKey,
 } from "./driver";
@@ -144,12 +142,12 @@ type Sdk = typeof import("@vercel/blob");
 
 const partAnswer = z.object({ etag: z.string() });
 
-/** The entity tag in the store's answer to a part; none if the text is not such an answer. */
-function readEtag(answer: string): string[] {
+/** The entity tag in the store's answer to a part; `null` if the text is not such an answer. */
+function readEtag(answer: string): string | null {
   try {
-    return [partAnswer.parse(JSON.parse(answer)).etag];
+    return partAnswer.parse(JSON.parse(answer)).etag;
   } catch (error) {
-    if (error instanceof SyntaxError || error instanceof z.ZodError) return [];
+    if (error instanceof SyntaxError || error instanceof z.ZodError) return null;
     throw error;
   }
 }
@@ -159,48 +157,47 @@ function vercelBlobDirect(
   load: () => Promise<Sdk>,
   find: (key: string) => Promise<{ size: number; contentType: string } | null>,
 ): DirectUploads {
-  async function start(key: string, file: DirectFile, expires: Date): Promise<DirectTarget> {
-    const sdk = await load();
-    const validUntil = expires.getTime();
-    const limits = { pathname: key, validUntil, maximumSizeInBytes: file.size };
-    const token = await calling("sign an upload", () => sdk.issueSignedToken({ ...limits, operations: ["put"] }));
-    const signing = { ...limits, operation: "put", allowOverwrite: false, access } as const;
-    const { presignedUrl } = await sdk.presignUrl(token, signing);
-    const headers = {
-      "x-api-version": "12",
-      "x-vercel-blob-access": access,
-      ...(file.contentType !== null && { "x-content-type": file.contentType }),
-    };
-    if (file.size <= partSize) return { parts: [{ method: "PUT", url: presignedUrl, headers, size: file.size }] };
-
-    const options = { access, ...(file.contentType !== null && { contentType: file.contentType }) } as const;
-    const create = () => sdk.createMultipartUpload(key, options);
-    // The store also names the upload by a key. It is the same key, because no random suffix is added to it.
-    const { uploadId } = await calling("start an upload", create);
-    const url = new URL(presignedUrl);
-    url.pathname = `${url.pathname.replace(/\/$/, "")}/mpu`;
-    const upload = {
-      "x-mpu-action": "upload",
-      "x-mpu-key": key,
-      "x-mpu-upload-id": uploadId,
-    };
-    const parts = sizesOfParts(file.size).map((size, index) => {
-      const part = { ...headers, ...upload, "x-mpu-part-number": String(index + 1) };
-      return { method: "POST", url: url.href, headers: part, size };
-    });
-    return { uploadId, parts };
-  }
-
   return {
-    start,
+    async begin(key, { size, contentType }) {
+      if (size <= partSize) return undefined;
+      const sdk = await load();
+      const options = { access, ...(contentType !== null && { contentType }) } as const;
+      // The store also names the upload by a key. It is the same key, because no random suffix is added to it.
+      return (await calling("start an upload", () => sdk.createMultipartUpload(key, options))).uploadId;
+    },
 
-    async complete(key, { uploadId, size }, answers) {
+    async sign(key, upload, numbers, expires) {
+      const { size, contentType, uploadId } = upload;
+      const sdk = await load();
+      const limits = { pathname: key, validUntil: expires.getTime(), maximumSizeInBytes: size };
+      const token = await calling("sign an upload", () => sdk.issueSignedToken({ ...limits, operations: ["put"] }));
+      const signing = { ...limits, operation: "put", allowOverwrite: false, access } as const;
+      const { presignedUrl } = await sdk.presignUrl(token, signing);
+      const headers = {
+        "x-api-version": "12",
+        "x-vercel-blob-access": access,
+        ...(contentType !== null && { "x-content-type": contentType }),
+      };
+      if (uploadId === undefined) return [{ method: "PUT", url: presignedUrl, headers, size }];
+      const url = new URL(presignedUrl);
+      url.pathname = `${url.pathname.replace(/\/$/, "")}/mpu`;
+      const named = { "x-mpu-action": "upload", "x-mpu-key": key, "x-mpu-upload-id": uploadId };
+      const sizes = sizesOfParts(upload);
+      return numbers.map((number) => {
+        const part = { ...headers, ...named, "x-mpu-part-number": String(number) };
+        return { method: "POST", url: url.href, headers: part, size: sizes[number - 1] ?? 0 };
+      });
+    },
+
+    async complete(key, direct, answers) {
+      const { uploadId } = direct;
       const sdk = await load();
       const found = await find(key);
-      if (found || uploadId === undefined) return found;
-      const etags = answers.flatMap(readEtag);
-      if (etags.length !== sizesOfParts(size).length) return null;
-      const parts = etags.map((etag, index) => ({ partNumber: index + 1, etag }));
+      if (found) return found;
+      const etags = sizesOfParts(direct).map((_, index) => readEtag(answers[index] ?? ""));
+      const missing = etags.flatMap((etag, index) => (etag === null || uploadId === undefined ? [index + 1] : []));
+      if (missing.length > 0 || uploadId === undefined) return { missing };
+      const parts = etags.map((etag, index) => ({ partNumber: index + 1, etag: etag ?? "" }));
       const upload = { access, uploadId, key } as const;
       const complete = () => sdk.completeMultipartUpload(key, parts, upload);
       const failure = await calling("complete an upload", complete).then(
@@ -210,7 +207,7 @@ function vercelBlobDirect(
       const made = await find(key);
       // After a failure, another request may have completed the upload in the meantime.
       if (failure && !made) throw failure;
-      return made;
+      return made ?? { missing: parts.map(({ partNumber }) => partNumber) };
     },
   };
 }

@@ -206,13 +206,93 @@ export function describeDirect(name: string, open: () => Promise<Store>): void {
       expect(await complete(again.receipt, sent.answers)).toMatchObject({ status: 400 });
     });
 
-    test("parts that are missing: refused, and what came is removed", async () => {
-      const bytes = randomBytes(20 * mebibyte);
+    test("parts that are missing are named, and only they are sent before it is complete", async () => {
+      const bytes = randomBytes(33 * mebibyte);
       const { parts, receipt } = await begin(bytes);
       const { answers } = await send(parts.slice(0, 1), bytes);
-      expect(await complete(receipt, answers)).toMatchObject({ status: 400, body: { code: "IncompleteBody" } });
+      const refused = { status: 400, body: { code: "IncompleteBody", missing: [2, 3] } };
+      expect(await complete(receipt, answers)).toMatchObject(refused);
       expect((await count()).blobs).toBe(0);
       expect(await kit.prisma.storage.count()).toBe(0);
+      const rest = await send(parts.slice(1), bytes.subarray(16 * mebibyte));
+      const { status, body } = await complete(receipt, [...answers, ...rest.answers]);
+      expect(status).toBe(200);
+      const { sha256: stored } = await kit.prisma.storage.findUniqueOrThrow({ where: { id: body.storageId } });
+      expect(stored).toBe(sha256(bytes));
+    });
+
+    test("parts are signed as they are needed, also those that were signed before", async () => {
+      const bytes = randomBytes(33 * mebibyte);
+      const { url, parts, receipt } = await begin(bytes, { firstParts: 1 });
+      expect(parts).toHaveLength(1);
+      const first = await send(parts, bytes);
+      const signed = await start(url, { receipt, parts: [1, 2, 3] });
+      expect(signed.status).toBe(200);
+      const { parts: more, sent } = signed.body as { parts: (Part & { number: number })[]; sent: number[] };
+      // Only S3 tells which parts it has.
+      const tells = sent.length > 0;
+      expect(more.map(({ number }) => number)).toEqual(tells ? [2, 3] : [1, 2, 3]);
+      const rest = await send(more.slice(tells ? 0 : 1), bytes.subarray(16 * mebibyte));
+      expect(rest.statuses).toEqual([200, 200]);
+      expect(await complete(receipt, [...first.answers, ...rest.answers])).toMatchObject({ status: 200 });
+      expect(await start(url, { receipt, parts: [1] })).toMatchObject({
+        status: 409,
+        body: { code: "StorageTokenUsed" },
+      });
+    });
+
+    test.each([
+      [{ parts: [0] }, "BadQueryArgs"],
+      [{ parts: [1001] }, "BadQueryArgs"],
+      [{ parts: Array.from({ length: 33 }, () => 1) }, "BadQueryArgs"],
+      [{ receipt: "no.receipt", parts: [1] }, "StorageTokenInvalid"],
+    ])("refuses to sign %.60j", async (body, code) => {
+      const { url, receipt } = await begin(randomBytes(1));
+      expect((await start(url, { receipt, ...body })).body.code).toBe(code);
+    });
+
+    test.each([
+      ["does not allow the page", 403, /CORS/],
+      ["is not reached", "cut", /cannot reach/],
+    ] as const)(
+      "when the store %s, the log and administrators are told why, and nothing is left",
+      async (_, intercepted, why) => {
+        const log = vi.spyOn(console, "warn").mockImplementation(() => undefined);
+        const admin = { id: "admin", name: "", email: "a@b.test", isAdmin: true };
+        await kit.prisma.user.upsert({ where: { id: admin.id }, create: admin, update: {} });
+        const report = async (owner: string) => {
+          const url = kit.createUploadUrl("http://app.test", {}, owner);
+          const { body } = await start(url, { size: 20 * mebibyte });
+          const { receipt } = (body as Started).direct.complete;
+          store.standIn.intercept = ({ method }) => (method === "OPTIONS" ? intercepted : undefined);
+          const reported = await start(url, { receipt, unreachable: true });
+          store.standIn.intercept = () => undefined;
+          return reported;
+        };
+        const told = { status: 200, body: { reason: expect.stringMatching(why) } };
+        expect(await report(`${kit.env.AUTH_OWN_ISSUER}|admin`)).toMatchObject(told);
+        expect(await report(`${kit.env.AUTH_OWN_ISSUER}|other`)).toEqual({ status: 200, body: { reason: null } });
+        expect(log.mock.calls).toEqual([[expect.stringMatching(why)]]);
+        log.mockRestore();
+        expect(await count()).toEqual(nothing);
+      },
+    );
+
+    test("a large blob is checked in slices, over several requests", async () => {
+      const bytes = randomBytes(2 * mebibyte);
+      const { parts, receipt } = await begin(bytes);
+      const { answers } = await send(parts, bytes);
+      const limits = { ...kit.limits };
+      Object.assign(kit.limits, { hashedAtOnceBytes: mebibyte, hashSliceMs: 0 });
+      let answer = await complete(receipt, answers);
+      expect(answer).toMatchObject({ status: 423, body: { code: "UploadLocked" } });
+      for (let ms = 1; answer.status === 423; ms *= 2) {
+        Object.assign(kit.limits, { hashSliceMs: ms });
+        answer = await complete(receipt, answers);
+      }
+      Object.assign(kit.limits, limits);
+      const where = { id: answer.body.storageId };
+      expect(await kit.prisma.storage.findUniqueOrThrow({ where })).toMatchObject({ sha256: sha256(bytes) });
     });
 
     test("a file that its owner's quota has no room for any more when it is complete: refused, and removed", async () => {
@@ -374,13 +454,14 @@ const keyOf = (receipt: string): string => receiptOf(receipt).blobKey;
 
 /** Modules that read the environment, loaded once it is set. */
 async function load() {
-  const [kit, database, direct, garbage, blobs, env, serve, storeId, tokens] = await Promise.all([
+  const [kit, database, direct, garbage, blobs, env, limits, serve, storeId, tokens] = await Promise.all([
     import("../kit"),
     import("~/kit/database/database"),
     import("~/kit/storage/direct-upload"),
     import("~/kit/storage/garbage-collection"),
     import("~/kit/storage/blobs"),
     import("~/kit/process/env"),
+    import("~/kit/process/limits"),
     import("~/kit/storage/serve"),
     import("~/kit/storage/store-id"),
     import("~/kit/storage/tokens"),
@@ -392,6 +473,7 @@ async function load() {
     ...garbage,
     ...blobs,
     ...env,
+    ...limits,
     ...serve,
     ...storeId,
     ...tokens,

@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { expect, test, vi } from "vitest";
 import { prisma } from "~/kit/database/database";
+import { limits } from "~/kit/process/limits";
 import { collectGarbage } from "~/kit/storage/garbage-collection";
 import { takeUpload } from "~/kit/storage/tus";
 import { eventually } from "../../eventually";
@@ -76,6 +77,24 @@ test("a file in three requests: begins, continues, and ends with its storage id"
   expect(await read(await begin(url, 11, { "Upload-Metadata": metadata }))).toEqual([409, "StorageTokenUsed"]);
   expect(await read(await tus(url, "DELETE"))).toEqual([409, "StorageTokenUsed"]);
   expect(await prisma.unfinishedUpload.count()).toBe(0);
+});
+
+test("a large upload is checked in slices, while requests are answered 423", async () => {
+  const bytes = randomBytes(1024 * 1024);
+  const url = await storage.generateUploadUrl();
+  await begin(url, bytes.length);
+  const before = { ...limits };
+  Object.assign(limits, { hashedAtOnceBytes: 1000, hashSliceMs: 0 });
+  const last = await send(url, 0, new Uint8Array(bytes));
+  expect([last.status, last.headers.get("Retry-After")]).toEqual([423, "1"]);
+  let head = await tus(url, "HEAD");
+  for (let ms = 1; head.status === 423; ms *= 2) {
+    Object.assign(limits, { hashSliceMs: ms });
+    head = await tus(url, "HEAD");
+  }
+  Object.assign(limits, before);
+  const sha256 = createHash("sha256").update(bytes).digest("hex");
+  expect(await storage.getMetadata(head.headers.get("Storage-Id") ?? "")).toMatchObject({ sha256 });
 });
 
 test("OPTIONS: what the server speaks, and any page may", async () => {

@@ -1,0 +1,1 @@
+ALTER TABLE "_unowned_blobs" ADD COLUMN "hashing" JSONB;
