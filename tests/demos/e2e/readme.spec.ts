@@ -18,6 +18,7 @@ const shell = ["bash", "-euo", "pipefail"];
 const examples: [page: string, section: string, language: string, command: string[]][] = [
   ["docs/clients.md", "Call a function with plain JSON", "sh", shell],
   ["docs/clients.md", "Call a function from TypeScript", "ts", [process.execPath, "--import", "tsx"]],
+  ["docs/clients.md", "Upload a large file from Node.js", "ts", [process.execPath, "--import", "tsx"]],
   ["docs/clients.md", "Call a function from Python", "python", ["python3"]],
   ["docs/http-actions.md", "Debug an HTTP action", "sh", shell],
 ];
