@@ -1,6 +1,7 @@
 import { TRPCError } from "@trpc/server";
 import { shorten } from "../log/text";
 import { limits } from "../process/limits";
+import { takeArrivedBody } from "./node-adapter";
 
 /**
  * Reads a request's body as JSON, up to a size that is parsed at once:
@@ -44,6 +45,9 @@ export async function readJsonText(request: Request, maxBytes: number, maxValues
 /** Reads the body itself: for a short one, the streams of `limitBody` would take longer than all else. */
 async function readBytes(request: Request, limit: number): Promise<Uint8Array> {
   const { tooLarge, problemAtEnd } = boundsOf(request, limit);
+  const arrived = takeArrivedBody(request);
+  if (arrived && arrived.byteLength > limit) throw tooLarge();
+  if (arrived) return arrived;
   if (!request.body) return new Uint8Array();
   const reader = request.body.getReader();
   const chunks: Uint8Array[] = [];

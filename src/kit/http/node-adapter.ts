@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { withRequestId } from "../log/scope";
 import { limits } from "../process/limits";
 import { processWide } from "../process/process-wide";
+import { compressed } from "./direct-routes";
 
 /** How long a client may go on sending a body that is not read. */
 const lingeringMs = 30_000;
@@ -13,9 +14,7 @@ const lingeringMs = 30_000;
 export function toNodeHandler(handle: (request: Request) => Promise<Response>) {
   const handled = withRequestId(handle);
   return async (req: IncomingMessage, res: ServerResponse): Promise<void> => {
-    const gone = new AbortController();
-    res.once("close", () => res.writableFinished || gone.abort());
-    const response = await handled(toRequest(req, gone.signal));
+    const response = await handled(new NodeRequest(req, res));
     const rest = req.readableEnded ? undefined : discardRest(req);
     // If the connection closed while the client still sends, it would be reset, and the client would lose the response.
     if (!res.shouldKeepAlive && response.status !== 408) await rest;
@@ -26,20 +25,79 @@ export function toNodeHandler(handle: (request: Request) => Promise<Response>) {
   };
 }
 
-function toRequest(req: IncomingMessage, signal: AbortSignal): Request {
-  const headers = new Headers();
-  for (const [name, values] of Object.entries(req.headersDistinct)) {
-    for (const value of values ?? []) headers.append(name, value);
+/**
+ * A request of Node.js. Its body and its signal are made when they are first used, because making them takes longer than all
+ * else in a request that uses neither.
+ */
+class NodeRequest extends Request {
+  readonly #req: IncomingMessage;
+  readonly #res: ServerResponse;
+  #body: ReadableStream<Chunk> | undefined;
+  #gone: AbortController | undefined;
+
+  constructor(req: IncomingMessage, res: ServerResponse) {
+    const headers = new Headers();
+    for (const [name, values] of Object.entries(req.headersDistinct)) {
+      for (const value of values ?? []) headers.append(name, value);
+    }
+    // A `Request` cannot have the method TRACE. Handlers refuse methods that they do not know.
+    const method = req.method === "TRACE" ? "UNKNOWN" : (req.method ?? "GET");
+    // The target may include a host (RFC 9112 §3.2.2). Remove it, because handlers only read the path and the query.
+    const target = (req.url ?? "").replace(/^https?:\/\/[^/?]*/i, "");
+    super(`http://localhost${target.startsWith("/") ? target : "/"}`, { method, headers });
+    this.#req = req;
+    this.#res = res;
   }
-  // A `Request` cannot have the method TRACE. Handlers refuse methods that they do not know.
-  const method = req.method === "TRACE" ? "UNKNOWN" : (req.method ?? "GET");
-  const hasBody = method !== "GET" && method !== "HEAD";
-  const body = hasBody ? nodeRequestBody(req) : null;
-  // The target may include a host (RFC 9112 §3.2.2). Remove it, because handlers only read the path and the query.
-  const target = (req.url ?? "").replace(/^https?:\/\/[^/?]*/i, "");
-  const url = new URL(`http://localhost${target.startsWith("/") ? target : "/"}`);
-  return new Request(url, { method, headers, body, signal, ...(body && { duplex: "half" }) });
+
+  override get body(): ReadableStream<Chunk> | null {
+    if (this.method === "GET" || this.method === "HEAD") return null;
+    this.#body ??= nodeRequestBody(this.#req);
+    return this.#body;
+  }
+
+  /** Aborted when the connection closes before the response is sent. */
+  override get signal(): AbortSignal {
+    if (this.#gone) return this.#gone.signal;
+    const gone = new AbortController();
+    this.#gone = gone;
+    const check = () => this.#res.writableFinished || gone.abort();
+    if (this.#res.closed) check();
+    else this.#res.once("close", check);
+    return gone.signal;
+  }
+
+  override json = () => this.#read().json();
+  override text = () => this.#read().text();
+  override blob = () => this.#read().blob();
+  override formData = () => this.#read().formData();
+  override arrayBuffer = () => this.#read().arrayBuffer();
+
+  #read(): Response {
+    return new Response(this.body, { headers: this.headers });
+  }
+
+  /** The whole body, if it has arrived and nothing has read it. It is then taken, and cannot be read in another way. */
+  takeArrived(): Chunk | null {
+    if (this.#body || !this.#req.complete || this.#req.destroyed) return null;
+    const arrived: Chunk | null = this.#req.read();
+    return arrived ?? new Uint8Array();
+  }
 }
+
+type Chunk = Uint8Array<ArrayBuffer>;
+
+const wholeBodies = new WeakMap<Response, Chunk>();
+
+/** A response of these bytes. They are sent as they are, without the streams of a body. */
+export function bytesResponse(bytes: Chunk, init: ResponseInit): Response {
+  const response = new Response(bytes, init);
+  wholeBodies.set(response, bytes);
+  return response;
+}
+
+/** The whole body of a request, if all of it has arrived already: small ones have. Takes it; `null` for a body to be read. */
+export const takeArrivedBody = (request: Request): Chunk | null =>
+  request instanceof NodeRequest ? request.takeArrived() : null;
 
 /** Discards the rest of a body, for a while. Browsers do not see the response when the connection is cut while they send. */
 async function discardRest(req: IncomingMessage): Promise<void> {
@@ -64,8 +122,8 @@ const pieceWaitMs = 10;
  * Returns the body of a request as a stream, which fails when the client disconnects. Node.js delivers chunks of at most
  * 64 KiB. They are joined to larger pieces, because passing a chunk through the streams costs more than copying it.
  */
-function nodeRequestBody(req: IncomingMessage): ReadableStream<Uint8Array> {
-  let controller: ReadableStreamDefaultController<Uint8Array>;
+function nodeRequestBody(req: IncomingMessage): ReadableStream<Chunk> {
+  let controller: ReadableStreamDefaultController<Chunk>;
   let chunks: Buffer[] = [];
   let size = 0;
   let timer: NodeJS.Timeout | undefined;
@@ -137,8 +195,10 @@ async function sendBody(response: Response, res: ServerResponse): Promise<void> 
   if (body && headers.get("content-type") === "text/event-stream") return sendEvents(body, res);
   const announced = headers.get("content-length");
   if (!body || announced === "0") return void res.end();
+  const whole = wholeBodies.get(response);
+  if (whole) return void res.end(whole);
   // Without a length it is a short message. Next.js compresses it, and its compression never reports that a piece is sent.
-  if (announced === null) return void res.end(Buffer.from(await response.arrayBuffer()));
+  if (announced === null) return void res.end(await compressed(Buffer.from(await response.arrayBuffer()), res));
   let rest = Number(announced);
   const isLong = rest > sentPieceSize();
   const reader: Reader = isLong ? readerInto(body) : body.getReader();
@@ -152,7 +212,7 @@ async function sendBody(response: Response, res: ServerResponse): Promise<void> 
   });
   try {
     let next = reader.read(newBuffer());
-    let spare: Bytes | undefined;
+    let spare: Chunk | undefined;
     for (;;) {
       const { done, value } = await next;
       if (res.destroyed) break;
@@ -198,14 +258,13 @@ async function sendEvents(body: ReadableStream<Uint8Array>, res: ServerResponse)
   }
 }
 
-type Bytes = Uint8Array<ArrayBuffer>;
 interface Reader {
-  read(buffer: Bytes): Promise<ReadableStreamReadResult<Bytes>>;
+  read(buffer: Chunk): Promise<ReadableStreamReadResult<Chunk>>;
   cancel(): Promise<void>;
 }
 
 /** Reads into given buffers when the stream supports that, such as one from the disk. Other streams allocate their own. */
-function readerInto(body: ReadableStream<Bytes>): Reader {
+function readerInto(body: ReadableStream<Chunk>): Reader {
   try {
     return body.getReader({ mode: "byob" });
   } catch {

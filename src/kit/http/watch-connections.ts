@@ -7,6 +7,7 @@ import { sessionOf } from "../process/places";
 import { processWide, stopping } from "../process/process-wide";
 import { socketAddress } from "./client-address";
 import { noteResponse } from "./content-length";
+import { serveDirectly } from "./direct-routes";
 
 /** A request that is being received, or whose response is being sent. */
 interface Exchange {
@@ -182,7 +183,7 @@ export function startInTurns(server: Server): void {
 
   server.on("request", (request, response) => {
     const start = () => {
-      if (request.socket.destroyed) return;
+      if (request.socket.destroyed || serveDirectly(request, response)) return;
       for (const handle of handlers) handle.call(server, request, response);
     };
     const session = sessionOf(request.headers.cookie, request.headers.authorization);

@@ -53,6 +53,8 @@ export const env = createEnv({
     TRANSACTION_TIMEOUT: milliseconds().default(30_000),
     /** Milliseconds that an action may take before its signal is aborted. */
     ACTION_TIMEOUT: milliseconds().default(600_000),
+    /** `0` has Next.js route every request, also to functions and files. */
+    DIRECT_ROUTES: z.enum(["0", "1"], { error: "put 0 there, or leave it out" }).default("1"),
     /** Milliseconds that an idle connection is kept. Must be longer than the load balancer keeps it. */
     KEEP_ALIVE_TIMEOUT: milliseconds().default(70_000),
     /** Milliseconds that a stopping process waits for its requests and jobs. */

@@ -76,6 +76,8 @@ function tracedDriver(driver: BlobDriver): BlobDriver {
     ...driver,
     put: (...args) => span("put", args[0], () => driver.put(...args)),
     get: (key, range) => span("get", key, () => driver.get(key, range)),
+    getWhole:
+      driver.getWhole && ((...args) => span("get", args[0], async () => (await driver.getWhole?.(...args)) ?? null)),
     head: (key) => span("head", key, () => driver.head(key)),
     delete: (key) => span("delete", key, () => driver.delete(key)),
   };

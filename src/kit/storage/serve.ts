@@ -2,6 +2,7 @@ import { z } from "zod";
 import { pool, prisma } from "../database/database";
 import { DatabaseUnavailable, retryAfter } from "../database/errors";
 import { parseArgs } from "../functions/args";
+import { bytesResponse } from "../http/node-adapter";
 import { env } from "../process/env";
 import { blobs } from "./blobs";
 import type { ByteRange } from "./drivers/driver";
@@ -122,6 +123,9 @@ async function respondWithFile(
 
   const redirect = isHead ? null : await redirectToStore(file, blobKey, serving);
   if (redirect) return redirect;
+  const isSmall = !isHead && !range && file.size <= atOnceBytes;
+  const bytes = isSmall && (await blobs.getWhole?.(blobKey, file.size));
+  if (bytes) return bytesResponse(bytes, { headers });
   const body = isHead ? null : await blobs.get(blobKey, range ?? undefined);
   if (body) return new Response(body, { status: range ? 206 : 200, headers });
   if (found.isVariant && !isSecondTry) {
@@ -132,6 +136,9 @@ async function respondWithFile(
   if (!(await findFile(storageId))) return notFound();
   throw new Error(`Blob ${blobKey} of file ${storageId} is not in the store`);
 }
+
+/** Bytes of a file up to which it is read and sent at once. */
+const atOnceBytes = 64 * 1024;
 
 interface Found {
   /** What describes the bytes. An image that was made of the file has its own. */

@@ -1,6 +1,7 @@
 import { DatabaseUnavailable } from "../database/errors";
 import { RateLimited } from "../functions/rate-limit";
 import { clientNetwork } from "../http/client-address";
+import { takeArrivedBody } from "../http/node-adapter";
 import { env } from "../process/env";
 import type { Chunk } from "./drivers/driver";
 import { canonicalType, essenceOf, parseContentLength, parseContentType, parseDigests } from "./headers";
@@ -17,13 +18,29 @@ export const upload = uploadEndpoint(async (request) => {
   const sha256 = parseDigests(request.headers);
   checkAnnounced(token, { contentType, size });
   const { storageId, maxSize, owner } = token;
-  const timeouts = { stallMs: env.UPLOAD_STALL_TIMEOUT, wholeMs: maxUploadMs };
-  const body = withTimeouts(request.body ?? new Blob().stream(), timeouts);
   const network = clientNetwork(request.headers);
   const usedUntil = urlUsedUntil(token);
-  await receiveFile({ storageId, body, contentType, sha256, size, maxSize, owner, network, usedUntil });
+  await receiveFile({
+    storageId,
+    body: chunksOf(request),
+    contentType,
+    sha256,
+    size,
+    maxSize,
+    owner,
+    network,
+    usedUntil,
+  });
   return { storageId };
 });
+
+/** The bytes of the body, in time. A small body has often arrived as a whole before it is asked for. */
+async function* chunksOf(request: Request): AsyncGenerator<Chunk> {
+  const arrived = takeArrivedBody(request);
+  const timeouts = { stallMs: env.UPLOAD_STALL_TIMEOUT, wholeMs: maxUploadMs };
+  if (arrived) yield arrived;
+  else yield* withTimeouts(request.body ?? new Blob().stream(), timeouts);
+}
 
 /** The token is the authority: every site may upload with it, and no site can with the user's cookies. */
 export const cors = { "Access-Control-Allow-Origin": "*" };

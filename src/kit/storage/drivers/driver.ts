@@ -24,6 +24,8 @@ export interface BlobDriver {
   put(key: string, body: AsyncIterable<Chunk>, contentType?: string | null, size?: number): Promise<void>;
   /** Returns the bytes, or a range that lies within the blob, or `null` when there is no such blob. */
   get(key: string, range?: ByteRange): Promise<ReadableStream<Chunk> | null>;
+  /** Returns a small blob of this many bytes at once. Only for stores where that takes less time than a stream. */
+  getWhole?(key: string, size: number): Promise<Chunk | null>;
   /** Whether `head` reads from this machine, which costs next to nothing. */
   isLocal?: boolean;
   /** Returns the size in bytes, and the SHA-256 as lower-case hex if the store has verified one. `null` without a blob. */
