@@ -43,7 +43,7 @@ async function* chunksOf(request: Request): AsyncGenerator<Chunk> {
 }
 
 /** The token is the authority: every site may upload with it, and no site can with the user's cookies. */
-export const cors = { "Access-Control-Allow-Origin": "*" };
+export const cors = { "Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "Retry-After" };
 
 const preflight = {
   ...cors,
