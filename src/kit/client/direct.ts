@@ -56,8 +56,12 @@ const maxRounds = 3;
 /** By upload URL. A retry sends only the parts that are missing. */
 const begun = new Map<string, Begun>();
 
-/** Set when this browser cannot send to the store: then all files of this page go through the app. */
-let isStoreUnreachable = false;
+/** Whether this page has sent to the store. Then a lost connection is only that. */
+let hasReachedStore = false;
+
+/** When this browser cannot send to the store, all files go through the app for this long. */
+const detourMs = 10 * 60_000;
+let detourUntil = 0;
 
 class StoreUnreachable extends Error {}
 
@@ -73,7 +77,7 @@ class UploadClosed extends Error {
  * through the app: the store takes none directly, or this browser cannot reach it.
  */
 export async function uploadDirectly(request: DirectRequest): Promise<Uploaded | null> {
-  if (isStoreUnreachable) return null;
+  if (Date.now() < detourUntil) return null;
   const { url, signal } = request;
   const requests = new Map<number, PartRequest>();
   const earlier = begun.get(url) ?? request.begun ?? null;
@@ -87,7 +91,7 @@ export async function uploadDirectly(request: DirectRequest): Promise<Uploaded |
     return uploaded;
   } catch (error) {
     if (error instanceof StoreUnreachable) {
-      isStoreUnreachable = true;
+      detourUntil = Date.now() + detourMs;
       begun.delete(url);
       const notice = await reportUnreachable(url, started, signal);
       if (notice !== null) request.onNotice?.(notice);
@@ -208,11 +212,12 @@ async function sendParts(started: Begun, requests: Map<number, PartRequest>, req
         progress(number, 0);
         await refuseChanged(body);
         lost += 1;
-        const isFirst = Object.keys(answers).length === 0;
-        if (isFirst && !began && lost > 1 && (await isUnreachable(part.url, url, lost))) throw new StoreUnreachable();
+        const isDoubtful = !hasReachedStore && !began && lost > 1;
+        if (isDoubtful && (await isUnreachable(part.url, url, lost))) throw new StoreUnreachable();
         return null;
       };
       const answer = await createRetries(signal).until(attempt);
+      hasReachedStore = true;
       if (answer.status < 300) return keep(number, answer.text);
       refusals += 1;
       if (refusals === maxRefusals) throw explainAnswer(answer.status, "StorageUnavailable");
