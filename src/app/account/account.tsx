@@ -56,6 +56,7 @@ export function Account({ email, isConfirmed, sendsEmail, providers, error }: Ac
 
   return (
     <div className="grid gap-4 pb-8">
+      {error && <Alert error={new AuthError({ status: 400, code: error, message: "This did not work" })} />}
       {sendsEmail && (
         <Section title="Email address">
           {!isConfirmed && (
@@ -68,11 +69,7 @@ export function Account({ email, isConfirmed, sendsEmail, providers, error }: Ac
           </Form>
         </Section>
       )}
-      {accounts.isError && (
-        <p role="alert" className="text-danger text-sm">
-          {explainError(accounts.error)}
-        </p>
-      )}
+      {accounts.isError && <Alert error={accounts.error} />}
       {accounts.data && (has("credential") || sendsEmail) && (
         <Section title="Password">
           {has("credential") ? (
@@ -99,7 +96,6 @@ export function Account({ email, isConfirmed, sendsEmail, providers, error }: Ac
           <Providers
             providers={providers.filter(({ id }) => !has(id))}
             verb="Link"
-            error={error}
             start={(provider) => authClient.linkSocial({ provider, callbackURL: here, errorCallbackURL: here })}
           />
         </Section>
@@ -153,11 +149,7 @@ function Linked({ accounts, all }: LinkedProps) {
           </div>
         );
       })}
-      {unlinking.isError && (
-        <p role="alert" className="text-danger text-sm">
-          {explainError(unlinking.error)}
-        </p>
-      )}
+      {unlinking.isError && <Alert error={unlinking.error} />}
     </>
   );
 }
@@ -168,6 +160,14 @@ function Section({ title, children }: { title: string; children: ReactNode }) {
       <h2 className="font-semibold text-lg tracking-tight">{title}</h2>
       {children}
     </section>
+  );
+}
+
+function Alert({ error }: { error: Error }) {
+  return (
+    <p role="alert" className="text-danger text-sm">
+      {explainError(error)}
+    </p>
   );
 }
 

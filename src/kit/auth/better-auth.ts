@@ -165,6 +165,10 @@ function refuseUser({ email, emailVerified }: NewUser, { method, action }: { met
   return undefined;
 }
 
+/** Whether an account has got this address since a link was made that gives it to another. */
+const isTaken = async (email: unknown): Promise<boolean> =>
+  typeof email === "string" && (await prisma.user.count({ where: { email } })) > 0;
+
 /** Visitors get invented addresses there. */
 const visitorDomain = "visitors.invalid";
 
@@ -208,7 +212,12 @@ const guard = createAuthMiddleware(async (ctx) => {
     const token = searchParams.get("token") ?? "";
     const claims = claimsOf(token);
     // Better Auth refuses a token that cannot be read.
-    if (!claims || session?.user.id === claims.userId) return;
+    if (!claims) return;
+    if (session?.user.id === claims.userId) {
+      // Better Auth would answer that it failed.
+      if (await isTaken(claims.updateTo)) throw ctx.redirect("/account?error=INVALID_TOKEN");
+      return;
+    }
     throw ctx.redirect(`/sign-in?${new URLSearchParams({ confirm: token, next: pathname + search })}`);
   }
   if (!session) return;

@@ -23,11 +23,16 @@ export async function deleteBelongings({ id, email }: { id: string; email: strin
   const owner = tokenIdentifier(id);
   await scheduler(createSystemContext(), alone).runAfter((uploadHours + 1) * 3_600_000, forget, { owner });
   await deleteOwned(owner);
-  // Mails to the account stay among the jobs for a week.
+  // Mails to the account stay among the jobs for a week, and what functions printed in the log.
   await prisma.$executeRaw`
-    DELETE FROM "_scheduled_functions" WHERE "args" -> 'json' ->> 'to' = ${email} AND "state" <> 'inProgress'`;
+    DELETE FROM "_scheduled_functions" WHERE lower("args" -> 'json' ->> 'to') = ${email} AND "state" <> 'inProgress'`;
+  await prisma.$executeRaw`
+    DELETE FROM "_calls" WHERE concat("error", "lines"::text) ILIKE ANY(ARRAY[${containing(email)}, ${containing(id)}])`;
   await prisma.verification.deleteMany({ where: { value: id } });
 }
+
+/** A pattern of LIKE. */
+const containing = (text: string) => `%${text.replace(/[\\%_]/g, "\\$&")}%`;
 
 /** Deletes the rows and files of an owner. Throws, and deletes nothing, when rows of others must keep one of the files. */
 async function deleteOwned(owner: string): Promise<void> {
@@ -44,6 +49,10 @@ async function deleteOwned(owner: string): Promise<void> {
       UPDATE "_unowned_blobs"
       SET "deleteAfter" = now(), "fileId" = NULL, "owner" = NULL, "size" = NULL, "deletedAt" = NULL, "file" = NULL
       WHERE "owner" = ${owner}`;
+    await client.$executeRaw`
+      WITH unfinished AS (DELETE FROM "_unfinished_uploads" WHERE "owner" = ${owner} RETURNING "blobKey", "progress" ->> 'aside' AS aside)
+      UPDATE "_unowned_blobs" AS listed SET "deleteAfter" = now() FROM unfinished
+      WHERE listed."blobKey" IN (unfinished."blobKey", unfinished.aside)`;
     await client.$executeRaw`DELETE FROM "_adoptions" WHERE "to" = ${owner}`;
   }, limits);
   deleteUnownedBlobsSoon();

@@ -12,7 +12,7 @@ import { withRequestId } from "../log/scope";
 import { env } from "../process/env";
 import { limits } from "../process/limits";
 import { inFairTurn, sessionOf } from "../process/places";
-import { type AccountEmails, accountEmailSender } from "./account-email";
+import { type AccountEmails, accountEmailSender, type SendAccountEmail } from "./account-email";
 import { type AuthParts, auth, confirmAddress, withCurrentSignatures } from "./better-auth";
 import { deleteBelongings } from "./delete-account";
 import type { Owners } from "./owners";
@@ -21,13 +21,26 @@ import type { Owners } from "./owners";
 export function serveAuth({ owners, email }: { owners: Owners; email?: AccountEmails }) {
   let parts: AuthParts | undefined;
   return withRequestId(async (request) => {
-    parts ??= { owners, sendEmail: accountEmailSender(email), onDelete: deleteBelongings };
+    parts ??= { owners, sendEmail: limited(accountEmailSender(email)), onDelete: deleteBelongings };
     const response = await answer(request, parts).catch(toAnswer);
     // The response may hold a session or a token, which belongs to one person.
     response.headers.set("Cache-Control", "private, no-store");
     return response;
   });
 }
+
+/** Leaves out mails to an address that got too many in this hour, whatever they are about, and says nothing of it to whoever asks. */
+const limited = (send: SendAccountEmail | undefined): SendAccountEmail | undefined =>
+  send &&
+  (async (to, email) => {
+    try {
+      await limitEmails(`to ${hashed(to)}`);
+    } catch (error) {
+      if (error instanceof RateLimited) return;
+      throw error;
+    }
+    await send(to, email);
+  });
 
 async function answer(request: Request, parts: AuthParts): Promise<Response> {
   const headers = withCurrentSignatures(request.headers);

@@ -1,8 +1,8 @@
-import type { Page } from "@playwright/test";
 import { type OauthStandIn, startOauth } from "../../kit/stand-ins/oauth";
 import { type SmtpStandIn, startSmtp } from "../../kit/stand-ins/smtp";
 import { expectNoViolations } from "./axe";
 import { row, text, upload } from "./files";
+import { account, password, signIn, signUp } from "./sign-in";
 import { test as base, expect } from "./test";
 
 // An app that sends mail, and lets people sign in with GitHub and Google.
@@ -50,32 +50,12 @@ const test = base.extend<object, { smtp: SmtpStandIn; oauth: OauthStandIn }>({
 // Long stories, and axe looks at everything.
 test.describe.configure({ timeout: 90_000 });
 
-const password = "correct horse";
-
-async function signUp(page: Page, email: string) {
-  await page.getByRole("link", { name: "Sign in" }).click();
-  await page.getByRole("link", { name: "Create an account" }).click();
-  await page.getByLabel("Name", { exact: true }).fill("Ada Lovelace");
-  await page.getByLabel("Email").fill(email);
-  await page.getByLabel("Password").fill(password);
-  await page.getByRole("button", { name: "Create account" }).click();
-  await expect(page.getByRole("heading", { name: "Check your email" })).toBeVisible();
-}
-
-const account = (page: Page) => page.getByRole("button", { name: "Account of Ada Lovelace" });
-
-async function signIn(page: Page, email: string, secret: string) {
-  await page.getByLabel("Email").fill(email);
-  await page.getByLabel("Password").fill(secret);
-  await page.getByRole("button", { name: "Sign in" }).click();
-  await expect(account(page)).toBeVisible();
-}
-
 test("a visitor becomes an account, and goes again without leaving anything", async ({ visit, app, smtp, oauth }) => {
   const email = "ada@example.com";
   const page = await visit({ url: "/files" });
   await upload(page, text("kept.txt"));
   await signUp(page, email);
+  await expect(page.getByRole("heading", { name: "Check your email" })).toBeVisible();
   await expectNoViolations(page);
 
   await page.goto((await smtp.mailTo(email)).link);
@@ -102,6 +82,7 @@ test("a visitor becomes an account, and goes again without leaving anything", as
   await other.getByRole("button", { name: "Change password" }).click();
   await other.getByRole("link", { name: "Sign in" }).last().click();
   await signIn(other, email, "another horse");
+  await expect(account(other)).toBeVisible();
   await page.reload();
   await expect(account(page)).toHaveCount(0);
 

@@ -1,25 +1,7 @@
-import type { Page } from "@playwright/test";
 import { messageBox, messages, say } from "./chat";
 import { row, text, upload, yourFiles } from "./files";
+import { account, password, signIn, signUp } from "./sign-in";
 import { apiOf, expect, test } from "./test";
-
-const password = "correct horse";
-
-async function signUp(page: Page, email: string) {
-  await page.getByRole("link", { name: "Sign in" }).click();
-  await page.getByRole("link", { name: "Create an account" }).click();
-  await page.getByLabel("Name", { exact: true }).fill("Ada Lovelace");
-  await page.getByLabel("Email").fill(email);
-  await page.getByLabel("Password").fill(password);
-  await page.getByRole("button", { name: "Create account" }).click();
-  await expect(page.getByRole("button", { name: "Account of Ada Lovelace" })).toBeVisible();
-}
-
-async function signIn(page: Page, email: string, secret = password) {
-  await page.getByLabel("Email").fill(email);
-  await page.getByLabel("Password").fill(secret);
-  await page.getByRole("button", { name: "Sign in" }).click();
-}
 
 test("whoever only reads gets no identity; whoever sends has one from then on", async ({ app, visit }) => {
   await app.database.query("DELETE FROM _users");
@@ -60,6 +42,7 @@ test("a visitor who makes an account keeps files and messages, and has them on a
   await page.getByRole("link", { name: "Files" }).click();
   await upload(page, text("kept.txt"));
   await signUp(page, "ada@example.com");
+  await expect(account(page)).toBeVisible();
   await expect(row(page, "kept.txt")).toBeVisible();
   await page.getByRole("link", { name: "Chat" }).click();
   await expect(messages(page).getByRole("button", { name: /^Delete your message/ })).toBeAttached();
@@ -115,6 +98,7 @@ test("who is signed in is asked once, however many pages one opens", async ({ vi
 test("signing in leads back to where it was asked for, and never to another site", async ({ visit }) => {
   const page = await visit({ url: "/gallery" });
   await signUp(page, "back@example.com");
+  await expect(account(page)).toBeVisible();
   await expect(page).toHaveURL(/\/gallery$/);
   await page.goto("/sign-in?next=%2Fhttp-demo%3Fa%3D1%23b");
   await expect(page).toHaveURL(/^http:\/\/localhost:\d+\/http-demo\?a=1#b$/);
@@ -137,6 +121,7 @@ test.describe("what goes wrong", () => {
   test("is explained: a wrong password, an address that is taken, too many attempts", async ({ visit }) => {
     const owner = await visit();
     await signUp(owner, "taken@example.com");
+    await expect(account(owner)).toBeVisible();
 
     const page = await visit({ url: "/sign-in" });
     await signIn(page, "taken@example.com", "wrong horse");

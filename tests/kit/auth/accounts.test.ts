@@ -1,8 +1,10 @@
+import { v7 } from "uuid";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import {
   as,
   browser,
   database,
+  mailsTo,
   mailTo,
   member,
   newAddress,
@@ -14,12 +16,20 @@ import {
   upload,
 } from "./people";
 
+const { takeUpload } = await import("~/kit/storage/tus");
 const { deleteUnconfirmed } = await import("~/kit/auth/delete-account");
 const { isAdmin } = await import("~/kit/auth/admin");
 const { identityOf } = await import("~/kit/auth/identity");
 
 /** Uploads a file that no row refers to yet. */
 const uploadAs = async (id: string) => upload(await as(id).files.generateUploadUrl(), "bytes", "text/plain");
+
+/** Begins an upload that arrives in several requests. */
+async function beginUploadAs(id: string) {
+  const url = await as(id).files.generateUploadUrl();
+  const headers = { "tus-resumable": "1.0.0", "upload-length": "10" };
+  expect((await takeUpload(new Request(url, { method: "POST", headers }))).status).toBe(201);
+}
 
 /** The tables in which an account's id or address stands, apart from that of jobs. */
 async function tablesWith(id: string, email: string): Promise<string[]> {
@@ -114,6 +124,14 @@ describe("a mail", () => {
     const statuses = await Promise.all(Array.from({ length: 11 }, ask));
     expect(statuses.sort()).toEqual([...Array(10).fill(200), 429]);
   });
+
+  test("to a new address too, although the link that sends it can be opened again and again", async () => {
+    const [person, newEmail] = [await member(), newAddress()];
+    await person.post("/change-email", { newEmail });
+    const { link } = await mailTo(person.email);
+    for (let time = 0; time < 12; time++) expect((await person.send(link)).status).toBe(302);
+    expect(await mailsTo(newEmail)).toHaveLength(10);
+  });
 });
 
 describe("an account", () => {
@@ -164,6 +182,20 @@ describe("an account", () => {
     expect((await person.post("/delete-user", {})).body.code).toBe("INVALID_PASSWORD");
     expect((await person.post("/delete-user", { password: "a guess" })).status).toBe(400);
     await person.post("/request-password-reset", { email });
+    await beginUploadAs(person.id);
+    await database.call.create({
+      data: {
+        id: v7(),
+        time: new Date(),
+        requestId: "r",
+        function: "email.send",
+        kind: "action",
+        depth: 0,
+        outcome: "INTERNAL_SERVER_ERROR",
+        duration: 1,
+        error: `The mail server does not know ${email}`,
+      },
+    });
     expect((await tablesWith(person.id, email)).length).toBeGreaterThan(5);
     expect((await person.post("/delete-user", { password })).status).toBe(200);
 

@@ -204,6 +204,18 @@ const preRegistration: Record<string, Story> = {
     },
     outcome: ["/failed?error=account_not_linked", null],
   },
+  "an address that somebody else's account got, before the link that gives it to another was opened": {
+    attack: async () => {
+      const [attacker, newEmail] = [await member(), newAddress()];
+      await attacker.post("/change-email", { newEmail });
+      await attacker.send((await mailTo(attacker.email)).link);
+      const { link } = await mailTo(newEmail);
+      const victim = await member(newEmail);
+      const opened = await attacker.send(link);
+      return [opened.headers.get("location"), (await victim.user()).email === newEmail, (await attacker.user()).email];
+    },
+    outcome: ["/account?error=INVALID_TOKEN", true, expect.stringContaining("@")],
+  },
   "a confirmation of the attacker's own address does not confirm another account": {
     attack: async () => {
       const [email, theirs, attacker] = [newAddress(), newAddress(), browser()];

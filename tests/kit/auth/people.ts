@@ -1,3 +1,5 @@
+import { randomUUID } from "node:crypto";
+import { hashPassword } from "better-auth/crypto";
 import { afterAll } from "vitest";
 import { startOauth } from "../stand-ins/oauth";
 import { redirectOauthHosts } from "../stand-ins/redirect-oauth-hosts.mjs";
@@ -79,13 +81,15 @@ export const newAddress = () => `person${++count}@example.com`;
 /** Whose rows and files these are. */
 export const ownerOf = (id: string) => `next-trpc-storage|${id}`;
 
-/** Somebody with an account whose address is confirmed, signed in. */
+const passwordHash = await hashPassword(password);
+
+/** Somebody with an account whose address is confirmed, signed in. The rows are those that signing up leaves. */
 export async function member(email = newAddress()) {
   const person = browser();
-  await person.post("/sign-up/email", { name: "N", email, password });
-  await mailTo(email);
-  // As its link does.
-  await database.user.update({ where: { email }, data: { emailVerified: true } });
+  const id = randomUUID();
+  const credential = { id, accountId: id, providerId: "credential", password: passwordHash, updatedAt: new Date() };
+  const user = { id, email, name: "N", emailVerified: true, updatedAt: new Date() };
+  await database.user.create({ data: { ...user, accounts: { create: credential } } });
   await person.post("/sign-in/email", { email, password });
-  return { ...person, email, id: (await person.user()).id as string };
+  return { ...person, email, id };
 }
