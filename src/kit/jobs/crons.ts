@@ -117,15 +117,15 @@ export function checkCrons({ jobs }: CronJobs): void {
   }
 }
 
-/** What was said of each that could not be ensured: once is enough. */
+/** The last error of each recurring function that could not be scheduled, so that it is logged once. */
 const complaints = new Map<string, string>();
 
-/** The next time of each, until when nothing needs to be done for it. */
+/** The next time of each, which is scheduled already. */
 const ensured = new Map<string, Date>();
 
 /**
- * Schedules the next run of every recurring function. One row per function and time, however many processes do this; a
- * time that nobody was up for is not made up for.
+ * Schedules the next run of every recurring function. There is one row for each function and time, also when several processes
+ * do this. A time at which no process was up is not made up for.
  */
 export async function ensureCronJobs(): Promise<void> {
   const now = new Date();
@@ -136,7 +136,7 @@ export async function ensureCronJobs(): Promise<void> {
       ensured.set(job.name, await ensure(job, now));
       complaints.delete(job.name);
     } catch (error) {
-      // The others, and all other jobs, do not wait for this one.
+      // The other recurring functions do not depend on this one.
       if (error instanceof DatabaseUnavailable) throw error;
       const complaint = String(error);
       if (complaints.get(job.name) !== complaint) {

@@ -21,7 +21,7 @@ const visitorDays = 30;
 /** Rows that one statement deletes. */
 const batch = 5_000;
 
-/** What is done each hour. Each step bounds itself, fails alone, and may run in several processes at once. */
+/** The steps of each hour. Each limits its own work, fails alone, and may run in several processes at once. */
 const steps: Record<string, () => Promise<unknown>> = {
   /** Files that nothing refers to. */
   collect: collectFiles,
@@ -47,8 +47,7 @@ const steps: Record<string, () => Promise<unknown>> = {
   adoptions: () =>
     prune(`DELETE FROM "_adoptions" WHERE ctid = ANY(ARRAY(
     SELECT ctid FROM "_adoptions" WHERE "at" < now() - interval '7 days' LIMIT ${batch}))`),
-  // A visitor has nothing but a session to come back with: without one nobody can be them again. The name of whoever
-  // owned something may stand in any table, and stays.
+  // A visitor comes back by a session only, so without one the row is of no use. Rows that the visitor owned stay.
   visitors: () =>
     prune(`DELETE FROM "_users" WHERE ctid = ANY(ARRAY(
     SELECT ctid FROM "_users" AS visitor WHERE "isAnonymous" AND "updatedAt" < now() - interval '${visitorDays} days'
@@ -80,7 +79,7 @@ type UpkeepState = z.infer<typeof schema>;
 
 const key = "upkeep";
 
-/** Collects files that nothing refers to, deletes bytes that nothing owns, and forgets what is over. */
+/** Deletes unreferenced files, bytes without a row, and rows that are no longer needed. */
 export const upkeep = internalAction({
   handler: async () => {
     const before = await readUpkeep();
@@ -107,7 +106,7 @@ export async function readUpkeep(): Promise<UpkeepState> {
   return state ? schema.catch({}).parse(state.value) : {};
 }
 
-/** Finds out what the next sweep would remove: a job, because it looks at every file. */
+/** Finds out what the next garbage collection would delete. A job does this, because it looks at every file. */
 export const preview = internalAction({ handler: previewGarbage });
 
 register("_kit", { upkeep, preview });

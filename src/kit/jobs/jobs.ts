@@ -22,8 +22,8 @@ import { completeMutation, endJobs, freeKey, hasRetries, parseStoredArgs, retryJ
 /** Seconds that an action in progress counts as running after its process last said so. */
 const leaseSeconds = 60;
 /** Minutes that a job waits for a process that knows its function. */
-const strangerMinutes = 15;
-/** Milliseconds before a job that could not run is tried again: at first, and at most. */
+const unknownMinutes = 15;
+/** The first and the longest pause, in milliseconds, before a job that could not run is tried again. */
 const firstPause = 1_000;
 const longestPause = 5 * 60_000;
 /** Characters of an error that are kept. */
@@ -96,7 +96,7 @@ interface Attempt {
   stop: () => void;
 }
 
-/** Of which this attempt is the one that counts: nobody else has ended the job, taken it, or given it up meanwhile. */
+/** A condition: the job is still that of this attempt. No other process has ended it, taken it or given it up since. */
 const isCurrent = ({ job, kind, takenBy }: Attempt) =>
   kind === "action"
     ? Prisma.sql`"_id" = ${job.id}::uuid AND "state" = 'inProgress' AND "takenBy" = ${takenBy}::uuid`
@@ -331,14 +331,14 @@ export async function settle(): Promise<void> {
     WHERE "state" = 'pending' AND "scheduledTime" <= now()
       AND EXISTS (SELECT FROM "_ended_jobs" AS ended WHERE ended."_id" = job."_id")`;
   await fail(Prisma.sql`"state" = 'inProgress' AND "leaseUntil" < now()`, "The process that ran it died");
-  const stranger =
+  const unknown =
     "No process has a function of this name; was it renamed, removed, or left out of src/functions/index.ts?";
   const known = [...allFunctions().keys()];
   await endJobs(
     prisma,
-    Prisma.sql`"state" = 'pending' AND "scheduledTime" < now() - make_interval(mins => ${strangerMinutes})
+    Prisma.sql`"state" = 'pending' AND "scheduledTime" < now() - make_interval(mins => ${unknownMinutes})
       AND "name" <> ALL(${known})`,
-    { state: "failed", error: stranger },
+    { state: "failed", error: unknown },
   );
   // One that runs at this moment has its lock.
   const late = Prisma.sql`"_id" IN (

@@ -9,11 +9,11 @@ import { processWide, stopping } from "../process/process-wide";
 import { type CronJobs, checkCrons, ensureCronJobs, setCrons } from "./crons";
 import { findDue, type Job, nextLook, runJob, settle } from "./jobs";
 
-/** Jobs of a kind that run at once in one process: actions may take long, and are not to keep mutations waiting. */
+/** How many jobs of a kind run at once in one process. Each kind has its own places, so that long actions do not delay mutations. */
 const concurrency = 8;
-/** How many of them may be jobs that were tried before: others are not to wait for those. */
+/** How many of them may be jobs that were tried before, so that others do not wait for those. */
 const retriedAtOnce = { mutation: 2, action: 4 };
-/** Milliseconds between two looks at the table while jobs that are due wait, or while nothing tells of new ones. */
+/** Milliseconds between two looks at the table while due jobs wait, or while no changes are received. */
 const pollInterval = 5_000;
 /** Milliseconds between two looks for jobs of processes that died. */
 const settleInterval = 1_000;
@@ -77,8 +77,8 @@ class Places {
 const placesOfEachKind = () => (["mutation", "action"] as const).map((kind) => new Places(kind, runJob));
 
 /**
- * Runs jobs in a process that stays: woken when one is scheduled, when one is due, and now and then. Any number of
- * processes may do so. Returns what stops it, once the jobs under way have ended.
+ * Runs jobs in a process that stays. It looks when a job is scheduled, when one is due, and regularly. Any number of processes
+ * may do so. Returns a function that stops it, and resolves when the running jobs have ended.
  *
  * @param executeElsewhere has a job that is due run in another part of the process, which knows the functions
  */
@@ -165,10 +165,10 @@ export async function runDueJobs(budget: number): Promise<number> {
   return started;
 }
 
-/** Milliseconds in which jobs are started; those started may end later. */
+/** Jobs are started within this many milliseconds. They may end later. */
 const budget = 45_000;
 
-/** `GET /api/cron` with `Authorization: Bearer $CRON_SECRET`: runs what is due, and answers how many jobs that were. */
+/** Serves `GET /api/cron` with `Authorization: Bearer $CRON_SECRET`: runs the due jobs, and answers how many it started. */
 export function serveCron(crons: CronJobs, owners: Owners = {}) {
   return withRequestId(async (request) => {
     if (!isAuthorized(request.headers.get("authorization"))) {
@@ -186,7 +186,7 @@ export function serveCron(crons: CronJobs, owners: Owners = {}) {
   });
 }
 
-/** In development the route runs the jobs: it is reloaded when a function changes, what runs from the start is not. */
+/** In development the route runs the jobs, because it is reloaded when a function changes. */
 export async function runInRoute(): Promise<boolean> {
   const headers = { authorization: `Bearer ${secret()}` };
   const response = await fetch(`http://localhost:${process.env.PORT ?? 3000}/api/cron`, { headers });
@@ -194,12 +194,12 @@ export async function runInRoute(): Promise<boolean> {
   return true;
 }
 
-/** In development, where nobody sets one, the process makes one for itself. */
+/** The secret, which the process makes for itself in development. */
 const secret = () =>
   env.CRON_SECRET ??
   (process.env.NODE_ENV === "development" ? processWide("development cron secret", randomUUID) : undefined);
 
-/** Without a secret nobody is. */
+/** Whether the request has the secret. Without a setting, no request has. */
 function isAuthorized(header: string | null): boolean {
   const expected = secret();
   if (!expected || header === null) return false;
@@ -209,7 +209,7 @@ function isAuthorized(header: string | null): boolean {
 
 const told = new Set<string>();
 
-/** Says once what development should know, and production refuses to start with or has no use for. */
+/** Warns once, in development, of mistakes with which production does not start, or that it has no use for. */
 async function explain(crons: CronJobs, owners: Owners): Promise<void> {
   const problems: string[] = [];
   try {

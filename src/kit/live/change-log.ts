@@ -3,42 +3,42 @@ import { processWide } from "../process/process-wide";
 import { grace, isDeaf, onChange, onSilence } from "./listener";
 import { nameForTabs, tableOfName } from "./reads";
 
-/** A point in the history of changes, as this process has heard them. */
+/** A point in the history of changes that this process has received. */
 interface Position {
   /** Changes are only known without a gap from one position to another of the same epoch. */
   epoch: string;
-  /** Changes heard before. */
+  /** How many changes came before. */
   count: number;
 }
 
-/** Milliseconds in which changes that come together are told together. */
-const burst = 50;
-/** Milliseconds of silence after which a word is said. */
-const silence = 15_000;
+/** Changes within this many milliseconds are sent to tabs together. */
+const burstMs = 50;
+/** After this many milliseconds without a change, the stream sends a ping. */
+const pingAfterMs = 15_000;
 
-/** Changes that are kept one by one. Of older ones it is only known when each table changed last, so that the log never grows. */
+/** How many changes are kept one by one. Of older ones only the last change of each table is kept, so that the log is bounded. */
 const maxRecent = 5_000;
 
 const log = processWide("change log", () => ({
-  /** `null` while changes are not heard of. */
+  /** `null` while this process receives no changes. */
   now: null as Position | null,
   lastChange: new Map<string, number>(),
-  /** The last changes, in order; with their values, where the table has `liveBy`. */
+  /** The names of the last changes, in order. */
   recent: [] as string[],
   waiting: new Set<() => void>(),
   following: false,
   telling: false,
 }));
 
-/** Where the history is now, to catch up from later; `null` when this process does not listen. */
+/** Returns the current position in the history, to catch up from later, or `null` when this process receives no changes. */
 export const currentPosition = (): string | null => log.now && format(log.now);
 
 /**
- * Tells which tables change from `since` on, each time with the position reached; `null` instead of tables when any may
- * have. Changes that the consumer is too slow for are told together, so that nothing piles up. Yields `null` now and
- * then while nothing changes. Ends with `signal`, and when changes are not heard of any more.
+ * Yields the tables that change from `since` on, each time with the position that was reached. `tables` is `null` when any table
+ * may have changed. A slow consumer receives the changes that it missed together, so that nothing piles up. Yields `null` as a
+ * ping while nothing changes. Ends with `signal`, and when this process receives no changes any more.
  *
- * @param byValue whether the consumer knows names such as `files:…`, of changes to the rows with one value
+ * @param byValue whether the consumer knows the names of values, such as `files:….…`
  */
 export async function* changesSince(since: string | null, signal: AbortSignal, byValue = false) {
   follow();
@@ -54,7 +54,7 @@ export async function* changesSince(since: string | null, signal: AbortSignal, b
       yield { position: format(now), tables: changedSince(count, byValue) };
     } else if (now === null) {
       await nextChange(signal, grace);
-      // Whoever waits is to know that nothing would be told.
+      // End the stream, so that the tab polls instead.
       if (log.now === null && isDeaf()) return;
     } else if (!(await nextChange(signal))) {
       yield null;
@@ -68,8 +68,8 @@ function changedSince(count: number, byValue: boolean): string[] {
   return [...log.lastChange].flatMap(([table, number]) => (number > count ? [table] : []));
 }
 
-/** Whether there is one, or the end; otherwise nothing has changed for a while. */
-function nextChange(signal: AbortSignal, patience = silence): Promise<boolean> {
+/** Resolves to `true` at the next change or at the end, and to `false` when nothing has changed for so long. */
+function nextChange(signal: AbortSignal, waitMs = pingAfterMs): Promise<boolean> {
   return new Promise((resolve) => {
     const settle = (isChange: boolean) => {
       clearTimeout(timer);
@@ -78,7 +78,7 @@ function nextChange(signal: AbortSignal, patience = silence): Promise<boolean> {
       resolve(isChange);
     };
     const wake = () => settle(true);
-    const timer = setTimeout(settle, patience, false);
+    const timer = setTimeout(settle, waitMs, false);
     log.waiting.add(wake);
     signal.addEventListener("abort", wake, { once: true });
   });
@@ -108,7 +108,7 @@ function follow(): void {
     setTimeout(() => {
       log.telling = false;
       for (const tell of [...log.waiting]) tell();
-    }, burst);
+    }, burstMs);
   });
 }
 

@@ -8,10 +8,10 @@ import { processWide } from "../process/process-wide";
 /** Called with the table that committed changes; with `null` when some may have been missed. */
 type Tell = (table: string | null) => void;
 
-/** Milliseconds after which what breaks has worked, and the count of failures starts anew. */
-const steady = 60_000;
+/** A connection that lasted this many milliseconds has worked, and the next failure counts as the first. */
+const steadyMs = 60_000;
 
-/** Milliseconds in which a connection that broke may come back without anybody being told. */
+/** A connection that broke has this many milliseconds to come back before the streams of tabs end. */
 export const grace = 10_000;
 
 /** How often changes are looked for while a page is open: other programs do not announce theirs. */
@@ -41,8 +41,8 @@ const hearing = processWide("change hearing", () => ({
 }));
 
 /**
- * Hears of every change that commits, in this process or another on the database; `null` comes first. Returns what ends
- * it.
+ * Calls `listener` for every change that commits, in this process or another on the database, and first with `null`. Returns a
+ * function that ends this.
  */
 export function onChange(listener: Tell): () => void {
   listeners.add(listener);
@@ -57,7 +57,7 @@ export function onChange(listener: Tell): () => void {
   };
 }
 
-/** For all listeners of the process, by whichever way works here, again whenever it breaks. */
+/** Receives changes for all listeners of the process, by the way that works here. Starts again whenever it breaks. */
 async function hear(): Promise<void> {
   for (let failures = 0; listeners.size > 0; failures += 1) {
     const started = Date.now();
@@ -74,9 +74,9 @@ async function hear(): Promise<void> {
     }
     const hasWorked = hearing.works;
     stopHearing();
-    // The way that tells at once may be closed for good: an address that cannot be reached from here.
+    // Listening may never work here, for example when the address of the direct connection cannot be reached.
     if (!hasWorked) await pollForAWhile();
-    if (Date.now() - started > steady) failures = 0;
+    if (Date.now() - started > steadyMs) failures = 0;
     await sleep(backoff(failures), undefined, { ref: false });
   }
   hearing.wanted = false;
@@ -99,7 +99,7 @@ async function pollForAWhile(): Promise<void> {
 
 let explained = "";
 
-/** Says a reason once, until there is another. */
+/** Logs a reason once, until there is another. */
 function explain(error: unknown): void {
   const errors: unknown[] = error instanceof AggregateError ? error.errors : [error];
   const reason = errors.map((each) => (each instanceof Error ? each.message : String(each))).join(", ");
@@ -119,7 +119,7 @@ function tell(table: string | null): void {
   for (const listener of listeners) listener(table);
 }
 
-/** Lets all know that from now on changes may be missed. */
+/** Tells everyone who waits that changes may be missed from now on. */
 function stopHearing(): void {
   if (!hearing.works) return;
   hearing.works = false;
@@ -127,12 +127,12 @@ function stopHearing(): void {
   for (const silence of silences) silence();
 }
 
-/** Whether changes are heard of at the moment. */
+/** Whether this process receives changes at the moment. */
 export const isHearing = (): boolean => hearing.works;
 
 /**
- * Says that somebody needs changes at once, until what it returns is called: a page does. The runner of jobs looks by itself
- * now and then.
+ * Has changes looked for often while a page is open. Returns a function that ends this. The runner of jobs does not need it,
+ * because it looks at its table by itself.
  */
 export function awaitChanges(): () => void {
   hearing.awaiting += 1;
@@ -142,10 +142,10 @@ export function awaitChanges(): () => void {
   };
 }
 
-/** Whether nothing has been heard of for so long that who waits for changes should know. */
+/** Whether this process has received no changes for so long that streams should end. */
 export const isDeaf = (): boolean => hearing.wanted && !hearing.works && Date.now() - hearing.silentSince > grace;
 
-/** Has `silence` called whenever changes are no longer heard of, until what it returns is called. */
+/** Calls `silence` whenever this process stops receiving changes. Returns a function that ends this. */
 export function onSilence(silence: () => void): () => void {
   silences.add(silence);
   return () => void silences.delete(silence);
@@ -155,18 +155,18 @@ const shortest = 250;
 const longest = 10_000;
 
 /**
- * Milliseconds to wait after so many failures before the one that has just been: none at first, then twice as long each
- * time, and by chance up to half less, so that processes which failed together do not try again together.
+ * The pause before the next attempt, in milliseconds. There is none after the first failure. Then it doubles each time, and a
+ * random part of up to half is taken off, so that processes that failed together do not retry together.
  */
 export const backoff = (failures: number): number =>
   failures === 0 ? 0 : Math.min(longest, shortest * 2 ** failures) * (1 - Math.random() / 2);
 
-/** Milliseconds within which a notification of our own is heard where notifications are delivered at all. */
-const patience = 1_000;
+/** A notification of our own arrives within this many milliseconds if notifications are delivered at all. */
+const deliveryMs = 1_000;
 
 /**
- * Tells of changes when a process announces some, until the connection is lost: then throws. Returns `"deaf"` when
- * notifications do not arrive, because of a transaction pooler.
+ * Looks for changes whenever a process announces some. Throws when the connection is lost. Returns `"deaf"` when notifications do
+ * not arrive, because of a transaction pooler.
  */
 async function listen(): Promise<"deaf"> {
   const lost = new AbortController();
@@ -186,7 +186,7 @@ async function listen(): Promise<"deaf"> {
     const canListen = await client.query(`LISTEN changes; LISTEN ${test}`).then(() => true, isRefusal);
     if (!canListen) return "deaf";
     await pool.query("SELECT pg_notify($1, '')", [test]);
-    if (!(await Promise.race([heard, sleep(patience, false, { ref: false })]))) return "deaf";
+    if (!(await Promise.race([heard, sleep(deliveryMs, false, { ref: false })]))) return "deaf";
     await client.query(`UNLISTEN ${test}`);
     await follow(client, () => nextLook(lost.signal));
     return "deaf";

@@ -7,32 +7,32 @@ import { processWide, stopping } from "../process/process-wide";
 import { changesSince } from "./change-log";
 import { awaitChanges, isDeaf } from "./listener";
 
-/** Milliseconds a stream lasts where functions have a time limit; the browser then opens the next. */
-const lifetime = onVercel() ? 240_000 : Number.POSITIVE_INFINITY;
-/** Milliseconds after which the browser takes a stream that is silent, without even pings, for dead. */
-const deadAfter = 35_000;
+/** A stream ends after this many milliseconds where functions have a time limit. The browser then opens the next one. */
+const lifetimeMs = onVercel() ? 240_000 : Number.POSITIVE_INFINITY;
+/** The browser reconnects when a stream has sent nothing for this many milliseconds, not even a ping. */
+const deadAfterMs = 35_000;
 
 const headers = {
   "Content-Type": "text/event-stream",
   "Cache-Control": "no-cache, no-transform",
-  // Or nginx would collect events before it sends them.
+  // Without this header nginx collects events before it sends them.
   "X-Accel-Buffering": "no",
-  // Not worth keeping when the stream has ended; a server that stops would wait for it.
+  // A server that stops would wait for a connection that stays open.
   Connection: "close",
 };
 
 const streams = processWide("change streams", () => ({ open: 0, withoutAccount: 0, of: new Map<string, number>() }));
 
 /**
- * Serves the subscription `_kit.changes` with the events that tRPC's httpSubscriptionLink expects. tRPC itself would send
- * them through a chain of five streams, which takes three times the memory, for what every tab keeps open.
+ * Serves the subscription `_kit.changes` with the events that tRPC's httpSubscriptionLink expects. Every tab keeps one open, and
+ * tRPC itself would send the events through a chain of five streams, which takes three times the memory.
  */
 export function serveChanges(request: Request, identity: UserIdentity | null = null): Response {
-  // Over a connection that was open already, requests still come.
-  if (stopping.aborted) return refuse("The server is stopping; try again at once");
-  if (isDeaf()) return refuse("The server does not hear of changes now; try again later");
+  // Requests still arrive over connections that were open already.
+  if (stopping.aborted) return refuse("The server is stopping. Try again at once.");
+  if (isDeaf()) return refuse("The server receives no changes at the moment. Try again later.");
   const leave = enter(request.headers, identity);
-  if (!leave) return refuse("Too many streams are open; try again later", 429);
+  if (!leave) return refuse("Too many streams are open. Try again later.", 429);
   const end = new AbortController();
   const stop = () => end.abort();
   const rest = awaitChanges();
@@ -50,21 +50,21 @@ export function serveChanges(request: Request, identity: UserIdentity | null = n
   const body = new ReadableStream<Uint8Array>({
     start(controller) {
       controller.enqueue(
-        event({ event: "connected", data: JSON.stringify({ reconnectAfterInactivityMs: deadAfter }) }),
+        event({ event: "connected", data: JSON.stringify({ reconnectAfterInactivityMs: deadAfterMs }) }),
       );
     },
-    // Called when the client has taken the event before.
+    // Called when the client has received the last event.
     async pull(controller) {
       const { value, done } = await changes.next();
       if (isFinished) return;
       if (done && !end.signal.aborted) {
-        // Without the word that it ended: the browser takes the connection for lost, and says so when it stays so.
+        // Without the event `return` the browser takes the connection for lost, and tells the visitor when that lasts.
         controller.close();
         return finish();
       }
       if (value) controller.enqueue(event({ data: transformer.stringify(value.tables), id: value.position }));
       else controller.enqueue(event({ event: "ping", data: "" }));
-      if (!end.signal.aborted && Date.now() - opened < lifetime) return;
+      if (!end.signal.aborted && Date.now() - opened < lifetimeMs) return;
       controller.enqueue(event({ event: "return", data: "" }));
       controller.close();
       finish();
@@ -110,7 +110,7 @@ function enter(headers: Headers, identity: UserIdentity | null): (() => void) | 
 
 const encoder = new TextEncoder();
 
-/** As the HTML standard has them, in section "Server-sent events". */
+/** Formats an event, as in the section "Server-sent events" of the HTML standard. */
 const event = (fields: Record<string, string>) =>
   encoder.encode(
     `${Object.entries(fields)
@@ -118,7 +118,7 @@ const event = (fields: Record<string, string>) =>
       .join("")}\n`,
   );
 
-/** As `EventSource` sends it when it connects again, or the query string of a new one. */
+/** The id of the last event, in the header that `EventSource` sends when it reconnects, or in the query of a new one. */
 function lastEventId({ headers, url }: Request): string | null {
   const input = new URL(url).searchParams.get("input");
   return headers.get("last-event-id") ?? (input && /"lastEventId":"([^"]*)"/.exec(input)?.[1]) ?? null;
@@ -128,7 +128,7 @@ function lastEventId({ headers, url }: Request): string | null {
 const knowsScopes = ({ url }: Request): boolean =>
   new URL(url).searchParams.get("input")?.includes('"byScope":true') === true;
 
-/** How pages hear of changes: on Vercel each stream would keep a function, and with it the database, awake. */
+/** How pages learn of changes. On Vercel each stream would keep a function and the database awake. */
 export function liveTransport(): "stream" | "poll" {
   if (env.LIVE_TRANSPORT !== "auto") return env.LIVE_TRANSPORT;
   return onVercel() ? "poll" : "stream";

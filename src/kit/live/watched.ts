@@ -13,8 +13,8 @@ interface Relation {
 const insufficientPrivilege = "42501";
 
 /**
- * Sees to it that every table which the app's models are of announces its changes, also those that were made by other
- * means than `npm run db:migrate`; a view is as live as the tables it is made of. Says loudly what cannot be live.
+ * Gives every table of the app's models the triggers that announce its changes, also tables that were not made by
+ * `npm run db:migrate`. A view is as live as the tables that it reads. Warns about what cannot be live.
  */
 export async function watchModels(): Promise<void> {
   const relations = await readRelations();
