@@ -8,6 +8,8 @@ import type { Module } from "./functions/server-function";
 import { type HttpRouter, httpAction } from "./http/http-router";
 import type { CronJobs } from "./jobs/crons";
 import { type LiveBy, liveBy, liveByState } from "./live/reads";
+import { defaultImageWidths } from "./storage/image-widths";
+import { setImageWidths } from "./storage/tokens";
 
 export interface KitOptions {
   /**
@@ -16,6 +18,11 @@ export interface KitOptions {
    * change of the table, as without this. See docs/live-queries.md for what this reveals.
    */
   liveBy?: LiveBy;
+  /**
+   * The widths in pixels in which `getUrl(id, { width })` makes images. A signed URL works for all of them, so that one URL gives
+   * a whole `srcset`, and other widths are refused. At most 20. Default: 80, 160, 320, 480, 640, 960, 1280, 1920 and 2560.
+   */
+  imageWidths?: readonly number[];
   auth?: {
     /** Issuers whose Bearer tokens are accepted, in addition to the app itself and `AUTH_ISSUER`. */
     issuers?: readonly Issuer[];
@@ -46,11 +53,13 @@ export interface App<Router = ReturnType<typeof createRouter>> {
  */
 export function createKit({
   liveBy: columns = {},
+  imageWidths = defaultImageWidths,
   auth: { issuers = [], owners = {}, plugins = [] } = {},
 }: KitOptions = {}) {
   liveBy.clear();
   for (const [table, column] of Object.entries(columns)) liveBy.set(table, column);
   liveByState.isKnown = true;
+  setImageWidths(imageWidths);
   acceptIssuers(issuers);
   setAccountOptions({ owners, plugins });
   return {

@@ -8,9 +8,8 @@ import { blobs } from "./blobs";
 import type { ByteRange } from "./drivers/driver";
 import { type FileMetadata, type FileRow, fileColumns, parseStorageId, toMetadata } from "./file";
 import { cacheHeaders, corsHeaders, dispositionOf, etagOf, fileHeaders, lastModifiedOf, type Serving } from "./headers";
-import { imageWidths } from "./image-widths";
 import { forgetVariant, type VariantRefusal } from "./ownership";
-import { readFileUrl } from "./tokens";
+import { imageWidths, readFileUrl } from "./tokens";
 import { findImage, ImagesBusy, refusals } from "./variants";
 
 const preflight = {

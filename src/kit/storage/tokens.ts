@@ -3,8 +3,9 @@ import { z } from "zod";
 import { parseArgs } from "../functions/args";
 import { quote } from "../log/text";
 import { env } from "../process/env";
+import { processWide } from "../process/process-wide";
 import { newStorageId } from "./file";
-import { type ImageWidth, imageWidths } from "./image-widths";
+import { defaultImageWidths } from "./image-widths";
 
 // Everything that the storage signs: upload tokens, receipts of direct uploads, and file URLs.
 
@@ -138,10 +139,10 @@ export interface FileUrlOptions {
   /** The browser saves the file under this name instead of showing it. At most 255 characters. */
   downloadAs?: string;
   /**
-   * The URL serves the image in this width, in pixels, or in its own if that is less. It is one of `imageWidths`; the URL works
-   * for all of them when a client changes its parameter `width`. Default, when another option of images is given: the largest.
+   * The URL serves the image in this width, in pixels, or in its own if that is less. It is one of `imageWidths` of
+   * `createKit`; the URL works for all of them when a client changes its parameter `width`. Default, when another option of images is given: the largest.
    */
-  width?: ImageWidth;
+  width?: number;
   /** With `width`: the shape of the image, at any width. Default: the image's own shape. */
   height?: number;
   /** With `height`: `cover` fills the shape and crops the rest, `inside` shows the whole image within it. Default: `cover`. */
@@ -171,6 +172,23 @@ export interface FileToken {
   image?: ImageForm;
 }
 
+/** The widths of images, the smallest first. A signed URL works for all of them, and no other image can be made. */
+export const imageWidths = processWide("image widths", () => [...defaultImageWidths]);
+
+/** Widths that an app may list. Each is one more image that can be made of every file. */
+const maxWidths = 20;
+
+/** Makes these the widths of images. Throws when they are not widths of images. */
+export function setImageWidths(widths: readonly number[]): void {
+  const isWidth = (width: number) => Number.isInteger(width) && width >= 1 && width <= 8192;
+  if (widths.length === 0 || widths.length > maxWidths || !widths.every(isWidth)) {
+    throw new Error(
+      `imageWidths has ${JSON.stringify(widths)}. List from 1 to ${maxWidths} whole numbers of pixels, each from 1 to 8192.`,
+    );
+  }
+  imageWidths.splice(0, imageWidths.length, ...[...new Set(widths)].sort((one, other) => one - other));
+}
+
 const imageFormat = z.enum(["auto", "avif", "webp", "jpeg"]);
 
 const fileUrlOptions = z
@@ -178,7 +196,8 @@ const fileUrlOptions = z
     expiresIn: z.number().positive().max(1e14).optional(),
     downloadAs: z.string().max(255).optional(),
     width: z
-      .literal(imageWidths, {
+      .number()
+      .refine((width) => imageWidths.includes(width), {
         error: ({ input }) => `Invalid image width ${String(input)}; the widths are ${imageWidths.join(", ")}`,
       })
       .optional(),

@@ -2,11 +2,11 @@
 
 import { type CSSProperties, type ImgHTMLAttributes, useEffect, useRef, useState } from "react";
 import { thumbHashToDataURL } from "thumbhash";
-import { imageWidths } from "../../storage/image-widths";
+import { defaultImageWidths } from "../../storage/image-widths";
 
 interface StorageImageProps extends Omit<ImgHTMLAttributes<HTMLImageElement>, "src" | "srcSet" | "width" | "height"> {
   /** What `ctx.storage.getImage` returns. */
-  image: { url: string; width?: number; height?: number; thumbhash?: string };
+  image: { url: string; width?: number; height?: number; thumbhash?: string; widths?: readonly number[] };
   alt: string;
   /** How wide the page shows it, for example `"(min-width: 640px) 320px, 100vw"`. Default: the width of the screen. */
   sizes?: string;
@@ -26,7 +26,7 @@ interface StorageImageProps extends Omit<ImgHTMLAttributes<HTMLImageElement>, "s
  * <StorageImage image={message.image} alt="A cat" sizes="320px" />
  */
 export function StorageImage({
-  image: { url, width, height, thumbhash },
+  image: { url, width, height, thumbhash, widths = defaultImageWidths },
   alt,
   sizes = "100vw",
   loading = "lazy",
@@ -70,8 +70,8 @@ export function StorageImage({
     <img
       {...rest}
       ref={element}
-      src={isFallback ? fallbackUrl : withWidth(url, defaultWidth)}
-      srcSet={isFallback ? undefined : srcSetOf(url, width)}
+      src={isFallback ? fallbackUrl : withWidth(url, widths.find((each) => each >= defaultWidth) ?? widths.at(-1))}
+      srcSet={isFallback ? undefined : srcSetOf(url, widths, width)}
       sizes={sizes}
       width={width}
       height={height}
@@ -88,17 +88,17 @@ export function StorageImage({
   );
 }
 
-/** What browsers without `srcset` load. */
+/** What browsers without `srcset` load, or the next larger width. */
 const defaultWidth = 640;
 
 /** All widths up to that of the image itself. */
-function srcSetOf(url: string, width = Number.POSITIVE_INFINITY): string {
-  const widths = imageWidths.filter((_, index) => index === 0 || (imageWidths[index - 1] ?? 0) < width);
+function srcSetOf(url: string, all: readonly number[], width = Number.POSITIVE_INFINITY): string {
+  const widths = all.filter((_, index) => index === 0 || (all[index - 1] ?? 0) < width);
   return widths.map((each) => `${withWidth(url, each)} ${Math.min(each, width)}w`).join(", ");
 }
 
 /** The URL's signature does not cover the width. */
-function withWidth(url: string, width: number): string {
+function withWidth(url: string, width = defaultWidth): string {
   return url.replace(/([?&]width=)\d+/, `$1${width}`);
 }
 

@@ -8,10 +8,11 @@ import { limits } from "~/kit/process/limits";
 import { blobs } from "~/kit/storage/blobs";
 import { storageId } from "~/kit/storage/file";
 import { countUnreferenced, deleteUnownedBlobs } from "~/kit/storage/garbage-collection";
-import { imageWidths } from "~/kit/storage/image-widths";
+import { defaultImageWidths } from "~/kit/storage/image-widths";
 import { claimVariant, commitVariant, deleteFiles } from "~/kit/storage/ownership";
 import { serve } from "~/kit/storage/serve";
 import type { FileUrlOptions } from "~/kit/storage/tokens";
+import { imageWidths, setImageWidths } from "~/kit/storage/tokens";
 import { eventually } from "../../eventually";
 import { everything, storage } from "../kit";
 import { animation, apng, halves, look, oriented } from "./corpus";
@@ -94,6 +95,27 @@ describe("an image by its URL", () => {
     expect((await ask(url.href.replace(/&?width=/, ""))).status).toBe(400);
   });
 
+  test("has the widths that the app lists, which the page is told", async () => {
+    const id = await store();
+    const before = await storage.getImage(id, { width: 320 });
+    expect(before).not.toHaveProperty("widths");
+    setImageWidths([400, 200, 400]);
+    try {
+      const { url = "", widths } = (await storage.getImage(id, { width: 200, format: "webp" })) ?? {};
+      expect(widths).toEqual([200, 400]);
+      expect(await look(await (await ask(url)).arrayBuffer())).toMatchObject({ width: 200 });
+      expect((await ask(url.replace("width=200", "width=320"))).status).toBe(400);
+      await expect(storage.getUrl(id, { width: 320 })).rejects.toThrow("the widths are 200, 400");
+    } finally {
+      setImageWidths(defaultImageWidths);
+    }
+  });
+
+  test.each([[[]], [[0]], [[1.5]], [[10_000]], [Array.from({ length: 21 }, (_, n) => n + 1)]])(
+    "cannot have the widths %j",
+    (widths) => expect(() => setImageWidths(widths)).toThrow("imageWidths has ["),
+  );
+
   test("cannot be made of another signed URL", async () => {
     const id = await store();
     const file = (await storage.getUrl(id)) ?? "";
@@ -115,7 +137,7 @@ describe("an image by its URL", () => {
   });
 
   test.each<[string, FileUrlOptions]>([
-    ["a width that is not in the list", { width: 300 as 320 }],
+    ["a width that is not in the list", { width: 300 }],
     ["a height without a width", { height: 100 }],
     ["a fit without a height", { width: 320, fit: "cover" }],
     ["a height of nothing", { width: 320, height: 0 }],
@@ -245,7 +267,7 @@ describe("a file owns its images", () => {
     args: { storageId: storageId() },
     handler: (ctx, { storageId }) => ctx.storage.delete(storageId),
   });
-  const made = async (...widths: (typeof imageWidths)[number][]) => {
+  const made = async (...widths: number[]) => {
     const id = await store();
     for (const width of widths) expect((await ask(await urlOf(id, { width }))).status).toBe(200);
     return id;
