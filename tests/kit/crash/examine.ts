@@ -40,7 +40,9 @@ export async function examine(crowd: Crowd, fleet: Pick<Fleet, "origin">) {
 
   const kept = files.filter(({ fate }) => fate === "kept");
   const rows = await prisma.storage.findMany({ omit: { blobKey: false } });
-  const keys = rows.map(({ blobKey }) => blobKey);
+  const variants = await prisma.storageVariant.findMany({ where: { result: "made" }, omit: { blobKey: false } });
+  const owners = [...rows, ...variants];
+  const keys = owners.map(({ blobKey }) => blobKey);
   const saved = (await prisma.file.findMany()).map(({ storageId }) => storageId);
   const shouldBeSaved = idsOf(kept.filter((file) => file.saved));
   const stored = await storedFiles();
@@ -51,7 +53,7 @@ export async function examine(crowd: Crowd, fleet: Pick<Fleet, "origin">) {
     rowsNobodyWasToldOf: without(idsOf(rows), idsOf(kept)),
     rowsWithoutBlob: without(keys, [...stored.keys()]),
     blobsWithoutRow: without([...stored.keys()], keys),
-    rowsOfOtherBytes: rows.filter((row) => stored.get(row.blobKey) !== row.sha256).map(({ id }) => id),
+    rowsOfOtherBytes: owners.flatMap(({ blobKey, sha256 }) => (stored.get(blobKey) === sha256 ? [] : [blobKey])),
     stillListed: listed.map(({ blobKey }) => blobKey),
     savedWithoutRow: without(shouldBeSaved, saved),
     savedNobodyWasToldOf: without(saved, shouldBeSaved),

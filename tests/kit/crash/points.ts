@@ -20,6 +20,20 @@ export const storageSteps = [
   "sql DELETE _unowned_blobs",
 ];
 
+/** What making an image of another size changes, and the deletion of its file. */
+export const variantSteps = [
+  "sql INSERT _storage_variants, INSERT _unowned_blobs",
+  "disk create",
+  "disk write",
+  "disk rename",
+  "disk sync folder",
+  "sql UPDATE _storage_variants, DELETE _unowned_blobs",
+  "sql DELETE _storage_variants",
+  "sql DELETE _storage, INSERT _unowned_blobs",
+  "sql COMMIT",
+  "disk rm blob",
+];
+
 /** What scheduling, running and settling jobs changes. */
 export const jobSteps = [
   "sql INSERT _job_keys, INSERT _scheduled_functions",
