@@ -5,6 +5,7 @@ import { openBench } from "./bench.mjs";
 import { account } from "./parts/account.mjs";
 import { commits } from "./parts/commits.mjs";
 import { dashboard } from "./parts/dashboard.mjs";
+import { images } from "./parts/images.mjs";
 import { download, ranges, upload } from "./parts/large.mjs";
 import { live } from "./parts/live.mjs";
 import { logging } from "./parts/logging.mjs";
@@ -35,6 +36,7 @@ const parts = {
   account,
   logging,
   dashboard,
+  images,
 };
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { "no-build": { type: "boolean" } } });

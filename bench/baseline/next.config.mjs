@@ -1,2 +1,6 @@
 /** @type {import("next").NextConfig} */
-export default { poweredByHeader: false, compress: false };
+export default {
+  poweredByHeader: false,
+  compress: false,
+  images: { localPatterns: [{ pathname: "/api/file" }], formats: ["image/avif", "image/webp"] },
+};
