@@ -1,22 +1,25 @@
 import { CircleAlert, FileX2, RotateCw, X } from "lucide-react";
 import type { Upload } from "~/kit/client";
 import { percent, UploadProgress } from "~/kit/client";
+import { frameOf } from "./picture-shape";
 
 interface ImageUploadProps {
   upload: Upload;
+  /** The picture's size in pixels, if it is known. */
+  size?: { width?: number; height?: number };
   onRetry: (id: number) => void;
   onRemove: (id: number) => void;
 }
 
 /** A picture that is being uploaded, in its later frame. Shows the progress, or why the upload failed and what to do. */
-export function ImageUpload({ upload, onRetry, onRemove }: ImageUploadProps) {
+export function ImageUpload({ upload, size = {}, onRetry, onRemove }: ImageUploadProps) {
   const { id, file, previewUrl, state, error } = upload;
   return (
     <div
       // Without this, screen readers would read every percent aloud.
       aria-live="off"
       className="picture-frame"
-      style={previewUrl ? { backgroundImage: `url("${previewUrl}")` } : undefined}
+      style={{ ...frameOf(size), ...(previewUrl && { backgroundImage: `url("${previewUrl}")` }) }}
     >
       <div
         className={`absolute inset-0 flex flex-col justify-end p-3 text-sm text-white ${error ? "bg-black/70" : "bg-linear-to-t from-35% from-black/75 to-black/20"}`}

@@ -4,6 +4,7 @@ import { internalMutation, internalQuery, mutation, query } from "~/kit";
 import { id, type MutationCtx, pageArgs, paginate, requireIdentity, storageId } from "~/kit/server";
 
 export const author = z.string().trim().min(1).max(100);
+const pixels = z.int().min(1).max(65_535).optional();
 
 /** Returns a page of messages, newest last. Without a cursor it is the latest page. */
 export const list = query({
@@ -13,13 +14,16 @@ export const list = query({
       ctx.db.message.findMany({ ...keyset, orderBy: { id: "desc" } }),
     );
     const me = await ctx.auth.getUserIdentity();
-    const messages = rows.map(async ({ owner, ...message }) => ({
-      ...message,
-      isMine: owner !== null && owner === me?.tokenIdentifier,
-      url: message.storageId ? await ctx.storage.getUrl(message.storageId) : null,
-      /** The picture in the sizes that pages show. */
-      image: message.storageId ? await ctx.storage.getImage(message.storageId) : null,
-    }));
+    const messages = rows.map(async ({ owner, width, height, ...message }) => {
+      const image = message.storageId ? await ctx.storage.getImage(message.storageId) : null;
+      return {
+        ...message,
+        isMine: owner !== null && owner === me?.tokenIdentifier,
+        url: message.storageId ? await ctx.storage.getUrl(message.storageId) : null,
+        /** The picture in the sizes that pages show. */
+        image: image && width !== null && height !== null ? { width, height, ...image } : image,
+      };
+    });
     return { page: (await Promise.all(messages)).reverse(), nextCursor };
   },
 });
@@ -48,12 +52,13 @@ export function refuseUnshown(contentType: string | null): void {
 }
 
 export const sendImage = mutation({
-  args: { storageId: storageId(), author },
-  handler: async (ctx, { storageId, author }) => {
+  // The size is what the sender's browser shows, so that the picture has its place at once.
+  args: { storageId: storageId(), author, width: pixels, height: pixels },
+  handler: async (ctx, { storageId, author, width, height }) => {
     await ctx.limitRate("messages");
     refuseUnshown((await ctx.storage.claim(storageId)).contentType);
     const message = await ctx.db.message.create({
-      data: { body: storageId, storageId, author, format: "image", owner: await ownerOf(ctx) },
+      data: { body: storageId, storageId, author, format: "image", owner: await ownerOf(ctx), width, height },
     });
     return message.id;
   },
@@ -96,7 +101,8 @@ export const sendForm = internalMutation({
 export const listByAuthor = internalQuery({
   args: { author: z.string() },
   handler: async (ctx, { author }) => {
-    const messages = await ctx.db.message.findMany({ where: { author }, orderBy: { id: "desc" }, take: 100 });
+    const omit = { width: true, height: true };
+    const messages = await ctx.db.message.findMany({ where: { author }, omit, orderBy: { id: "desc" }, take: 100 });
     return messages.reverse();
   },
 });

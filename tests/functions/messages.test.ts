@@ -1,6 +1,11 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { app } from "~/functions";
 import { testApp } from "~/kit/testing";
+
+const onePixel = Buffer.from(
+  "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==",
+  "base64",
+);
 
 const { as, nobody, upload, fetch } = testApp(app);
 
@@ -27,6 +32,23 @@ test("a picture is sent with its URL, and anything else is refused", async () =>
 
   const text = await upload(await nobody.messages.generateUploadUrl(), "text", "text/plain");
   await expect(nobody.messages.sendImage({ storageId: text, author: "Ann" })).rejects.toThrow("Only images");
+});
+
+test("a picture has the size that its sender's browser says, until the file's own is known", async () => {
+  const claimed = { width: 40, height: 30 };
+  const send = async (bytes: Uint8Array<ArrayBuffer>) => {
+    const storageId = await upload(await nobody.messages.generateUploadUrl(), new Blob([bytes]), "image/png");
+    await nobody.messages.sendImage({ storageId, author: "Ann", ...claimed });
+  };
+  const size = async () => {
+    const { width, height } = (await nobody.messages.list({})).page.at(-1)?.image ?? {};
+    return { width, height };
+  };
+  await send(new Uint8Array([1, 2, 3]));
+  expect(await size()).toEqual(claimed);
+  await send(new Uint8Array(onePixel));
+  await vi.waitFor(async () => expect(await size()).toEqual({ width: 1, height: 1 }));
+  await expect(nobody.messages.sendImage({ storageId: "x", author: "Ann", width: 0 })).rejects.toThrow(/width/);
 });
 
 test("only its sender deletes a message", async () => {

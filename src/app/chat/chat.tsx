@@ -1,9 +1,10 @@
 "use client";
 
 import { ImageDown } from "lucide-react";
-import { useRef } from "react";
+import { useRef, useState } from "react";
 import { useDropzone } from "react-dropzone";
 import { useTRPCClient } from "~/components/api";
+import { measure } from "~/components/picture-shape";
 import { DropHint, FailedUploads, useIsReconnecting, useUploads } from "~/kit/client";
 import { ChatHeader } from "./chat-header";
 import { Composer } from "./composer";
@@ -28,10 +29,12 @@ export function Chat() {
   const field = useRef<HTMLTextAreaElement>(null);
   const isReconnecting = useIsReconnecting();
 
+  const [sizes] = useState(() => new WeakMap<File, { width: number; height: number }>());
+
   const { uploads, pending, add, retry, remove } = useUploads({
     generateUploadUrl: () => client.messages.generateUploadUrl.mutate({}),
-    onUploaded: async ({ storageId }) => {
-      await client.messages.sendImage.mutate({ storageId, author: author.now() });
+    onUploaded: async ({ storageId, file }) => {
+      await client.messages.sendImage.mutate({ storageId, author: author.now(), ...sizes.get(file) });
     },
     refuse: ({ type }) => {
       if (!type.startsWith("image/")) return "This is not a picture. Only pictures can be sent.";
@@ -53,8 +56,14 @@ export function Chat() {
 
   // The newest message is at the origin of the scroll position, so new messages stay in view from now on.
   const showLatest = () => scroller.current?.scrollTo({ top: 0 });
-  const sendFiles = (files: File[]) => {
+  const sendFiles = async (files: File[]) => {
     showLatest();
+    const measuring = files.map(async (file) => {
+      const size = await measure(file);
+      if (size) sizes.set(file, size);
+    });
+    // A picture has its place from the start.
+    await Promise.all(measuring);
     add(files);
   };
   usePastedFiles(sendFiles);
@@ -72,6 +81,7 @@ export function Chat() {
           texts={texts}
           uploads={uploads}
           pending={pending}
+          sizeOf={({ file }) => sizes.get(file)}
           onRetry={retry}
           onRemove={remove}
         />

@@ -2,6 +2,7 @@ import { ImageOff } from "lucide-react";
 import { Dialog } from "radix-ui";
 import { useState } from "react";
 import { PictureDialog } from "~/components/picture-dialog";
+import { frameOf } from "~/components/picture-shape";
 import { StorageImage } from "~/kit/client";
 import type { Message } from "./message-list-query";
 
@@ -17,6 +18,8 @@ interface ImageMessageProps {
 export function ImageMessage({ message: { author, url, image }, preview, isRecent }: ImageMessageProps) {
   const [isLoaded, setLoaded] = useState(false);
   const [isBroken, setBroken] = useState(false);
+  // It keeps the shape that it was shown in first, because a change would move the messages around it.
+  const [frame] = useState(() => frameOf(image ?? {}));
   const alt = `Image from ${author}`;
 
   if (!url || !image) return <Unavailable label="This picture was deleted" />;
@@ -25,7 +28,7 @@ export function ImageMessage({ message: { author, url, image }, preview, isRecen
     <Dialog.Root>
       <Dialog.Trigger
         className="picture-frame"
-        style={preview && !isLoaded ? { backgroundImage: `url("${preview}")` } : undefined}
+        style={{ ...frame, ...(preview && !isLoaded && { backgroundImage: `url("${preview}")` }) }}
       >
         <StorageImage
           image={image}

@@ -20,6 +20,8 @@ interface MessageListProps extends Messages {
   uploads: readonly Upload[];
   /** The uploads that are not in the list yet. */
   pending: readonly Upload[];
+  /** The size of a picture in pixels, if it is known. */
+  sizeOf: (upload: Upload) => { width: number; height: number } | undefined;
   onRetry: (id: number) => void;
   onRemove: (id: number) => void;
 }
@@ -53,6 +55,7 @@ export function MessageList({
   texts,
   uploads,
   pending,
+  sizeOf,
   onRetry,
   onRemove,
 }: MessageListProps) {
@@ -109,7 +112,12 @@ export function MessageList({
                   action={entry.message?.isMine && <DeleteMessage message={entry.message} onClosed={focusList} />}
                 >
                   {entry.upload ? (
-                    <ImageUpload upload={entry.upload} onRetry={keepFocus(onRetry)} onRemove={keepFocus(onRemove)} />
+                    <ImageUpload
+                      upload={entry.upload}
+                      size={sizeOf(entry.upload)}
+                      onRetry={keepFocus(onRetry)}
+                      onRemove={keepFocus(onRemove)}
+                    />
                   ) : entry.message?.format === "image" ? (
                     <ImageMessage
                       key={entry.message.url}

@@ -64,7 +64,7 @@ export function Gallery() {
           <ImageGrid images={images} query={query} focusAbove={focusAbove}>
             {pending.map((upload) => (
               <li key={upload.id}>
-                <ImageUpload upload={upload} onRetry={retry} onRemove={remove} />
+                <ImageUpload upload={upload} size={{ width: 1, height: 1 }} onRetry={retry} onRemove={remove} />
               </li>
             ))}
           </ImageGrid>

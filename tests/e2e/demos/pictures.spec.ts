@@ -162,3 +162,27 @@ test("nothing on the page moves while it loads, and no picture when messages com
   expect(await layoutShifts(page)).toEqual([]);
   expect(await layoutShifts(sender)).toEqual([]);
 });
+
+test("a picture has its own shape from the moment it is chosen, for everyone, and nothing moves", async ({ visit }) => {
+  const [sender, reader] = [await visit(), await visit()];
+  const held: Route[] = [];
+  await sender.route("**/api/storage/upload*", (route) => void held.push(route));
+  await choose(
+    sender,
+    picture("tall.png", { width: 30, height: 40 }),
+    picture("square.png", { width: 20, height: 20 }),
+  );
+  const shapes = (page: Page) =>
+    messages(page)
+      .locator(".picture-frame")
+      .evaluateAll((frames) => frames.map(({ clientWidth, clientHeight }) => (clientWidth / clientHeight).toFixed(2)));
+  await expect.poll(() => held.length).toBe(2);
+  expect(await shapes(sender)).toEqual(["0.75", "1.00"]);
+  for (const route of held) await route.continue();
+  await expectWidths(sender, [30, 20]);
+  await expectWidths(reader, [30, 20]);
+  for (const page of [sender, reader]) {
+    expect(await shapes(page)).toEqual(["0.75", "1.00"]);
+    expect(await layoutShifts(page)).toEqual([]);
+  }
+});
