@@ -9,7 +9,7 @@ import type { ByteRange } from "./drivers/driver";
 import { type FileMetadata, type FileRow, fileColumns, parseStorageId, toMetadata } from "./file";
 import { cacheHeaders, corsHeaders, dispositionOf, etagOf, fileHeaders, lastModifiedOf, type Serving } from "./headers";
 import { forgetVariant, type VariantRefusal } from "./ownership";
-import { imageWidths, readFileUrl } from "./tokens";
+import { readFileUrl } from "./tokens";
 import { findImage, ImagesBusy, refusals } from "./variants";
 
 const preflight = {
@@ -42,8 +42,8 @@ async function respond(request: Request): Promise<Response> {
     return refuse(400, "InvalidStoragePath", "This is not a file URL; use one that getUrl returns");
   }
   if (token === "forged") return notFound();
-  if (token === "width") {
-    return refuse(400, "InvalidImageWidth", `The width of an image must be one of ${imageWidths.join(", ")}`);
+  if ("widths" in token) {
+    return refuse(400, "InvalidImageWidth", `The width of this image must be one of ${token.widths.join(", ")}`);
   }
   if (token.expires !== undefined && token.expires * 1000 <= Date.now()) {
     return refuse(410, "FileUrlExpired", "The file URL expired; ask for a new one");

@@ -12,21 +12,13 @@ import type { Chunk } from "./drivers/driver";
 import { type FileMetadata, type ImageMetadata, newStorageId, parseStorageId, toMetadata } from "./file";
 import { deleteUnownedBlobsSoon } from "./garbage-collection";
 import { canonicalType, sha256OfBase64 } from "./headers";
-import { defaultImageWidths } from "./image-widths";
 import { claimFile, deleteFile, reuseFile } from "./ownership";
 import { refuseOverQuota, type Storer, type Usage, usageOf } from "./quota";
 import { receiveFile } from "./receive";
 import { type FormFileLimits, type ReceivedForm, type ReceiveOptions, receiveForm } from "./receive-form";
 import { type ServeOptions, serveFile } from "./serve";
 import { StoredBlob } from "./stored-blob";
-import {
-  createFileUrl,
-  createUploadUrl,
-  type FileUrlOptions,
-  imageWidths,
-  type UploadLimits,
-  uploadLimits,
-} from "./tokens";
+import { createFileUrl, createUploadUrl, type FileUrlOptions, type UploadLimits, uploadLimits } from "./tokens";
 import { allowsContentType } from "./upload";
 import { UploadError } from "./upload-error";
 
@@ -119,10 +111,8 @@ export interface StorageActionWriter extends StorageWriter {
 
 /** An image to show: see `getImage`. */
 export interface StoredImage extends Partial<ImageMetadata> {
-  /** Serves it in each of the widths. */
+  /** Serves it in each width of `imageWidths` of `createKit`. */
   url: string;
-  /** The widths in pixels, where `imageWidths` of `createKit` sets them. */
-  widths?: readonly number[];
 }
 
 const notFound = (what: string) => new TRPCError({ code: "NOT_FOUND", message: `${what}: there is none of that id` });
@@ -150,8 +140,7 @@ export function storageReader(context: RequestContext, db: Reads): StorageReader
       const url = createFileUrl(context.origin, file._id, { format: "auto", ...options });
       const { width, height, fit } = options;
       const isCropped = width !== undefined && height !== undefined && fit !== "inside";
-      const widths = imageWidths.join() === defaultImageWidths.join() ? undefined : imageWidths;
-      return { url, ...file.image, ...(isCropped && { width, height }), ...(widths && { widths }) };
+      return { url, ...file.image, ...(isCropped && { width, height }) };
     },
     getMetadata: db.system.get,
   };

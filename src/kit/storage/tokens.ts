@@ -172,7 +172,7 @@ export interface FileToken {
   image?: ImageForm;
 }
 
-/** The widths of images, the smallest first. A signed URL works for all of them, and no other image can be made. */
+/** The widths of the images that this process signs URLs for, the smallest first. */
 export const imageWidths = processWide("image widths", () => [...defaultImageWidths]);
 
 /** Widths that an app may list. Each is one more image that can be made of every file. */
@@ -210,7 +210,8 @@ const fileUrlOptions = z
 
 /**
  * Returns `/api/storage/<storage id>/<signature>?expires=…&download=…`, always the same string for the same file, expiry and
- * name. The URL of an image has `format`, `shape` and `width` in addition, and its signature does not cover the width.
+ * name. The URL of an image has `format`, `shape` and `width` in addition, and its signature does not cover the width. It also has
+ * `widths`, when they are not the default.
  * @throws TRPCError `BAD_REQUEST`
  */
 export function createFileUrl(origin: string, storageId: string, options: FileUrlOptions = {}): string {
@@ -220,6 +221,9 @@ export function createFileUrl(origin: string, storageId: string, options: FileUr
   if (downloadAs !== undefined) query.set("download", downloadAs);
   const isImage = width !== undefined || format !== undefined;
   if (isImage) query.set("format", format ?? "auto");
+  // The process that serves the image may not know the list of the app, and the browser does not.
+  const widths = imageWidths.join();
+  if (isImage && widths !== defaultImageWidths.join()) query.set("widths", widths);
   if (width !== undefined && height !== undefined) query.set("shape", shapeOf(width, height, fit));
   const signature = isImage
     ? sign("image-url", signedText(storageId, query, imageParameters))
@@ -239,10 +243,13 @@ function shapeOf(width: number, height: number, fit = "cover"): string {
 const filePath = /^\/api\/storage\/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\/([\w-]{43})$/;
 
 /**
- * Reads a file URL. Returns `"malformed"` when it is not a file URL, `"forged"` when this app did not sign it, and `"width"` for
- * an image in a width that is not one of `imageWidths`.
+ * Reads a file URL. Returns `"malformed"` when it is not a file URL, `"forged"` when this app did not sign it, and the widths for
+ * an image in a width that the URL does not allow.
  */
-export function readFileUrl({ pathname, searchParams }: URL): FileToken | "malformed" | "forged" | "width" {
+export function readFileUrl({
+  pathname,
+  searchParams,
+}: URL): FileToken | "malformed" | "forged" | { widths: string[] } {
   const [, storageId, signature] = filePath.exec(pathname) ?? [];
   const expires = searchParams.get("expires");
   if (!storageId || !signature || (expires !== null && !/^\d{1,12}$/.test(expires))) return "malformed";
@@ -254,16 +261,23 @@ export function readFileUrl({ pathname, searchParams }: URL): FileToken | "malfo
   if (isSignedBy(signature, "file-url", signedText(storageId, searchParams))) return token;
   if (!isSignedBy(signature, "image-url", signedText(storageId, searchParams, imageParameters))) return "forged";
   const [width = "", ...rest] = searchParams.getAll("width");
-  if (rest.length > 0 || !imageWidths.some((allowed) => String(allowed) === width)) return "width";
+  const widths = (searchParams.get("widths") ?? defaultImageWidths.join()).split(",");
+  if (rest.length > 0 || !widths.includes(width)) return { widths };
   const format = imageFormat.parse(searchParams.get("format"));
   return { ...token, image: { width: Number(width), shape: searchParams.get("shape") ?? "", format } };
 }
 
-const imageParameters = ["shape", "format"];
+const imageParameters = ["shape", "format", "widths"];
 
 /** Contains every value of a parameter as it is spelled, so that none can be added, repeated or rewritten. */
 const signedText = (storageId: string, query: URLSearchParams, more: string[] = []) =>
-  JSON.stringify([storageId, ...["expires", "download", ...more].map((name) => query.getAll(name))]);
+  JSON.stringify([
+    storageId,
+    ...["expires", "download", ...more]
+      // URLs from before it stay valid.
+      .filter((name) => name !== "widths" || query.has(name))
+      .map((name) => query.getAll(name)),
+  ]);
 
 /**
  * The time in seconds at which a URL expires. It is rounded up by at most a quarter of the lifetime, so that a list that is

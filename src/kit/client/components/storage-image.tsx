@@ -6,7 +6,7 @@ import { defaultImageWidths } from "../../storage/image-widths";
 
 interface StorageImageProps extends Omit<ImgHTMLAttributes<HTMLImageElement>, "src" | "srcSet" | "width" | "height"> {
   /** What `ctx.storage.getImage` returns. */
-  image: { url: string; width?: number; height?: number; thumbhash?: string; widths?: readonly number[] };
+  image: { url: string; width?: number; height?: number; thumbhash?: string };
   alt: string;
   /** How wide the page shows it, for example `"(min-width: 640px) 320px, 100vw"`. Default: the width of the screen. */
   sizes?: string;
@@ -26,7 +26,7 @@ interface StorageImageProps extends Omit<ImgHTMLAttributes<HTMLImageElement>, "s
  * <StorageImage image={message.image} alt="A cat" sizes="320px" />
  */
 export function StorageImage({
-  image: { url, width, height, thumbhash, widths = defaultImageWidths },
+  image: { url, width, height, thumbhash },
   alt,
   sizes = "100vw",
   loading = "lazy",
@@ -37,6 +37,7 @@ export function StorageImage({
   onLoad,
   ...rest
 }: StorageImageProps) {
+  const widths = widthsOf(url);
   const element = useRef<HTMLImageElement>(null);
   const [loaded, setLoaded] = useState<string | null>(null);
   const renewed = useRef(false);
@@ -95,6 +96,12 @@ const defaultWidth = 640;
 function srcSetOf(url: string, all: readonly number[], width = Number.POSITIVE_INFINITY): string {
   const widths = all.filter((_, index) => index === 0 || (all[index - 1] ?? 0) < width);
   return widths.map((each) => `${withWidth(url, each)} ${Math.min(each, width)}w`).join(", ");
+}
+
+/** The widths that a URL of an image allows, the smallest first. */
+function widthsOf(url: string): readonly number[] {
+  const listed = /[?&]widths=([\d%C,]+)/.exec(url)?.[1];
+  return listed ? decodeURIComponent(listed).split(",").map(Number) : defaultImageWidths;
 }
 
 /** The URL's signature does not cover the width. */

@@ -95,17 +95,21 @@ describe("an image by its URL", () => {
     expect((await ask(url.href.replace(/&?width=/, ""))).status).toBe(400);
   });
 
-  test("has the widths that the app lists, which the page is told", async () => {
+  test("has the widths that the app lists, and no other", async () => {
     const id = await store();
-    const before = await storage.getImage(id, { width: 320 });
-    expect(before).not.toHaveProperty("widths");
+    const before = await urlOf(id, { width: 320, format: "webp" });
     setImageWidths([400, 200, 400]);
     try {
-      const { url = "", widths } = (await storage.getImage(id, { width: 200, format: "webp" })) ?? {};
-      expect(widths).toEqual([200, 400]);
+      const url = await urlOf(id, { width: 200, format: "webp" });
       expect(await look(await (await ask(url)).arrayBuffer())).toMatchObject({ width: 200 });
       expect((await ask(url.replace("width=200", "width=320"))).status).toBe(400);
       await expect(storage.getUrl(id, { width: 320 })).rejects.toThrow("the widths are 200, 400");
+      const more = url.replace("widths=200", "widths=320%2C200").replace("width=200", "width=320");
+      expect((await ask(more)).status).toBe(404);
+      // URLs have their list with them, also in a process that knows another, and after the list was changed.
+      expect((await ask(before)).status).toBe(200);
+      setImageWidths(defaultImageWidths);
+      expect((await ask(url)).status).toBe(200);
     } finally {
       setImageWidths(defaultImageWidths);
     }
