@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, symlink } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,8 +10,8 @@ import { build } from "vite";
 /** Without it a short life is spent on optimising Prisma's WebAssembly. */
 const compileOnce = "--liftoff-only";
 
-/** By these servers: the app loads it on demand. */
-const neverLoaded = ["better-auth", "@aws-sdk/client-s3", "@aws-sdk/s3-request-presigner", "@vercel/blob"];
+/** What the app loads on demand. These servers load sharp at most, which has a native part. */
+const loadedOnDemand = ["sharp", "better-auth", "@aws-sdk/client-s3", "@aws-sdk/s3-request-presigner", "@vercel/blob"];
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
 
@@ -46,9 +46,10 @@ export async function bundleServer(): Promise<BundledServer> {
         { find: "server-only", replacement: join(root, "node_modules/server-only/empty.js") },
       ],
     },
-    ssr: { noExternal: true, external: neverLoaded },
+    ssr: { noExternal: true, external: loadedOnDemand },
     build: { ssr: "tests/kit/crash/server.ts", outDir: folder, target: "node20" },
   });
+  await symlink(join(root, "node_modules"), join(folder, "node_modules"));
   const launch: Launch = async (settings) => {
     const server = run([compileOnce, join(folder, "server.js")], settings);
     const [address] = await Promise.race([once(server.child, "message"), refusal(server)]);
