@@ -3,7 +3,7 @@ interface Size {
   height?: number;
 }
 
-const narrowest = 2 / 3;
+const narrowest = 3 / 4;
 const widest = 3 / 2;
 
 /** The shape of a picture's frame: its own, unless it would be too high, too flat, or is not known. */
