@@ -39,8 +39,8 @@ export const scale = {
   /** Whether to wait for actions whose server was killed, which takes a minute. */
   waitsForLeases: isSoak,
   /** Servers killed while they make images and delete their files, and images answered meanwhile. */
-  variantKills: amount("SOAK_VARIANT_KILLS", 4, 60),
-  variants: amount("SOAK_VARIANTS", 20, 1_000),
+  variantKills: amount("SOAK_VARIANT_KILLS", 2, 60),
+  variants: amount("SOAK_VARIANTS", 8, 1_000),
   /** Kills of PostgreSQL, and files answered meanwhile. */
   databaseKills: amount("SOAK_DATABASE_KILLS", 2, 20),
   databaseFiles: amount("SOAK_DATABASE_FILES", 60, 2000),
