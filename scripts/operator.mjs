@@ -97,7 +97,7 @@ function operatorAt(url, token) {
   };
   return {
     functions: () => ask("GET", "functions.list"),
-    users: (search) => ask("GET", "functions.users", { search }),
+    users: async (search) => (await ask("GET", "users.list", { search })).page,
     run: (call) => ask("POST", "functions.run", call),
     calls: (filter) => ask("GET", "calls.list", filter),
   };

@@ -1,5 +1,5 @@
 import { useMutation } from "@tanstack/react-query";
-import { Copy, LogIn, LogOut, UserRound } from "lucide-react";
+import { Copy, Gauge, LogIn, LogOut, UserRound } from "lucide-react";
 import Link from "next/link";
 import { usePathname } from "next/navigation";
 import { DropdownMenu } from "radix-ui";
@@ -53,6 +53,14 @@ export function AccountMenu() {
             Account
           </Link>
         </DropdownMenu.Item>
+        {viewer.isAdmin && (
+          <DropdownMenu.Item asChild className="menu-item">
+            <Link href="/dashboard" prefetch={false} onNavigate={(event) => confirmLeaving() || event.preventDefault()}>
+              <Gauge aria-hidden="true" className="size-4 text-muted" />
+              Dashboard
+            </Link>
+          </DropdownMenu.Item>
+        )}
         <DropdownMenu.Item
           onSelect={(event) => {
             event.preventDefault();

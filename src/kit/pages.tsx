@@ -7,6 +7,7 @@ import { createTRPCOptionsProxy } from "@trpc/tanstack-react-query";
 import { headers } from "next/headers";
 import { notFound } from "next/navigation";
 import { cache, type ReactNode } from "react";
+import { isAdmin } from "./auth/admin";
 import { CatchUp } from "./client/live-queries";
 import { makeQueryClient } from "./client/query-client";
 import { type Viewer, viewerQuery } from "./client/viewer";
@@ -15,9 +16,8 @@ import { currentPosition } from "./live/change-log";
 import { formatReads } from "./live/reads";
 import { env } from "./process/env";
 
-export { isAdmin } from "./auth/admin";
 export { liveTransport } from "./live/serve-changes";
-export { env };
+export { env, isAdmin };
 
 /** Returns the query client of the request that is being rendered. */
 export const queryClient = cache(() => {
@@ -88,7 +88,9 @@ export const createServerApi = <Router extends AnyTRPCRouter>({ router }: { rout
 
 async function readViewer(): Promise<Viewer | null> {
   const identity = await viewer();
-  return identity && { id: identity.subject, name: identity.name ?? "", email: identity.email ?? null };
+  if (!identity) return null;
+  const { subject: id, name = "", email = null } = identity;
+  return { id, name, email, isAdmin: email !== null && (await isAdmin(identity)) };
 }
 
 /** Prefetches who is signed in, for `useViewer`. */

@@ -4,9 +4,9 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import { Field, Form, NewPassword } from "~/components/form";
 import { Providers } from "~/components/providers";
-import { AuthError, authClient, explainError } from "~/kit/client";
+import { AuthError, authClient, explainError, Loading } from "~/kit/client";
 import type { Provider } from "~/kit/pages";
-import { Sessions } from "./sessions";
+import { Sessions, sessionsQuery } from "./sessions";
 
 interface AccountProps {
   email: string;
@@ -23,6 +23,7 @@ const here = "/account";
 /** What people can change of their account. */
 export function Account({ email, isConfirmed, sendsEmail, providers, error }: AccountProps) {
   const accounts = useQuery({ queryKey: ["accounts"], queryFn: async () => answer(await authClient.listAccounts()) });
+  const sessions = useQuery(sessionsQuery);
   const has = (provider: string) => accounts.data?.some(({ providerId }) => providerId === provider) ?? false;
 
   async function changeAddress(value: (name: string) => string) {
@@ -54,6 +55,8 @@ export function Account({ email, isConfirmed, sendsEmail, providers, error }: Ac
     return new Promise<never>(() => undefined);
   }
 
+  // All parts come at once, so that none moves another.
+  if (accounts.isPending || sessions.isPending) return <Loading>Loading your account…</Loading>;
   return (
     <div className="grid gap-4 pb-8">
       {error && <Alert error={new AuthError({ status: 400, code: error, message: "This did not work" })} />}

@@ -1,21 +1,24 @@
 "use client";
 
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { queryOptions, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { AuthError, authClient, explainError, Timestamp } from "~/kit/client";
+
+/** The sessions of the account, that of this device first. */
+export const sessionsQuery = queryOptions({
+  queryKey: ["sessions"],
+  queryFn: async () => {
+    const [all, current] = await Promise.all([authClient.listSessions(), authClient.getSession()]);
+    if (all.error) throw new AuthError(all.error);
+    return all.data
+      .map((session) => ({ ...session, isCurrent: session.id === current.data?.session.id }))
+      .sort((a, b) => Number(b.isCurrent) - Number(a.isCurrent) || b.updatedAt.getTime() - a.updatedAt.getTime());
+  },
+});
 
 /** The devices that are signed in. */
 export function Sessions() {
   const queryClient = useQueryClient();
-  const sessions = useQuery({
-    queryKey: ["sessions"],
-    queryFn: async () => {
-      const [all, current] = await Promise.all([authClient.listSessions(), authClient.getSession()]);
-      if (all.error) throw new AuthError(all.error);
-      return all.data
-        .map((session) => ({ ...session, isCurrent: session.id === current.data?.session.id }))
-        .sort((a, b) => Number(b.isCurrent) - Number(a.isCurrent) || b.updatedAt.getTime() - a.updatedAt.getTime());
-    },
-  });
+  const sessions = useQuery(sessionsQuery);
   const ending = useMutation({
     /** @param token of one session; without it all others */
     mutationFn: async (token?: string) => {

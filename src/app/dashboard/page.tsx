@@ -1,5 +1,13 @@
-import { redirect } from "next/navigation";
+import type { Metadata } from "next";
+import { app } from "~/functions";
+import { Overview, Prefetch } from "~/kit/dashboard";
 
-export default function Dashboard() {
-  redirect("/dashboard/files");
+export const metadata: Metadata = { title: "Overview · Dashboard" };
+
+export default function OverviewPage() {
+  return (
+    <Prefetch app={app} page="overview">
+      <Overview />
+    </Prefetch>
+  );
 }

@@ -98,7 +98,7 @@ async function join(queryClient: QueryClient): Promise<void> {
   if (await queryClient.fetchQuery({ ...viewerQuery, retry: false })) return;
   const { data, error } = await authClient.signIn.anonymous();
   if (error) throw new AuthError(error);
-  const visitor: Viewer = { id: data.user.id, name: data.user.name, email: null };
+  const visitor: Viewer = { id: data.user.id, name: data.user.name, email: null, isAdmin: false };
   queryClient.setQueryData(viewerQuery.queryKey, visitor);
   // A query that was refused without an identity may succeed with one.
   refresh(queryClient, (_path, { state }) => state.status === "error");

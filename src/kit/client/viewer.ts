@@ -10,22 +10,30 @@ export interface Viewer {
   name: string;
   /** `null` for a visitor without an account. */
   email: string | null;
+  /** Whether to show the way to the dashboard. The server checks each call of it. */
+  isAdmin: boolean;
 }
+
+const queryKey = ["viewer"];
 
 /**
  * Who is signed in; `null` for someone who has not done anything yet. The server's answer is in the page. The browser asks
  * again once per page load, which prolongs the session's cookie, and when the window is focused, because another tab may
  * have signed in or out.
  */
-export const viewerQuery = queryOptions({
-  queryKey: ["viewer"],
+export const viewerQuery = queryOptions<Viewer | null>({
+  queryKey,
   staleTime: 0,
   // 0 is what `prefetchViewer` says.
   refetchOnMount: ({ state }) => state.dataUpdatedAt === 0,
-  queryFn: async (): Promise<Viewer | null> => {
+  queryFn: async ({ client }): Promise<Viewer | null> => {
     const { data, error } = await authClient.getSession();
     if (error) throw new AuthError(error);
-    return data && { id: data.user.id, name: data.user.name, email: data.user.isAnonymous ? null : data.user.email };
+    if (!data) return null;
+    const { id, name, email, isAnonymous } = data.user;
+    // Only the page knows this.
+    const known = client.getQueryData<Viewer | null>(queryKey);
+    return { id, name, email: isAnonymous ? null : email, isAdmin: known?.id === id && known.isAdmin === true };
   },
 });
 

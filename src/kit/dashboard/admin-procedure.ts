@@ -16,3 +16,6 @@ export const liveProcedure = (...tables: string[]) =>
     noting(ctx, path).noteReads?.(tables);
     return next();
   });
+
+/** What restricts a deletion. */
+export const foreignKeyViolations = ["23001", "23503"];

@@ -14,7 +14,7 @@ export const calls = t.router({
     .input(
       z.object({
         function: text,
-        /** A code, `ok`, or `error` for all else. */
+        /** A code, `ok`, `error` for all else, or `failed` for those that were no refusals. */
         outcome: text,
         text,
         before: z.uuid().optional(),

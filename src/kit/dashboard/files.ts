@@ -16,12 +16,9 @@ import { deleteFiles, forgetDeleted, listDeletedFiles, restoreFile } from "../st
 import { readTotals } from "../storage/quota";
 import { findReferences } from "../storage/references";
 import { createFileUrl, createUploadUrl, type FileUrlOptions } from "../storage/tokens";
-import { adminProcedure, liveProcedure } from "./admin-procedure";
+import { adminProcedure, foreignKeyViolations, liveProcedure } from "./admin-procedure";
 
 const hour = 60 * 60 * 1000;
-
-/** What restricts a deletion. */
-const foreignKeyViolations = ["23001", "23503"];
 
 /** Live by the files, and by all that may refer to them. */
 const fileProcedure = adminProcedure.use(async ({ ctx, path, next }) => {
@@ -121,8 +118,23 @@ async function described(origin: string, found: StoredFile[]) {
     const downloadAs = references.find(({ label }) => label)?.label?.slice(0, 255) ?? file._id;
     const url = (options: FileUrlOptions) => createFileUrl(origin, file._id, { expiresIn: hour, ...options });
     const imageUrl = url({ width: 1280 });
-    return { ...file, references, url: url({}), imageUrl, downloadUrl: url({ downloadAs }) };
+    const thumbnailUrl = thumbnailOf(origin, file);
+    return { ...file, references, url: url({}), imageUrl, thumbnailUrl, downloadUrl: url({ downloadAs }) };
   });
+}
+
+/** The URL of a small square picture; `null` for a file that is no image. */
+const thumbnailOf = (origin: string, { _id, contentType }: FileMetadata) =>
+  /^image\/(png|jpeg|gif|webp|avif)\b/i.test(contentType ?? "")
+    ? createFileUrl(origin, _id, { expiresIn: hour, width: 160, height: 160, format: "webp" })
+    : null;
+
+/** The types of these files and small pictures of them, by storage id. */
+export async function previewsOf(origin: string, storageIds: string[]) {
+  const found = storageIds.length > 0 ? await select(Prisma.sql`WHERE "_id" = ANY(${storageIds}::uuid[])`) : [];
+  return Object.fromEntries(
+    found.map((file) => [file._id, { contentType: file.contentType, thumbnailUrl: thumbnailOf(origin, file) }]),
+  );
 }
 
 /** A row that refers to a file. */

@@ -38,19 +38,6 @@ export const functions = (http: HttpRouter) =>
   t.router({
     list: liveProcedure().query(() => listFunctions(http)),
 
-    /** Users to run a function as, by the beginning of their email address. */
-    users: liveProcedure("_users")
-      .input(z.object({ search: z.string().max(255).default("") }))
-      .query(({ input }) =>
-        prisma.user.findMany({
-          // Prisma does not escape the wildcards of LIKE.
-          where: { email: { startsWith: input.search.toLowerCase().replace(/[\\%_]/g, "\\$&") } },
-          select: { id: true, name: true, email: true, isAnonymous: true },
-          orderBy: { email: "asc" },
-          take: 20,
-        }),
-      ),
-
     /** Runs a function, public or internal, as a user, or without an identity when `userId` is `null`. */
     run: adminProcedure
       .input(z.object({ name: z.string(), args: anyJson.default({}), userId: z.string().nullable() }))

@@ -9,9 +9,13 @@ import { fetchRequestHandler } from "@trpc/server/adapters/fetch";
 import { getHTTPStatusCodeFromError } from "@trpc/server/http";
 import { z } from "zod";
 import { calls } from "../dashboard/calls";
+import { data } from "../dashboard/data";
 import { files } from "../dashboard/files";
 import { functions as runnable } from "../dashboard/functions";
+import { overview } from "../dashboard/overview";
 import { schedule } from "../dashboard/schedule";
+import { settings } from "../dashboard/settings";
+import { users } from "../dashboard/users";
 import { retryAfter } from "../database/errors";
 import { readJsonText } from "../http/body";
 import { type HttpRouter, httpRouter } from "../http/http-router";
@@ -45,7 +49,16 @@ export function createRouter<Modules extends Record<string, Module>>(
   });
   const functions = Object.fromEntries(routers) as { [File in keyof Modules]: Procedures<Modules[File]> };
   // For administrators only.
-  const dashboard = t.router({ files, functions: runnable(http), schedule: schedule(crons), calls });
+  const dashboard = t.router({
+    overview,
+    data,
+    files,
+    functions: runnable(http),
+    schedule: schedule(crons),
+    calls,
+    users,
+    settings: settings(http),
+  });
   return t.router({ ...functions, _kit: { changes }, dashboard });
 }
 

@@ -15,14 +15,29 @@ export const serveOpenApi = (http: HttpRouter) =>
     Response.json(describeApi(http, publicOrigin(request.headers)), { headers: { "Cache-Control": "no-store" } }),
   );
 
-function describeApi(http: HttpRouter, origin: string) {
+type Content = Record<string, { schema?: Schema }>;
+
+/** What can be called at a path with a method. */
+interface Operation {
+  operationId: string;
+  tags: string[];
+  summary: string;
+  security?: object[];
+  parameters?: { name: string; in: string; required?: boolean; schema: Schema; description?: string }[];
+  requestBody?: { required?: boolean; content: Content };
+  responses: Record<string, { description?: string; content?: Content; $ref?: string }>;
+}
+
+/** The OpenAPI description of the app, as JSON. */
+export function describeApi(http: HttpRouter, origin: string) {
   const functions = [...allFunctions()].filter(([, fn]) => isPublic(fn));
   const args = schemasOf(functions, "Args");
   const results = schemasOf(functions, "Result");
-  const functionPaths = functions.map(([name, fn]) => [
-    `${plainJsonPath}${name.replace(".", "/")}`,
-    { post: functionOperation(name, fn, { args: args.of[name] ?? {}, result: results.of[name] ?? {} }) },
-  ]);
+  const paths: Record<string, Record<string, Operation>> = {};
+  for (const [name, fn] of functions) {
+    const types = { args: schemaOf(args.of[name]), result: schemaOf(results.of[name]) };
+    paths[`${plainJsonPath}${name.replace(".", "/")}`] = { post: functionOperation(name, fn, types) };
+  }
   return {
     openapi: "3.1.0",
     info: {
@@ -32,7 +47,7 @@ function describeApi(http: HttpRouter, origin: string) {
     },
     servers: [{ url: origin }],
     security: [{ bearer: [] }, { session: [] }, {}],
-    paths: { ...Object.fromEntries(functionPaths), ...httpActionPaths(http.getRoutes()), ...kitPaths },
+    paths: { ...paths, ...httpActionPaths(http.getRoutes()), ...kitPaths },
     components: {
       schemas: { ...args.shared, ...results.shared },
       responses: { Error: errorOfCall, UploadError: errorOfUpload },
@@ -49,6 +64,9 @@ function describeApi(http: HttpRouter, origin: string) {
 }
 
 type Schema = z.core.JSONSchema.BaseSchema;
+
+/** `true` is the schema of anything. */
+const schemaOf = (schema: Schema | boolean | undefined): Schema => (typeof schema === "object" ? schema : {});
 
 /**
  * The JSON Schemas of all arguments or all results, and what they share. A value that JSON Schema has no word for is any value.
@@ -73,15 +91,20 @@ function schemasOf(functions: [string, AnyFunction][], what: "Args" | "Result") 
   const moved: Schema = JSON.parse(
     JSON.stringify(schema).replaceAll('"$ref":"#/$defs/', `"$ref":"#/components/schemas/${what}.`),
   );
-  const shared = Object.entries(moved.$defs ?? {}).map(([name, part]) => [`${what}.${name}`, part]);
-  return { of: moved.properties ?? {}, shared: Object.fromEntries(shared) };
+  const shared: Record<string, Schema> = {};
+  for (const [name, part] of Object.entries(moved.$defs ?? {})) shared[`${what}.${name}`] = schemaOf(part);
+  return { of: moved.properties ?? {}, shared };
 }
 
-const json = (schema: unknown) => ({ "application/json": { schema } });
-const anyBody = { "*/*": {} };
-const string = { type: "string" };
+const json = (schema: Schema): Content => ({ "application/json": { schema } });
+const anyBody: Content = { "*/*": {} };
+const string: Schema = { type: "string" };
 
-function functionOperation(name: string, fn: AnyFunction, { args, result }: { args: unknown; result: unknown }) {
+function functionOperation(
+  name: string,
+  fn: AnyFunction,
+  { args, result }: { args: Schema; result: Schema },
+): Operation {
   const { kind, args: shape } = fn[definition];
   return {
     operationId: name,
@@ -97,7 +120,7 @@ function functionOperation(name: string, fn: AnyFunction, { args, result }: { ar
 
 /** HTTP actions take and answer with anything. A prefix has one parameter, for all that follows it. */
 function httpActionPaths(routes: Route[]) {
-  const paths: Record<string, Record<string, unknown>> = {};
+  const paths: Record<string, Record<string, Operation>> = {};
   for (const { path, pathPrefix, method } of routes) {
     const url = `/http${path ?? `${pathPrefix}{rest}`}`;
     const rest = { name: "rest", in: "path", required: true, schema: string };
@@ -119,7 +142,7 @@ function httpActionPaths(routes: Route[]) {
   return paths;
 }
 
-const errorSchema = (code: Schema, more: Record<string, Schema>, required: string[]) => ({
+const errorSchema = (code: Schema, more: Record<string, Schema>, required: string[]): Schema => ({
   type: "object",
   properties: { code, message: { type: "string", description: "For people" }, ...more },
   required: ["code", "message", ...required],
@@ -169,11 +192,11 @@ const tokenParameter = {
 };
 
 /** What the kit serves itself. docs/protocol.md describes all of it. */
-const kitPaths = {
+const kitPaths: Record<string, Record<string, Operation>> = {
   "/api/storage/upload": {
     post: {
       operationId: "upload",
-      tags: ["Files"],
+      tags: ["Uploads"],
       summary: "Stores one file: the raw body",
       security: noSecurity,
       parameters: [tokenParameter],
@@ -184,7 +207,7 @@ const kitPaths = {
   "/api/storage/upload/direct": {
     post: {
       operationId: "beginDirectUpload",
-      tags: ["Files"],
+      tags: ["Uploads"],
       summary:
         "Says where to send a file's bytes, or null where they go through the app; signs more parts of an upload",
       security: noSecurity,
@@ -235,7 +258,7 @@ const kitPaths = {
   "/api/storage/upload/complete": {
     post: {
       operationId: "completeDirectUpload",
-      tags: ["Files"],
+      tags: ["Uploads"],
       summary: "Completes a file whose bytes are in the store",
       security: noSecurity,
       requestBody: {

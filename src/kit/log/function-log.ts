@@ -133,6 +133,13 @@ function dropOldest(): void {
 
 const sizeOf = (rows: string[]) => rows.reduce((sum, row) => sum + row.length, 0);
 
+/**
+ * SQL: whether a call ended as the server did not intend. A refusal, such as the 401 of a visitor who is not signed in, is an
+ * answer: it is in the log, and is not counted as an error.
+ */
+export const hasFailed = `("outcome" LIKE 'HTTP 5%' OR "outcome" IN ('INTERNAL_SERVER_ERROR', 'NOT_IMPLEMENTED', 'TIMEOUT',
+  'BAD_GATEWAY', 'SERVICE_UNAVAILABLE', 'GATEWAY_TIMEOUT'))`;
+
 /** Inserts and counts in one statement, so that a batch that is written again after a lost answer counts once. */
 const insert = `
   WITH written AS (
@@ -142,7 +149,7 @@ const insert = `
   )
   INSERT INTO "_call_counts" AS count
   SELECT name, date_trunc('minute', "time"), round(4 * ln(greatest("duration", 0.01)) / ln(2)),
-    count(*), count(*) FILTER (WHERE "outcome" <> 'ok')
+    count(*), count(*) FILTER (WHERE ${hasFailed})
   FROM written CROSS JOIN LATERAL (VALUES ("function"), ('')) AS counted(name)
   GROUP BY 1, 2, 3
   -- One order in every process prevents deadlocks.

@@ -1,6 +1,6 @@
 import { pool } from "../database/database";
 import { toPage } from "../database/pagination";
-import { idAt } from "./function-log";
+import { hasFailed, idAt } from "./function-log";
 import type { Observed } from "./observe";
 import type { Line } from "./scope";
 
@@ -27,7 +27,7 @@ interface Call {
 
 export interface CallFilter {
   function?: string;
-  /** An outcome, or `error` for all but `ok`. */
+  /** An outcome; `error` for all but `ok`; or `failed` for those that were not refusals. */
   outcome?: string;
   /** A part of what was printed or thrown, in upper or lower case. */
   text?: string;
@@ -92,7 +92,8 @@ function candidatesOf(filter: CallFilter, values: unknown[]): string[] {
 function matchesOf(filter: CallFilter, values: unknown[]): string[] {
   const conditions: string[] = [];
   if (filter.function !== undefined) conditions.push(`"function" = ${put(filter.function, values)}`);
-  if (filter.outcome !== undefined && filter.outcome !== "error") {
+  if (filter.outcome === "failed") conditions.push(hasFailed);
+  else if (filter.outcome !== undefined && filter.outcome !== "error") {
     conditions.push(`"outcome" = ${put(filter.outcome, values)}`);
   }
   if (filter.text) {
@@ -125,7 +126,7 @@ interface CallStats {
   /** Its start, in milliseconds since the epoch. */
   time: number;
   calls: number;
-  /** Those of them that failed. */
+  /** Those of them that failed. A refusal, such as a 401, is no failure. */
   errors: number;
   /** Milliseconds within which half of them, 95 % and 99 % ended, ± 9 %; `null` without calls. */
   p50: number | null;
@@ -170,4 +171,15 @@ export async function callStats({ function: name = "", from, to, buckets }: Opti
     time: from + span * width,
     ...(found.get(span) ?? none),
   }));
+}
+
+/** The functions of which calls failed since a time, in milliseconds since the epoch; the most failures first. */
+export async function failingFunctions(since: number): Promise<{ name: string; errors: number }[]> {
+  const { rows } = await pool.query<{ name: string; errors: number }>(
+    `SELECT "function" AS name, sum("errors")::float8 AS errors FROM "_call_counts"
+     WHERE "function" <> '' AND "minute" >= to_timestamp($1::float8 / 1000) GROUP BY 1 HAVING sum("errors") > 0
+     ORDER BY 2 DESC LIMIT 5`,
+    [since],
+  );
+  return rows;
 }

@@ -41,15 +41,6 @@ describe("list", () => {
   });
 });
 
-describe("users", () => {
-  test("by the beginning of their address", async () => {
-    const { user } = await account({ isAdmin: false });
-    const { id, name, email } = user;
-    expect(await functions.users({ search: email.slice(0, 10) })).toEqual([{ id, name, email, isAnonymous: null }]);
-    expect(await functions.users({ search: "%" })).toEqual([]);
-  });
-});
-
 describe("run", () => {
   test("a mutation as a user, whose it is then", async () => {
     const { user, api } = await account({ isAdmin: false });

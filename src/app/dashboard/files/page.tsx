@@ -1,8 +1,13 @@
 import type { Metadata } from "next";
-import { Files } from "~/kit/dashboard";
+import { app } from "~/functions";
+import { Files, Prefetch } from "~/kit/dashboard";
 
 export const metadata: Metadata = { title: "Files · Dashboard" };
 
 export default function FilesPage() {
-  return <Files />;
+  return (
+    <Prefetch app={app} page="files">
+      <Files />
+    </Prefetch>
+  );
 }

@@ -1,14 +1,17 @@
 import type { Metadata } from "next";
-import { Functions } from "~/kit/dashboard";
-import { first } from "~/kit/pages";
+import { app } from "~/functions";
+import { Functions, Prefetch } from "~/kit/dashboard";
 
 export const metadata: Metadata = { title: "Functions · Dashboard" };
 
 interface FunctionsPageProps {
-  searchParams: Promise<{ name?: string | string[] }>;
+  searchParams: Promise<Record<string, string | string[] | undefined>>;
 }
 
-export default async function FunctionsPage({ searchParams }: FunctionsPageProps) {
-  const { name } = await searchParams;
-  return <Functions name={first(name) ?? null} />;
+export default function FunctionsPage({ searchParams }: FunctionsPageProps) {
+  return (
+    <Prefetch app={app} page="functions" searchParams={searchParams}>
+      <Functions />
+    </Prefetch>
+  );
 }

@@ -1,14 +1,17 @@
 import type { Metadata } from "next";
-import { Logs } from "~/kit/dashboard";
-import { first } from "~/kit/pages";
+import { app } from "~/functions";
+import { Logs, Prefetch } from "~/kit/dashboard";
 
 export const metadata: Metadata = { title: "Logs · Dashboard" };
 
 interface LogsPageProps {
-  searchParams: Promise<{ request?: string | string[]; function?: string | string[] }>;
+  searchParams: Promise<Record<string, string | string[] | undefined>>;
 }
 
-export default async function LogsPage({ searchParams }: LogsPageProps) {
-  const { request, function: name } = await searchParams;
-  return <Logs requestId={first(request) ?? null} functionName={first(name) ?? ""} />;
+export default function LogsPage({ searchParams }: LogsPageProps) {
+  return (
+    <Prefetch app={app} page="logs" searchParams={searchParams}>
+      <Logs />
+    </Prefetch>
+  );
 }

@@ -1,8 +1,17 @@
 import type { Metadata } from "next";
-import { Schedule } from "~/kit/dashboard";
+import { app } from "~/functions";
+import { Prefetch, Schedule } from "~/kit/dashboard";
 
 export const metadata: Metadata = { title: "Schedule · Dashboard" };
 
-export default function SchedulePage() {
-  return <Schedule />;
+interface SchedulePageProps {
+  searchParams: Promise<Record<string, string | string[] | undefined>>;
+}
+
+export default function SchedulePage({ searchParams }: SchedulePageProps) {
+  return (
+    <Prefetch app={app} page="schedule" searchParams={searchParams}>
+      <Schedule />
+    </Prefetch>
+  );
 }

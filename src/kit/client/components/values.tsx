@@ -30,9 +30,12 @@ const time = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-di
 const day = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit", day: "numeric", month: "short" });
 const full = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "short" });
 
+/** Whether the browser has taken over from the server, which knows neither the visitor's time zone nor the URL they see. */
+export const useIsHydrated = () => useSyncExternalStore(never, isTrue, isFalse);
+
 /** A time in the visitor's time zone and language. The server knows neither, so it renders an empty element. */
 export const Timestamp = memo(function Timestamp({ at }: { at: number }) {
-  const isHydrated = useSyncExternalStore(never, isTrue, isFalse);
+  const isHydrated = useIsHydrated();
   const date = new Date(at);
   return (
     <time

@@ -16,8 +16,11 @@ import { type ReactNode, useState } from "react";
 const features = tableFeatures({
   rowSortingFeature,
   rowSelectionFeature,
-  /** The classes of a column's cells and of its header. */
-  columnMeta: metaHelper<{ className?: string }>(),
+  /**
+   * The classes of a column's cells and of its header. On phones a row is a card: a title has no label beside it,
+   * and the header shows only columns to sort by and controls.
+   */
+  columnMeta: metaHelper<{ className?: string; isTitle?: boolean; isControl?: boolean }>(),
 });
 
 /** Columns of a table whose rows are of this type. */
@@ -44,7 +47,7 @@ interface DataTableProps<Row extends object> {
 const none: never[] = [];
 const nothing = {};
 
-/** A table that scrolls sideways on narrow screens. */
+/** A table that scrolls sideways where it is wider than the screen. On phones each row is a card. */
 export function DataTable<Row extends object>({
   label,
   columns,
@@ -74,22 +77,31 @@ export function DataTable<Row extends object>({
       aria-label={label}
       // Keyboard users can focus and scroll it.
       tabIndex={0}
-      className="relative overflow-x-auto rounded-2xl border border-line bg-surface"
+      className="relative overflow-x-auto rounded-2xl sm:border sm:border-line sm:bg-surface"
     >
-      <table className="w-full text-sm">
-        <thead>
+      {/* With other layouts than that of a table, browsers forget what it is. */}
+      {/* biome-ignore-start lint/a11y/noRedundantRoles: see above */}
+      {/* biome-ignore-start lint/a11y/useSemanticElements: see above */}
+      <table role="table" className="w-full text-sm max-sm:block">
+        <thead role="rowgroup" className="max-sm:block">
           {table.getHeaderGroups().map((group) => (
-            <tr key={group.id} className="border-line border-b">
+            <tr
+              key={group.id}
+              role="row"
+              className="border-line max-sm:flex max-sm:flex-wrap max-sm:items-center sm:border-b"
+            >
               {group.headers.map((header) => {
                 const { column } = header;
                 const sorted = column.getIsSorted();
                 const title = <table.FlexRender header={header} />;
+                const isControl = column.getCanSort() || column.columnDef.meta?.isControl;
                 return (
                   <th
                     key={header.id}
+                    role="columnheader"
                     scope="col"
                     aria-sort={sorted ? (sorted === "asc" ? "ascending" : "descending") : undefined}
-                    className={`h-11 whitespace-nowrap px-3 text-left font-medium text-muted text-xs ${column.columnDef.meta?.className ?? ""}`}
+                    className={`h-11 whitespace-nowrap px-3 text-left font-medium text-muted text-xs ${isControl ? "max-sm:grid max-sm:items-center" : "max-sm:sr-only"} ${column.columnDef.meta?.className ?? ""}`}
                   >
                     {column.getCanSort() ? (
                       <button
@@ -110,29 +122,50 @@ export function DataTable<Row extends object>({
             </tr>
           ))}
         </thead>
-        <tbody>
+        <tbody role="rowgroup" className="max-sm:grid max-sm:gap-3">
           {table.getRowModel().rows.map((row) => (
             <tr
               key={row.id}
+              role="row"
               data-selected={row.getIsSelected() || undefined}
-              className="border-line not-first:border-t hover:bg-sunken/50 data-selected:bg-sunken"
+              className="border-line hover:bg-sunken/50 data-selected:bg-sunken max-sm:card max-sm:relative max-sm:grid max-sm:grid-cols-1 sm:not-first:border-t"
             >
-              {row.getAllCells().map((cell) => (
-                <td key={cell.id} className={`h-12 px-3 ${cell.column.columnDef.meta?.className ?? ""}`}>
-                  <table.FlexRender cell={cell} />
-                </td>
-              ))}
+              {row.getAllCells().map((cell) => {
+                const { header, meta } = cell.column.columnDef;
+                return (
+                  <td
+                    key={cell.id}
+                    role="cell"
+                    className={`px-3 max-sm:flex max-sm:min-h-8 max-sm:items-center max-sm:gap-3 max-sm:px-0 sm:h-12 ${meta?.className ?? ""}`}
+                  >
+                    {typeof header === "string" && !meta?.isTitle && (
+                      <span aria-hidden="true" className="w-24 flex-none text-left text-muted text-xs sm:hidden">
+                        {header}
+                      </span>
+                    )}
+                    <div className="min-w-0 max-sm:flex-1">
+                      <table.FlexRender cell={cell} />
+                    </div>
+                  </td>
+                );
+              })}
             </tr>
           ))}
           {rows.length === 0 && (
-            <tr>
-              <td colSpan={columns.length} className="px-3 py-10 text-center text-muted">
+            <tr role="row" className="max-sm:card max-sm:block">
+              <td
+                role="cell"
+                colSpan={columns.length}
+                className="block px-3 py-10 text-center text-muted sm:table-cell"
+              >
                 {empty ?? "Nothing here."}
               </td>
             </tr>
           )}
         </tbody>
       </table>
+      {/* biome-ignore-end lint/a11y/useSemanticElements: see above */}
+      {/* biome-ignore-end lint/a11y/noRedundantRoles: see above */}
     </section>
   );
 }

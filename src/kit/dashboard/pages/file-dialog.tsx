@@ -1,23 +1,26 @@
 import { useQuery } from "@tanstack/react-query";
 import { Download, ExternalLink, Trash2, X } from "lucide-react";
 import Image from "next/image";
+import Link from "next/link";
 import { Dialog } from "radix-ui";
 import { Failed, Loading } from "../../client/components/lists";
 import { formatBytes, Timestamp } from "../../client/components/values";
-import type { StoredFile } from "./file-list";
-import { CopyButton, useReturnFocus, useTRPC } from "./parts";
+import { hrefOfRows } from "./data-filters";
+import { nameOf, type StoredFile } from "./file-list";
+import { CopyButton, useDialog, useTRPC } from "./parts";
 
 interface FileDialogProps {
   /** The file to show, or `null` when the dialog is closed. */
   storageId: string | null;
   onClose: () => void;
-  onDelete: (storageId: string) => void;
+  /** Absent where files are only looked at. */
+  onDelete?: (storageId: string) => void;
 }
 
 /** A preview of a file, and everything that is known about it. */
 export function FileDialog({ storageId, onClose, onDelete }: FileDialogProps) {
   const trpc = useTRPC();
-  const returnFocus = useReturnFocus();
+  const dialog = useDialog(onClose);
   const file = useQuery({
     ...trpc.dashboard.files.get.queryOptions({ storageId: storageId ?? "" }),
     enabled: storageId !== null,
@@ -26,9 +29,15 @@ export function FileDialog({ storageId, onClose, onDelete }: FileDialogProps) {
     <Dialog.Root open={storageId !== null} onOpenChange={onClose}>
       <Dialog.Portal>
         <Dialog.Overlay className="dialog-overlay" />
-        <Dialog.Content {...returnFocus} className="dialog max-w-3xl!" aria-describedby={undefined}>
+        <Dialog.Content {...dialog} className="dialog max-w-3xl!" aria-describedby={undefined}>
           <div className="-mt-2 -mr-3 flex items-center justify-between">
-            <Dialog.Title className="min-w-0 truncate font-mono font-semibold text-sm">{storageId}</Dialog.Title>
+            <Dialog.Title className="min-w-0 truncate font-semibold text-sm">
+              {file.data && nameOf(file.data) !== null ? (
+                nameOf(file.data)
+              ) : (
+                <span className="font-mono">{storageId}</span>
+              )}
+            </Dialog.Title>
             <Dialog.Close aria-label="Close" title="Close" className="icon-button">
               <X aria-hidden="true" className="size-5" />
             </Dialog.Close>
@@ -48,8 +57,9 @@ export function FileDialog({ storageId, onClose, onDelete }: FileDialogProps) {
   );
 }
 
-function Details({ file, onDelete }: { file: StoredFile; onDelete: (storageId: string) => void }) {
+function Details({ file, onDelete }: { file: StoredFile; onDelete?: (storageId: string) => void }) {
   const facts = [
+    { name: "Storage id", value: <span className="font-mono text-xs">{file._id}</span> },
     {
       name: "Size",
       value: file.size < 1000 ? formatBytes(file.size) : `${formatBytes(file.size)} (${file.size} bytes)`,
@@ -78,7 +88,16 @@ function Details({ file, onDelete }: { file: StoredFile; onDelete: (storageId: s
                 <span className="font-mono text-xs">
                   {table}.{column}
                 </span>{" "}
-                {label} <span className="font-mono text-muted text-xs">{row}</span>
+                {label}{" "}
+                {row !== null && (
+                  <Link
+                    prefetch={false}
+                    href={hrefOfRows(table, [{ column: "_id", operator: "is", value: row }])}
+                    className="font-mono text-accent text-xs underline-offset-2 hover:underline"
+                  >
+                    {row}
+                  </Link>
+                )}
               </li>
             ))}
           </ul>
@@ -96,10 +115,12 @@ function Details({ file, onDelete }: { file: StoredFile; onDelete: (storageId: s
         >
           <ExternalLink aria-hidden="true" className="size-4" />
         </a>
-        <button type="button" onClick={() => onDelete(file._id)} className="button px-4 text-danger hover:bg-sunken">
-          <Trash2 aria-hidden="true" className="size-4" />
-          Delete
-        </button>
+        {onDelete && (
+          <button type="button" onClick={() => onDelete(file._id)} className="button px-4 text-danger hover:bg-sunken">
+            <Trash2 aria-hidden="true" className="size-4" />
+            Delete
+          </button>
+        )}
         <a href={file.downloadUrl} download className="button button-primary">
           <Download aria-hidden="true" className="size-4" />
           Download

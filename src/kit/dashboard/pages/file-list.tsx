@@ -3,7 +3,7 @@ import type { SortingState } from "@tanstack/react-table";
 import { Search, X } from "lucide-react";
 import { type FormEvent, useId } from "react";
 import { Checkbox } from "../../client/components/controls";
-import { formatBytes, Timestamp } from "../../client/components/values";
+import { FileIcon, formatBytes, ShortName, Timestamp } from "../../client/components/values";
 import { columnsOf } from "./data-table";
 import { type Answers, CopyButton, useTRPC } from "./parts";
 
@@ -152,11 +152,14 @@ export function FileFilters({ filters, onChange }: FileFiltersProps) {
 
 const column = columnsOf<StoredFile>();
 
+/** Files have no names. This is the name of a row that refers to the file, or `null`. */
+export const nameOf = ({ references }: StoredFile) => references.find(({ label }) => label)?.label ?? null;
+
 export const fileColumns = ({ onOpen }: { onOpen: (storageId: string) => void }) =>
   column.columns([
     column.display({
       id: "select",
-      meta: { className: "w-11 px-0!" },
+      meta: { className: "w-11 px-0! max-sm:[td&]:absolute max-sm:[td&]:top-3 max-sm:[td&]:right-2", isControl: true },
       header: ({ table }) => (
         <Checkbox
           label="Select all files on this page"
@@ -173,17 +176,30 @@ export const fileColumns = ({ onOpen }: { onOpen: (storageId: string) => void })
       ),
     }),
     column.accessor("_id", {
-      header: "Storage id",
-      cell: ({ getValue }) => (
-        <span className="flex items-center">
-          <button
-            type="button"
-            onClick={() => onOpen(getValue())}
-            className="h-11 whitespace-nowrap font-mono text-accent text-xs underline-offset-2 hover:underline"
-          >
-            {getValue()}
-          </button>
-          <CopyButton text={getValue()} label={`Copy ${getValue()}`} />
+      header: "File",
+      meta: { isTitle: true, className: "max-sm:pr-10!" },
+      cell: ({ getValue, row: { original } }) => (
+        <span className="flex items-center gap-3 py-1">
+          <FileIcon type={original.contentType ?? ""} imageUrl={original.thumbnailUrl} />
+          <span className="min-w-0">
+            <button
+              type="button"
+              onClick={() => onOpen(getValue())}
+              className="flex min-h-7 max-w-full items-center text-left text-accent underline-offset-2 hover:underline sm:max-w-72"
+            >
+              {nameOf(original) === null ? (
+                <span className="italic">No name</span>
+              ) : (
+                <ShortName name={nameOf(original) ?? ""} />
+              )}
+            </button>
+            <span className="block truncate font-mono text-muted text-xs" title={getValue()}>
+              {getValue()}
+            </span>
+          </span>
+          <span className="ml-auto">
+            <CopyButton text={getValue()} label={`Copy ${getValue()}`} />
+          </span>
         </span>
       ),
     }),
@@ -205,7 +221,7 @@ export const fileColumns = ({ onOpen }: { onOpen: (storageId: string) => void })
       id: "uploaded",
       header: "Uploaded",
       enableSorting: true,
-      meta: { className: "whitespace-nowrap" },
+      meta: { className: "whitespace-nowrap sm:min-w-32" },
       cell: ({ getValue }) => <Timestamp at={getValue()} />,
     }),
     column.accessor("references", {

@@ -13,7 +13,7 @@ import { useUploads } from "../../client/use-uploads";
 import { DataTable, Pager, useCursors } from "./data-table";
 import { FileDialog } from "./file-dialog";
 import { FileFilters, type Filters, fileColumns, useStoredFiles } from "./file-list";
-import { DashboardPage, useTRPC, useTRPCClient } from "./parts";
+import { DashboardPage, Figures, formatCount, useTRPC, useTRPCClient } from "./parts";
 import { SweepDialog } from "./sweep-dialog";
 
 /** The page of all stored files, whoever owns them. */
@@ -119,23 +119,15 @@ export function Files() {
   );
 }
 
-const number = new Intl.NumberFormat("en");
-
 /** The number of files, and their total size. */
 export function Totals() {
   const { data } = useQuery(useTRPC().dashboard.files.total.queryOptions());
-  const totals = [
-    { name: "Files", value: data && number.format(data.files) },
-    { name: "Stored", value: data && formatBytes(data.bytes) },
-  ];
   return (
-    <dl className="mb-4 flex gap-3">
-      {totals.map(({ name, value }) => (
-        <div key={name} className="min-w-36 rounded-2xl border border-line bg-surface px-4 py-3">
-          <dt className="text-muted text-xs">{name}</dt>
-          <dd className="font-semibold text-xl tabular-nums">{value ?? "…"}</dd>
-        </div>
-      ))}
-    </dl>
+    <Figures
+      figures={[
+        { name: "Files", value: data && formatCount(data.files) },
+        { name: "Stored", value: data && formatBytes(data.bytes) },
+      ]}
+    />
   );
 }

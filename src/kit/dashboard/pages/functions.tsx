@@ -5,14 +5,16 @@ import { ChevronLeft, Lock, Play, Send } from "lucide-react";
 import Link from "next/link";
 import { useState } from "react";
 import { Failed, Loading } from "../../client/components/lists";
+import { useIsHydrated } from "../../client/components/values";
 import { CallCharts } from "./charts";
 import { curlOf, curlOfRequest } from "./curl";
-import { DashboardPage, useTRPC, useTRPCClient } from "./parts";
+import { DashboardPage, useSearch, useTRPC, useTRPCClient } from "./parts";
 import { ArgsForm, type HttpRequest, RequestForm, RunAs, RunResult, SubmitRow, useRunner } from "./run-form";
 import type { Fn } from "./schema-fields";
 
-/** The page of all functions, with charts, and a form that runs the one called `name`. */
-export function Functions({ name }: { name: string | null }) {
+/** The page of all functions, with charts, and a form that runs the one that the URL names. */
+export function Functions() {
+  const name = useSearch().get("name");
   const functions = useQuery(useTRPC().dashboard.functions.list.queryOptions());
   const chosen = functions.data?.find((fn) => fn.name === name);
   return (
@@ -101,6 +103,7 @@ function FunctionDetails({ fn }: { fn: Fn }) {
   const runner = useRunner();
   const { userId } = runner;
   const isSignedIn = userId !== null;
+  const origin = useIsHydrated() ? window.location.origin : "";
 
   const run = useMutation({
     mutationFn: async (given: { args: Record<string, unknown> } | { request: HttpRequest }) => {
@@ -144,14 +147,14 @@ function FunctionDetails({ fn }: { fn: Fn }) {
         <RequestForm
           {...form}
           route={fn.name}
-          command={(request) => curlOfRequest({ origin: window.location.origin, request, isSignedIn })}
+          command={(request) => curlOfRequest({ origin, request, isSignedIn })}
           onSend={(request) => run.mutate({ request })}
         />
       ) : (
         <ArgsForm
           {...form}
           schema={fn.args}
-          command={fn.isInternal ? null : (args) => curlOf({ origin: window.location.origin, fn, args, isSignedIn })}
+          command={fn.isInternal ? null : (args) => curlOf({ origin, fn, args, isSignedIn })}
           onRun={(args) => run.mutate({ args })}
         />
       )}

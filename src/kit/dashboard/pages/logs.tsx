@@ -5,20 +5,18 @@ import { Pause, Play } from "lucide-react";
 import { useEffect, useId, useState } from "react";
 import { Failed, Loading } from "../../client/components/lists";
 import { columnsOf, DataTable } from "./data-table";
-import { type Answers, DashboardPage, formatDuration, useTRPC, useTRPCClient } from "./parts";
+import { type Answers, DashboardPage, formatDuration, useSearch, useTRPC, useTRPCClient } from "./parts";
 import { LogTime, Outcome, RequestDialog } from "./request-dialog";
 
-interface LogsProps {
-  /** The request to open at first, or `null` for none. */
-  requestId: string | null;
-  /** The function whose calls to show at first, or `""` for all. */
-  functionName: string;
-}
-
-/** The page of the function log. New calls appear as they come. */
-export function Logs({ requestId, functionName }: LogsProps) {
-  const [opened, setOpened] = useState(requestId);
-  const [filters, setFilters] = useState({ function: functionName, outcome: "", text: "" });
+/** The page of the function log. New calls appear as they come. The URL may name what to show at first. */
+export function Logs() {
+  const search = useSearch();
+  const [opened, setOpened] = useState(search.get("request"));
+  const [filters, setFilters] = useState({
+    function: search.get("function") ?? "",
+    outcome: search.get("outcome") ?? "",
+    text: "",
+  });
   const [isPaused, setPaused] = useState(false);
   const [columns] = useState(() => callColumns({ onOpen: setOpened }));
   const log = useCallLog(filters, isPaused);
@@ -88,6 +86,7 @@ const maxCalls = 2_000;
 /** Returns the calls that match, newest first. New calls are added as they come, and older ones by `loadOlder`. */
 function useCallLog({ function: name, outcome, text }: LogFilter, isPaused: boolean) {
   const client = useTRPCClient().dashboard.calls;
+  const trpc = useTRPC().dashboard.calls;
   const queryClient = useQueryClient();
   const wanted = {
     function: name || undefined,
@@ -95,10 +94,11 @@ function useCallLog({ function: name, outcome, text }: LogFilter, isPaused: bool
     text: text || undefined,
     limit: pageSize,
   };
-  const queryKey = ["call log", wanted];
+  const options = trpc.list.queryOptions(wanted);
+  const { queryKey } = options;
 
   const log = useQuery({
-    queryKey,
+    ...options,
     queryFn: async () => {
       const known = queryClient.getQueryData<Log>(queryKey);
       const newest = known?.calls[0];
@@ -188,7 +188,8 @@ function LogFilters({ filters, onChange }: LogFiltersProps) {
         >
           <option value="">Any</option>
           <option value="ok">Succeeded</option>
-          <option value="error">Failed</option>
+          <option value="failed">Failed</option>
+          <option value="error">Failed or refused</option>
         </select>
       </div>
       <div className="grid gap-1">
@@ -213,7 +214,11 @@ const column = columnsOf<Call>();
 
 const callColumns = ({ onOpen }: { onOpen: (requestId: string) => void }) =>
   column.columns([
-    column.accessor("time", { header: "Time", cell: ({ getValue }) => <LogTime at={getValue()} /> }),
+    column.accessor("time", {
+      header: "Time",
+      meta: { className: "sm:min-w-40" },
+      cell: ({ getValue }) => <LogTime at={getValue()} />,
+    }),
     column.accessor("requestId", {
       header: "Request",
       cell: ({ getValue }) => (
@@ -242,7 +247,7 @@ const callColumns = ({ onOpen }: { onOpen: (requestId: string) => void }) =>
     column.accessor("outcome", { header: "Outcome", cell: ({ getValue }) => <Outcome outcome={getValue()} /> }),
     column.accessor("duration", {
       header: "Took",
-      meta: { className: "whitespace-nowrap text-right tabular-nums text-xs" },
+      meta: { className: "whitespace-nowrap sm:text-right tabular-nums text-xs" },
       cell: ({ getValue }) => formatDuration(getValue()),
     }),
     column.display({

@@ -1,10 +1,22 @@
 "use client";
 
 import type { inferRouterOutputs } from "@trpc/server";
-import { CalendarClock, Check, Copy, FolderOpen, ScrollText, SquareFunction } from "lucide-react";
+import {
+  CalendarClock,
+  Check,
+  Copy,
+  FolderOpen,
+  Gauge,
+  Plug,
+  ScrollText,
+  Settings2,
+  SquareFunction,
+  Table2,
+  UsersRound,
+} from "lucide-react";
 import Link from "next/link";
-import { usePathname } from "next/navigation";
-import { type ReactNode, type Ref, useRef, useState } from "react";
+import { usePathname, useSearchParams } from "next/navigation";
+import { type MouseEvent, type ReactNode, type Ref, useEffect, useRef, useState } from "react";
 import { createClient } from "../../client/create-client";
 import { confirmLeaving } from "../../client/use-uploads";
 import type { KitRouter } from "../../functions/router";
@@ -15,10 +27,15 @@ export const { useTRPC, useTRPCClient } = createClient<KitRouter>();
 export type Answers = inferRouterOutputs<KitRouter>["dashboard"];
 
 const pages = [
+  { href: "/dashboard", label: "Overview", icon: Gauge },
+  { href: "/dashboard/data", label: "Data", icon: Table2 },
   { href: "/dashboard/files", label: "Files", icon: FolderOpen },
   { href: "/dashboard/functions", label: "Functions", icon: SquareFunction },
   { href: "/dashboard/schedule", label: "Schedule", icon: CalendarClock },
   { href: "/dashboard/logs", label: "Logs", icon: ScrollText },
+  { href: "/dashboard/users", label: "Users", icon: UsersRound },
+  { href: "/dashboard/settings", label: "Settings", icon: Settings2 },
+  { href: "/dashboard/api", label: "API", icon: Plug },
 ];
 
 interface DashboardFrameProps {
@@ -30,15 +47,22 @@ interface DashboardFrameProps {
 /** The frame of all pages of the dashboard. `src/app/dashboard/layout.tsx` renders it. */
 export function DashboardFrame({ header, children }: DashboardFrameProps) {
   const pathname = usePathname();
+  const current = useRef<HTMLAnchorElement>(null);
+  // On a phone the links are wider than the screen.
+  useEffect(() => {
+    const link = current.current;
+    if (link?.pathname === pathname) link.parentElement?.parentElement?.scrollTo({ left: link.offsetLeft - 32 });
+  }, [pathname]);
   return (
     // Tables need a wider column than text.
     <div className="flex min-h-dvh flex-col [--column:72rem]">
       {header}
-      <nav aria-label="Dashboard" className="overflow-x-auto border-line border-b bg-surface px-page">
+      <nav aria-label="Dashboard" className="relative overflow-x-auto border-line border-b bg-surface px-page">
         <div className="column flex gap-1 max-sm:-mx-2">
           {pages.map(({ href, label, icon: Icon }) => (
             <Link
               key={href}
+              ref={href === pathname ? current : undefined}
               href={href}
               prefetch={false}
               aria-current={href === pathname ? "page" : undefined}
@@ -86,6 +110,34 @@ export function DashboardPage({ title, actions, headingRef, children }: Dashboar
   );
 }
 
+interface Figure {
+  name: string;
+  /** `undefined` while it is loading. */
+  value: string | undefined;
+  isBad?: boolean;
+}
+
+/** Numbers in a row, each with its name. */
+export function Figures({ figures }: { figures: Figure[] }) {
+  return (
+    <dl className="mb-4 grid grid-cols-2 gap-3 sm:flex sm:flex-wrap">
+      {figures.map(({ name, value, isBad }) => (
+        <div key={name} className="min-w-36 rounded-2xl border border-line bg-surface px-4 py-3">
+          <dt className="text-muted text-xs">{name}</dt>
+          <dd className={`font-semibold text-xl tabular-nums ${isBad ? "text-danger" : ""}`}>{value ?? "…"}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+/** `1234567` → `"1,234,567"` */
+export const formatCount = (count: number) => number.format(count);
+const number = new Intl.NumberFormat("en");
+
+/** The parameters in the URL of the page. */
+export const useSearch = (): URLSearchParams => new URLSearchParams(useSearchParams() ?? "");
+
 /** Copies a text to the clipboard. */
 export function CopyButton({ text, label }: { text: string; label: string }) {
   const [copied, setCopied] = useState<string | null>(null);
@@ -117,10 +169,16 @@ export function formatDuration(milliseconds: number): string {
   return `${milliseconds.toFixed(milliseconds >= 10 ? 0 : 1)} ms`;
 }
 
-/** Returns the focus to the element that had it before. For dialogs that open without a trigger of their own. */
-export function useReturnFocus() {
+/**
+ * For dialogs that open without a trigger of their own: returns the focus to the element that had it before, and closes the
+ * dialog when a link in it leads to another page of the dashboard.
+ */
+export function useDialog(onClose: () => void) {
   const before = useRef<Element | null>(null);
   return {
+    onClick({ target }: MouseEvent) {
+      if (target instanceof Element && target.closest('a[href^="/dashboard"]')) onClose();
+    },
     onOpenAutoFocus() {
       before.current = document.activeElement;
     },

@@ -2,7 +2,8 @@ import { useQuery } from "@tanstack/react-query";
 import { X } from "lucide-react";
 import { Dialog } from "radix-ui";
 import { Failed, Loading } from "../../client/components/lists";
-import { type Answers, CopyButton, formatDuration, useReturnFocus, useTRPC } from "./parts";
+import { useIsHydrated } from "../../client/components/values";
+import { type Answers, CopyButton, formatDuration, useDialog, useTRPC } from "./parts";
 
 interface RequestDialogProps {
   /** The request to show, or `null` when the dialog is closed. */
@@ -13,7 +14,7 @@ interface RequestDialogProps {
 /** The calls of one request, and everything that they printed. */
 export function RequestDialog({ requestId, onClose }: RequestDialogProps) {
   const trpc = useTRPC();
-  const returnFocus = useReturnFocus();
+  const dialog = useDialog(onClose);
   const request = useQuery({
     ...trpc.dashboard.calls.request.queryOptions({ requestId: requestId ?? "" }),
     enabled: requestId !== null,
@@ -24,7 +25,7 @@ export function RequestDialog({ requestId, onClose }: RequestDialogProps) {
     <Dialog.Root open={requestId !== null} onOpenChange={onClose}>
       <Dialog.Portal>
         <Dialog.Overlay className="dialog-overlay" />
-        <Dialog.Content {...returnFocus} className="dialog max-w-4xl!" aria-describedby={undefined}>
+        <Dialog.Content {...dialog} className="dialog max-w-4xl!" aria-describedby={undefined}>
           <div className="-mt-2 -mr-3 flex items-center">
             <Dialog.Title className="min-w-0 flex-1 truncate font-semibold text-sm">
               Request <span className="font-mono font-normal">{requestId}</span>
@@ -97,11 +98,12 @@ const format = new Intl.DateTimeFormat(undefined, {
   hourCycle: "h23",
 });
 
-/** A time with milliseconds. Never rendered by the server, which does not know the time zone. */
+/** A time with milliseconds. The server does not know the time zone, so what it renders is not visible. */
 export function LogTime({ at }: { at: number }) {
+  const isHydrated = useIsHydrated();
   return (
     <time dateTime={new Date(at).toISOString()} className="whitespace-nowrap font-mono text-muted text-xs">
-      {format.format(at)}
+      {isHydrated ? format.format(at) : <span className="invisible">Jan 10, 00:00:00.000</span>}
     </time>
   );
 }

@@ -203,15 +203,15 @@ export function useRunner() {
   const viewer = useViewer();
   const [email, setEmail] = useState(viewer?.email ?? "");
   const users = useQuery({
-    ...useTRPC().dashboard.functions.users.queryOptions({ search: email }),
+    ...useTRPC().dashboard.users.list.queryOptions({ search: email }),
     placeholderData: keepPreviousData,
   });
-  const user = users.data?.find((candidate) => candidate.email === email.toLowerCase());
+  const user = users.data?.page.find((candidate) => candidate.email === email.toLowerCase());
   return {
     email,
     setEmail,
     /** Users whose addresses begin with the typed text. */
-    candidates: users.data ?? [],
+    candidates: users.data?.page ?? [],
     name: user?.name,
     /** `null` for no identity, `undefined` when no account has this address. */
     userId: email === "" ? null : user?.id,

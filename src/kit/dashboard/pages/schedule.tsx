@@ -10,7 +10,7 @@ import { Failed, Loading } from "../../client/components/lists";
 import { Timestamp } from "../../client/components/values";
 import { explainError } from "../../client/viewer";
 import { columnsOf, DataTable, Pager, useCursors } from "./data-table";
-import { type Answers, DashboardPage, useTRPC, useTRPCClient } from "./parts";
+import { type Answers, DashboardPage, useSearch, useTRPC, useTRPCClient } from "./parts";
 
 const lists = [
   { list: "pending", label: "Pending" },
@@ -19,12 +19,15 @@ const lists = [
   { list: "recent", label: "Recent" },
 ] as const;
 
-/** Functions that run later, run now, or ran, and those that recur. */
+const isList = (text: string | null): text is (typeof lists)[number]["list"] => lists.some(({ list }) => list === text);
+
+/** Functions that run later, run now, or ran, and those that recur. The list in the URL is shown at first. */
 export function Schedule() {
+  const list = useSearch().get("list");
   const [name, setName] = useState<string>();
   return (
     <DashboardPage title="Schedule">
-      <Tabs.Root defaultValue="pending" activationMode="manual">
+      <Tabs.Root defaultValue={isList(list) ? list : "pending"} activationMode="manual">
         <Tabs.List
           aria-label="Jobs"
           className="mb-3 flex w-fit max-w-full gap-1 overflow-x-auto rounded-full bg-sunken p-1"
@@ -166,6 +169,7 @@ const jobColumns = ({ onCancel, onRunAgain, onPick }: Actions) =>
   jobColumn.columns([
     jobColumn.accessor("name", {
       header: "Function",
+      meta: { isTitle: true },
       cell: ({ getValue, row: { original } }) => (
         <span className="block whitespace-nowrap font-mono text-xs">
           <button
@@ -193,7 +197,7 @@ const jobColumns = ({ onCancel, onRunAgain, onPick }: Actions) =>
     }),
     jobColumn.accessor("scheduledTime", {
       header: "Scheduled",
-      meta: { className: "whitespace-nowrap" },
+      meta: { className: "whitespace-nowrap sm:min-w-32" },
       cell: ({ getValue }) => <Timestamp at={getValue()} />,
     }),
     jobColumn.accessor("state", {
@@ -211,7 +215,7 @@ const jobColumns = ({ onCancel, onRunAgain, onPick }: Actions) =>
     jobColumn.display({
       id: "actions",
       header: () => <span className="sr-only">Actions</span>,
-      meta: { className: "whitespace-nowrap text-right" },
+      meta: { className: "whitespace-nowrap sm:text-right" },
       cell: ({ row: { original } }) => (
         <span className="flex items-center justify-end">
           <Link
@@ -270,6 +274,7 @@ const cronColumn = columnsOf<Answers["schedule"]["crons"][number]>();
 const cronColumns = cronColumn.columns([
   cronColumn.accessor("name", {
     header: "Name",
+    meta: { isTitle: true },
     cell: ({ getValue }) => <span className="font-medium">{getValue()}</span>,
   }),
   cronColumn.accessor("function", {
@@ -282,11 +287,12 @@ const cronColumns = cronColumn.columns([
   }),
   cronColumn.accessor("next", {
     header: "Next",
-    meta: { className: "whitespace-nowrap" },
+    meta: { className: "whitespace-nowrap sm:min-w-32" },
     cell: ({ getValue }) => <Timestamp at={getValue()} />,
   }),
   cronColumn.accessor("last", {
     header: "Last",
+    meta: { className: "sm:min-w-44" },
     cell: ({ getValue }) => {
       const last = getValue();
       if (!last?.completedTime) return <span className="text-muted">not yet</span>;

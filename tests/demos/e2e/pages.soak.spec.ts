@@ -1,0 +1,87 @@
+import { devices } from "@playwright/test";
+import { expectNoViolations } from "../../e2e/demos/axe";
+import { expect } from "../../e2e/demos/test";
+import { test } from "./administer";
+
+// Every page as people find it: nothing moves, nothing is complained about, and the browser asks for nothing that it has.
+
+const dashboard = ["", "/data", "/data?table=messages", "/files", "/functions", "/functions?name=messages.sendMessage"];
+dashboard.push("/schedule", "/logs", "/users", "/settings", "/api");
+const paths = ["/", "/chat", "/files", "/gallery", "/http-demo", "/sign-in", "/account", "/nothing"];
+paths.push(...dashboard.map((path) => `/dashboard${path}`));
+
+declare global {
+  interface Window {
+    /** How far things have moved: https://web.dev/cls */
+    moved: number;
+  }
+}
+
+test.use({ expectedInConsole: /status of 404.*nothing/ });
+
+for (const [device, options] of Object.entries({ "a desktop": {}, "a phone": devices["iPhone 14"] })) {
+  for (const path of paths) {
+    test(`${path} on ${device}`, async ({ app, request, administer }) => {
+      const upload = await app.api.files.generateUploadUrl.mutate({});
+      await request.post(upload, { headers: { "Content-Type": "text/plain" }, data: "a file" });
+      await app.api.messages.sendMessage.mutate({ author: "Ada", body: "A message" });
+
+      const page = await administer("/icon.svg", options);
+      await page.addInitScript(() => {
+        window.moved = 0;
+        new PerformanceObserver((list) => {
+          for (const entry of list.getEntries()) window.moved += (entry as PerformanceEntry & { value: number }).value;
+        }).observe({ type: "layout-shift", buffered: true });
+      });
+      const asked: string[] = [];
+      page.on("request", (sent) => {
+        const { pathname, search } = new URL(sent.url());
+        // Charts and the log ask again and again.
+        if (/^\/api\/trpc\/(?!_kit)/.test(pathname) && !/calls\.list|overview/.test(pathname))
+          asked.push(pathname + search);
+      });
+      // The last thing that a page does when the browser has taken over.
+      const isLive = page.waitForRequest(/_kit\.changes/);
+      await page.goto(path);
+      await isLive;
+      await expect(page.getByRole("banner").getByRole("link", { name: "Start" })).toBeVisible();
+      await expect(page.getByRole("heading", { level: 1 })).toBeAttached();
+      expect(await page.evaluate(() => window.moved)).toBeLessThan(0.001);
+      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(
+        page.viewportSize()?.width ?? 0,
+      );
+      expect(asked).toEqual([]);
+      if (process.env.SCREENSHOTS) {
+        for (const colorScheme of ["light", "dark"] as const) {
+          await page.emulateMedia({ colorScheme });
+          const name = `${path.replaceAll(/\W+/g, "-")}-${device.slice(2)}-${colorScheme}.png`;
+          await page.screenshot({ path: `${process.env.SCREENSHOTS}/${name}` });
+        }
+      }
+      await expectNoViolations(page);
+    });
+  }
+}
+
+test("who is signed in is asked once, however many pages a person goes to", async ({ administer }) => {
+  const page = await administer("/icon.svg");
+  let asked = 0;
+  page.on("request", (sent) => {
+    if (sent.url().endsWith("/api/auth/get-session")) asked += 1;
+  });
+  await page.goto("/");
+  for (const name of ["Chat", "Files", "Gallery", "Start"]) {
+    await page.getByRole("banner").getByRole("link", { name, exact: true }).click();
+    await expect(page).toHaveTitle(name === "Start" ? "next-trpc-storage" : name);
+  }
+  expect(asked).toBe(1);
+});
+
+test("looking at the files without being signed in leaves no refusal in the log", async ({ app, visit }) => {
+  await app.database.query("DELETE FROM _calls");
+  const page = await visit({ url: "/files" });
+  await expect(page.getByText("No files yet")).toBeVisible();
+  await app.api.messages.list.query({});
+  const calls = async () => (await app.database.query(`SELECT "function", "outcome" FROM _calls`)).rows;
+  await expect.poll(calls).toEqual([{ function: "messages.list", outcome: "ok" }]);
+});
