@@ -1,9 +1,10 @@
 import { TRPCError } from "@trpc/server";
+import { fileTypeFromBuffer } from "file-type";
 import { z } from "zod";
 import { action, internalAction, internalMutation, internalQuery, mutation, query } from "~/kit";
 import { fetchPublic, type Id, id, pageArgs, paginate, requireIdentity, storageId } from "~/kit/server";
 import { nameInUrl, orDelete } from "./files";
-import { imageTypeOf, imageTypes, makeThumbnail, refuseTooManyPixels } from "./thumbnail";
+import { imageTypes, isImageType, makeThumbnail, refuseTooManyPixels } from "./thumbnail";
 
 const userQuery = query.use(requireIdentity);
 const userMutation = mutation.use(requireIdentity);
@@ -25,9 +26,8 @@ export const saveImage = userAction({
     await ctx.limitRate("images");
     const blob = await ctx.storage.get(storageId);
     if (blob && blob.size > maxSize) throw tooLarge();
-    const actualType = blob && (await imageTypeOf(blob));
-    if (blob && actualType) await refuseTooManyPixels(blob);
-    return ctx.runMutation(insertImage, { storageId, ...details, actualType });
+    if (blob) await refuseTooManyPixels(blob);
+    return ctx.runMutation(insertImage, { storageId, ...details });
   },
 });
 
@@ -36,12 +36,12 @@ export const downloadAndStore = userAction({
   args: { url: z.url({ protocol: /^https?$/ }).max(2000) },
   handler: async (ctx, { url }) => {
     await ctx.limitRate("fetches");
-    const { storageId, actualType } = await fetchPublic(url, { maxSize }, async ({ head, body }) => {
-      const contentType = await imageTypeOf(head);
-      if (!contentType) throw new TRPCError({ code: "BAD_REQUEST", message: `There is no image at ${url}.` });
-      return { storageId: await ctx.storage.store(body, { contentType }), actualType: contentType };
+    const storageId = await fetchPublic(url, { maxSize }, async ({ head, body }) => {
+      const contentType = (await fileTypeFromBuffer(head))?.mime;
+      if (isImageType(contentType)) return ctx.storage.store(body, { contentType });
+      throw new TRPCError({ code: "BAD_REQUEST", message: `There is no image at ${url}.` });
     });
-    const image = { storageId, title: nameInUrl(url) || "Image", originalUrl: url, actualType };
+    const image = { storageId, title: nameInUrl(url) || "Image", originalUrl: url };
     return orDelete(ctx, [storageId], () => ctx.runMutation(insertImage, image));
   },
 });
@@ -51,16 +51,14 @@ export const insertImage = internalMutation({
     storageId: storageId(),
     ...details,
     originalUrl: z.string().optional(),
-    /** The type that the bytes have. `null` when they are not an image. */
-    actualType: z.string().nullable(),
   },
-  handler: async (ctx, { storageId, actualType, ...details }) => {
+  handler: async (ctx, { storageId, ...details }) => {
     const { identity } = await requireIdentity(ctx);
     // The client calls again when the answer to its first call was lost.
     const saved = await ctx.db.image.findFirst({ where: { storageId, uploadedBy: identity.tokenIdentifier } });
     if (saved) return saved;
-    const { contentType: saidType, size } = await ctx.storage.claim(storageId);
-    if (!actualType || !saidType?.startsWith("image/")) {
+    const { contentType: saidType, detectedType: actualType, size } = await ctx.storage.claim(storageId);
+    if (!isImageType(actualType) || !saidType?.startsWith("image/")) {
       const message = `Cannot save ${saidType ?? "a file without a type"} as an image: its bytes are ${actualType ?? "not an image"}.`;
       throw new TRPCError({ code: "BAD_REQUEST", message });
     }

@@ -56,7 +56,10 @@ export const sendImage = mutation({
   args: { storageId: storageId(), author, width: pixels, height: pixels },
   handler: async (ctx, { storageId, author, width, height }) => {
     await ctx.limitRate("messages");
-    refuseUnshown((await ctx.storage.claim(storageId)).contentType);
+    const { contentType, detectedType } = await ctx.storage.claim(storageId);
+    refuseUnshown(contentType);
+    // The bytes decide, where they are of a known type. Those of an SVG are XML.
+    if (detectedType && detectedType !== "application/xml") refuseUnshown(detectedType);
     const message = await ctx.db.message.create({
       data: { body: storageId, storageId, author, format: "image", owner: await ownerOf(ctx), width, height },
     });

@@ -20,12 +20,9 @@ async function loadSharp() {
   return sharp;
 }
 
-/** Returns the type of an image by its first 4,100 bytes, or `null` for anything else. */
-export async function imageTypeOf(image: Blob | Uint8Array): Promise<string | null> {
-  const head = image instanceof Blob ? await image.slice(0, 4100).arrayBuffer() : image;
-  const found = await fileTypeFromBuffer(head);
-  return imageTypes.find((type) => type === found?.mime) ?? null;
-}
+/** Whether a type that was found by the bytes is accepted. */
+export const isImageType = (type: string | undefined): type is (typeof imageTypes)[number] =>
+  imageTypes.some((accepted) => accepted === type);
 
 /** Nearly every image has its dimensions in this many first bytes. */
 const headerSize = 256 * 1024;
@@ -48,7 +45,9 @@ export async function refuseTooManyPixels(image: Blob): Promise<void> {
 /** Makes a WebP of 200 × 200 pixels from the middle of the image, upright. An animation gives its first frame. */
 export async function makeThumbnail(image: Blob): Promise<Blob> {
   // sharp would also read SVG and other types that are not accepted.
-  if (!(await imageTypeOf(image))) throw refuse("its bytes are not an image of an accepted type");
+  const head = await image.slice(0, 4100).arrayBuffer();
+  if (!isImageType((await fileTypeFromBuffer(head))?.mime))
+    throw refuse("its bytes are not an image of an accepted type");
   try {
     const thumbnail = await inImageTurn(async () =>
       (await loadSharp())(await image.arrayBuffer(), { limitInputPixels: maxPixels, pages: 1, failOn: "error" })

@@ -9,6 +9,7 @@ import { type HttpRouter, httpAction } from "./http/http-router";
 import type { CronJobs } from "./jobs/crons";
 import { type LiveBy, liveBy, liveByState } from "./live/reads";
 import { defaultImageWidths } from "./storage/image-widths";
+import { type StorageOptions, setStorageOptions } from "./storage/options";
 import { setImageWidths } from "./storage/tokens";
 
 export interface KitOptions {
@@ -82,9 +83,13 @@ export function createKit({
       crons: CronJobs;
       /** How mail about accounts is sent. Without it, passwords cannot be reset and addresses are not confirmed. */
       email?: AccountEmails;
+      /** What follows a new file, and whether it is served at once. */
+      storage?: StorageOptions;
     }) {
-      const { functions, http, crons, email } = parts;
-      return { router: createRouter(functions, { http, crons }), http, crons, owners, email } satisfies App<unknown>;
+      const { functions, http, crons, email, storage = {} } = parts;
+      const router = createRouter(functions, { http, crons });
+      setStorageOptions(storage);
+      return { router, http, crons, owners, email } satisfies App<unknown>;
     },
   };
 }

@@ -16,6 +16,7 @@ export { HttpError } from "./http/error-response";
 export { fetchPublic } from "./http/fetch-public";
 export type { HttpAction } from "./http/http-router";
 export { cors, httpRouter, pathSuffix } from "./http/http-router";
+export { type FormPart, type MultipartBody, multipartBody } from "./http/multipart-body";
 export { cronJobs } from "./jobs/crons";
 export { upkeep } from "./jobs/housekeeping";
 export { type JobResult, jobResult, type ScheduledFunctionDocument } from "./jobs/rows";

@@ -6,7 +6,8 @@ import type { DirectRoutes } from "./http/direct-routes";
 /**
  * Starts everything that a process does besides serving. An error that keeps the app from starting ends the process.
  *
- * @param load imports the app, after tracing has begun. It is not called on Vercel, where each function loads what it serves.
+ * @param load imports the app, after tracing has begun. On Vercel, where each function loads what it serves, it is only called
+ * before the first file that a process stores.
  * Development passes none, because compiling all functions would delay the first page. There the cron route runs the jobs
  * @param routes the route files that `next start` serves without routing by Next.js: see docs/decisions/052
  */
@@ -17,7 +18,7 @@ export async function register(load?: () => Promise<Pick<App, "crons">>, routes?
     if (process.env.OTEL_EXPORTER_OTLP_ENDPOINT) await (await import("./log/tracing")).startTracing();
     const [{ env, onVercel }, { start }] = await Promise.all([import("./process/env"), import("./process/start")]);
     const app = onVercel() ? undefined : await load?.();
-    await start(app);
+    await start(app, load);
     // Tracing shows the spans of Next.js around those of the kit.
     if (!routes || onVercel() || process.env.OTEL_EXPORTER_OTLP_ENDPOINT || env.DIRECT_ROUTES === "0") return;
     await (await import("./http/direct-routes")).routeDirectly(routes);

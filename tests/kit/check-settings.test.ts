@@ -51,6 +51,16 @@ describe("the start is refused", () => {
     expect(checkSettings).toThrow(advice);
   });
 
+  test.each([
+    ["without APP_ORIGIN", undefined, "https://files.example.com", "It needs APP_ORIGIN"],
+    ["with the host of APP_ORIGIN", "https://example.com", "https://example.com:8443", "Put another host name there"],
+    ["with http: beside https:", "https://example.com", "http://files.example.com", "It must begin with https:"],
+  ])("for FILES_ORIGIN %s", (_, app, files, advice) => {
+    vi.spyOn(env, "APP_ORIGIN", "get").mockReturnValue(app);
+    vi.spyOn(env, "FILES_ORIGIN", "get").mockReturnValue(files);
+    expect(checkSettings).toThrow(`FILES_ORIGIN is ${files}. ${advice}`);
+  });
+
   test("for STORAGE_REDIRECT_ABOVE with files on disk", () => {
     vi.spyOn(env, "STORAGE_REDIRECT_ABOVE", "get").mockReturnValue(1);
     expect(checkSettings).toThrow("STORAGE_REDIRECT_ABOVE has no effect");

@@ -41,7 +41,7 @@ async function listedUpload(): Promise<{ blobKey: string; storageId: string }> {
   return upload;
 }
 
-const received = { sha256: "0".repeat(64), size: 4, contentType: null, usedUntil: Date.now() };
+const received = { sha256: "0".repeat(64), size: 4, contentType: null, detectedType: null, usedUntil: Date.now() };
 
 beforeEach(async () => {
   await prisma.message.deleteMany();

@@ -12,7 +12,7 @@ import { noting } from "../live/reads";
 import { env } from "../process/env";
 import { type FileMetadata, type FileRow, fileColumns, storageId, toMetadata } from "../storage/file";
 import { deleteUnownedBlobsSoon, readGarbagePreview, readLooseReferences } from "../storage/garbage-collection";
-import { deleteFiles, forgetDeleted, listDeletedFiles, restoreFile } from "../storage/ownership";
+import { deleteFiles, forgetDeleted, listDeletedFiles, releaseFile, restoreFile } from "../storage/ownership";
 import { readTotals } from "../storage/quota";
 import { findReferences } from "../storage/references";
 import { createFileUrl, createUploadUrl, type FileUrlOptions } from "../storage/tokens";
@@ -73,6 +73,12 @@ export const files = t.router({
         throw new TRPCError({ code: "CONFLICT", message, cause });
       }
     }),
+
+  /** Serves a file that the app holds. */
+  release: adminProcedure.input(z.object({ storageId: storageId() })).mutation(async ({ input }) => {
+    if (await releaseFile(prisma, input.storageId)) return;
+    throw new TRPCError({ code: "NOT_FOUND", message: `Cannot release file ${input.storageId}: it was deleted` });
+  }),
 
   /** The latest deleted files whose bytes are still kept. */
   deleted: liveProcedure("_storage").query(() => listDeletedFiles(100)),

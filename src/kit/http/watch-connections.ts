@@ -8,6 +8,7 @@ import { processWide, stopping } from "../process/process-wide";
 import { socketAddress } from "./client-address";
 import { noteResponse } from "./content-length";
 import { serveDirectly } from "./direct-routes";
+import { isRefusedOnFilesHost, refuseOnFilesHost } from "./files-host";
 
 /** A request that is being received, or whose response is being sent. */
 interface Exchange {
@@ -183,7 +184,9 @@ export function startInTurns(server: Server): void {
 
   server.on("request", (request, response) => {
     const start = () => {
-      if (request.socket.destroyed || serveDirectly(request, response)) return;
+      if (request.socket.destroyed) return;
+      if (isRefusedOnFilesHost(request)) return refuseOnFilesHost(response);
+      if (serveDirectly(request, response)) return;
       for (const handle of handlers) handle.call(server, request, response);
     };
     const session = sessionOf(request.headers.cookie, request.headers.authorization);

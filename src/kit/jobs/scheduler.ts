@@ -191,7 +191,7 @@ export const afterResponses = processWide("after responses", () => ({
  *
  * @param time when the job is due, in milliseconds since the epoch
  */
-function runAfterResponse(time: number): void {
+export function runAfterResponse(time: number): void {
   if (!onVercel() || time - Date.now() > nearby) return;
   void finishAfterResponse(async () => {
     await sleep(Math.max(0, time - Date.now()));

@@ -68,6 +68,8 @@ export const env = createEnv({
       }),
     /** On Vercel the default is the deployment's own host: see origin.ts. */
     APP_ORIGIN: production && !(onVercel() && process.env.VERCEL_URL) ? origin : origin.optional(),
+    /** A host of their own for file URLs: see files-host.ts. */
+    FILES_ORIGIN: origin.optional(),
     /** The issuer of the app's own sessions and tokens. It is part of every `tokenIdentifier`, so never change it. */
     AUTH_OWN_ISSUER: z.string().min(1).default("next-trpc-storage"),
     /** Another issuer whose Bearer tokens are accepted. src/kit.ts can list more. */

@@ -14,6 +14,7 @@ import { afterResponses } from "../jobs/scheduler";
 import { watchModels } from "../live/watched";
 import { flushAtOnce, observeConsole } from "../log/function-log";
 import { readDriverEnv } from "../storage/blobs";
+import { loadAppBeforeFiles } from "../storage/options";
 import { findLooseReferences } from "../storage/references";
 import { ForeignStore, refuseForeignStore } from "../storage/store-id";
 import { env, onVercel } from "./env";
@@ -28,7 +29,10 @@ const retryMs = 5_000;
 const cronRouteAfterMs = 10_000;
 
 /** Does what the process does once, before it serves. Throws to refuse the start. */
-export async function start({ crons }: { crons?: CronJobs } = {}): Promise<void> {
+export async function start(
+  { crons }: { crons?: CronJobs } = {},
+  loadApp: () => Promise<unknown> = runInRoute,
+): Promise<void> {
   observeConsole();
   endInOrder();
   watchConnections();
@@ -41,6 +45,7 @@ export async function start({ crons }: { crons?: CronJobs } = {}): Promise<void>
     checkCrons(crons);
     setCrons(crons);
   }
+  else loadAppBeforeFiles(loadApp);
   // A process on Vercel starts for a waiting request and stops between requests. /api/cron runs the jobs.
   if (onVercel()) {
     if (!env.CRON_SECRET)
@@ -148,6 +153,7 @@ export function checkSettings(): void {
       "CALL_LOG_DAYS and CALL_LOG_BYTES have no effect with CALL_LOG_ROWS=0. Remove them, or keep some calls.",
     );
   }
+  checkFilesOrigin();
   for (const pair of driver === "s3" ? [...pairs, ofS3] : pairs) {
     const [set, missing] = process.env[pair[0]] ? pair : [pair[1], pair[0]];
     if (process.env[set] && !process.env[missing])
@@ -163,6 +169,26 @@ export function checkSettings(): void {
     onVercel() && ["TRUST_PROXY", "KEEP_ALIVE_TIMEOUT", "STOP_TIMEOUT"].find((name) => process.env[name]);
   if (ofServer && process.env[ofServer] !== "0")
     throw new Error(`${ofServer} has no effect on Vercel, where functions run behind its own proxy. Remove it.`);
+}
+
+function checkFilesOrigin(): void {
+  const { FILES_ORIGIN, APP_ORIGIN } = env;
+  if (!FILES_ORIGIN) return;
+  const refuse = (reason: string) => {
+    throw new Error(`FILES_ORIGIN is ${FILES_ORIGIN}. ${reason}`);
+  };
+  if (onVercel()) {
+    refuse(
+      "Vercel serves the app's static files under all names of the project, so it has no effect there. Remove it.",
+    );
+  }
+  if (!APP_ORIGIN) refuse("It needs APP_ORIGIN: set both, or remove it.");
+  const [files, app] = [new URL(FILES_ORIGIN), new URL(APP_ORIGIN ?? FILES_ORIGIN)];
+  // Cookies do not tell ports apart.
+  if (files.hostname === app.hostname) refuse("Put another host name there than that of APP_ORIGIN.");
+  if (app.protocol === "https:" && files.protocol !== "https:") {
+    refuse("It must begin with https: like APP_ORIGIN, because browsers do not load http: files in an https: page.");
+  }
 }
 
 /** Settings that need each other. */

@@ -1,12 +1,12 @@
 import { maintenance, prisma } from "../database/database";
 import { limits } from "../process/limits";
 import { blobs } from "./blobs";
-import { ImageRefused, inImageTurn, isImage, readImageMetadata } from "./images";
+import { ImageRefused, inImageTurn, isDecoded, readImageMetadata } from "./images";
 import { allowWrite } from "./ownership";
 
 // The size and the placeholder of each image, in the column `image` of its file.
 
-interface StoredFile {
+export interface StoredFile {
   storageId: string;
   blobKey: string;
   /** Bytes. */
@@ -16,16 +16,9 @@ interface StoredFile {
 /** Of an image that is too large to be decoded, this many first bytes are read. Nearly every image has its size in them. */
 const headBytes = 256 * 1024;
 
-/**
- * Looks at an image in the background. When that fails, `describeImages` does it later.
- *
- * @param head the first bytes of a file that may be of any kind
- */
-export function describeImageSoon(file: StoredFile, head?: Uint8Array): void {
-  const look = async () => {
-    if (head === undefined || (await isImage(head))) await describeImage(file);
-  };
-  look().catch(() => undefined);
+/** Looks at a new file in the background, if it is an image. When that fails, `describeImages` does it later. */
+export function describeImageSoon(file: StoredFile & { detectedType: string | null }): void {
+  if (isDecoded(file.detectedType)) describeImage(file).catch(() => undefined);
 }
 
 async function describeImage({ storageId, blobKey, size }: StoredFile): Promise<void> {

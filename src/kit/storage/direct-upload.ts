@@ -7,14 +7,13 @@ import { limitRate } from "../functions/rate-limit";
 import { readJson } from "../http/body";
 import { clientNetwork } from "../http/client-address";
 import { blobs } from "./blobs";
-import { describeImageSoon } from "./describe-images";
 import type { DirectResult } from "./drivers/driver";
 import { sizesOfParts } from "./drivers/parts";
 import { hashBlob } from "./hash-blob";
 import { canonicalType, essenceOf } from "./headers";
 import { commitUpload, isUsed, listUpload, maxUploadMs, urlUsedUntil, wasOvertaken } from "./ownership";
 import { allowanceOf } from "./quota";
-import { discard } from "./receive";
+import { afterStored, discard, typeOfBlob } from "./receive";
 import { createReceipt, type Receipt, readReceipt } from "./tokens";
 import { explainUnreachable } from "./unreachable-store";
 import { checkAnnounced, readTokenOf, uploadEndpoint } from "./upload";
@@ -190,8 +189,9 @@ async function commit({ permit, blobKey, size, contentType }: Receipt, sha256: s
   // Other uploads may have ended since this one began.
   const { remaining, refusal, stored } = await allowanceOf({ owner, network: null });
   if (size > remaining) throw refusal();
-  const file = { storageId, blobKey, sha256, size, contentType, owner, usedUntil: urlUsedUntil(permit) };
+  const detectedType = await typeOfBlob(blobKey, size).catch(storeFailed);
+  const file = { storageId, blobKey, sha256, size, contentType, detectedType, owner, usedUntil: urlUsedUntil(permit) };
   if (!(await commitUpload(file))) await refuseClosed(storageId);
   stored(size);
-  if (essenceOf(contentType).startsWith("image/")) describeImageSoon({ storageId, blobKey, size });
+  await afterStored(file);
 }

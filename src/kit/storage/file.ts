@@ -15,6 +15,10 @@ export interface FileMetadata {
   size: number;
   /** As sent with the upload; `null` when none was. */
   contentType: string | null;
+  /** The type that the first bytes have. Absent when they are of none that is known, as those of text. */
+  detectedType?: string;
+  /** Set while the file waits for `ctx.storage.release`. */
+  held?: true;
   /** What an image looks like, once it was looked at. Absent for other files. */
   image?: ImageMetadata;
 }
@@ -40,11 +44,13 @@ export interface FileRow {
   /** Bytes. `pg` returns it as a string. */
   size: bigint | string;
   contentType: string | null;
+  detectedType: string | null;
+  held: boolean;
   image: unknown;
 }
 
 /** The columns of a `FileRow`, for SQL that reads or returns rows of `_storage`. */
-export const fileColumns = `"_id"::text AS "id", "_creationTime" AS "creationTime", "sha256", "size", "contentType", "image"`;
+export const fileColumns = `"_id"::text AS "id", "_creationTime" AS "creationTime", "sha256", "size", "contentType", "detectedType", "held", "image"`;
 
 /** A `_storage` row as functions see it. */
 export const toMetadata = (row: FileRow): FileMetadata => ({
@@ -53,6 +59,8 @@ export const toMetadata = (row: FileRow): FileMetadata => ({
   sha256: row.sha256,
   size: Number(row.size),
   contentType: row.contentType,
+  ...(row.detectedType !== null && { detectedType: row.detectedType }),
+  ...(row.held && { held: true }),
   ...(isImageMetadata(row.image) && { image: row.image }),
 });
 

@@ -64,10 +64,8 @@ async function typeOf(bytes: Buffer): Promise<string> {
   return type;
 }
 
-/** Whether these are the first bytes of an image that can be decoded. */
-export async function isImage(head: Uint8Array): Promise<boolean> {
-  return decoded.has((await fileTypeFromBuffer(head))?.mime ?? "");
-}
+/** Whether images of this type can be decoded. */
+export const isDecoded = (detectedType: string | null): boolean => detectedType !== null && decoded.has(detectedType);
 
 /** Reads what the head of an image says. @throws ImageRefused */
 async function inspect(bytes: Buffer, type: string): Promise<Decodable> {

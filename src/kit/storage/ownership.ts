@@ -4,6 +4,7 @@ import { sqlState, uniqueViolation } from "../database/errors";
 import { env } from "../process/env";
 import { limits } from "../process/limits";
 import { type FileRow, fileColumns } from "./file";
+import { storageOptions } from "./options";
 import type { ImageForm, UploadToken } from "./tokens";
 
 // Every blob in the store is owned by a row of `_storage` or `_storage_variants`, or listed in `_unowned_blobs`. Each function
@@ -51,6 +52,7 @@ interface ReceivedFile {
   /** Bytes. */
   size: number;
   contentType: string | null;
+  detectedType: string | null;
   /** As `tokenIdentifier`. */
   owner?: string;
   /** Until when the upload URL is remembered as used, in milliseconds since the epoch. */
@@ -58,21 +60,32 @@ interface ReceivedFile {
 }
 
 /**
- * Makes a file of the blob. Returns `false` when the blob is not listed any more, because garbage collection took it. Throws a
+ * Makes a file of the blob, and schedules the app's `onStored` functions. Returns `false` when the blob is not listed any more, because garbage collection took it. Throws a
  * unique violation when another attempt with the same upload URL was first; then the blob stays listed.
  */
 export async function commitUpload(file: ReceivedFile, sql: Sql = (...args) => pool.sql(...args)): Promise<boolean> {
-  const { storageId, blobKey, sha256, size, contentType, owner = null, usedUntil } = file;
+  const { storageId, blobKey, sha256, size, contentType, detectedType, owner = null, usedUntil } = file;
+  const { hold, onStored } = await storageOptions();
+  const scheduled = `, scheduled AS (
+     INSERT INTO "_scheduled_functions" ("_id", "name", "args", "scheduledTime")
+     SELECT gen_random_uuid(), "name", jsonb_build_object('json', jsonb_build_object('storageId', "_id"::text)), now()
+     FROM stored, unnest($10::text[]) AS "name")`;
   const committed = await sql(
     `WITH permit AS MATERIALIZED (SELECT set_config('storage.row', $1::uuid::text, true)),
      received AS (DELETE FROM "_unowned_blobs" WHERE "blobKey" = $2 AND NOT "condemned" RETURNING "blobKey"),
-     used AS (INSERT INTO "_spent_uploads" ("_id", "expiresAt") SELECT $1::uuid, $7::timestamptz FROM received)
-     INSERT INTO "_storage" ("_id", "blobKey", "sha256", "size", "contentType", "owner")
-     SELECT $1::uuid, "blobKey", $3::text, $4::bigint, $5::text,
-       coalesce((SELECT "to" FROM "_adoptions" WHERE "from" = $6::text), $6::text)
-     FROM received, permit
-     RETURNING 1`,
-    [storageId, blobKey, sha256, size, contentType, owner, new Date(usedUntil).toISOString()],
+     used AS (INSERT INTO "_spent_uploads" ("_id", "expiresAt") SELECT $1::uuid, $7::timestamptz FROM received),
+     stored AS (
+       INSERT INTO "_storage" ("_id", "blobKey", "sha256", "size", "contentType", "owner", "detectedType", "held")
+       SELECT $1::uuid, "blobKey", $3::text, $4::bigint, $5::text,
+         coalesce((SELECT "to" FROM "_adoptions" WHERE "from" = $6::text), $6::text), $8::text, $9::boolean
+       FROM received, permit
+       RETURNING "_id"
+     )${onStored.length > 0 ? scheduled : ""}
+     SELECT 1 FROM stored`,
+    [
+      ...[storageId, blobKey, sha256, size, contentType, owner, new Date(usedUntil).toISOString(), detectedType, hold],
+      ...(onStored.length > 0 ? [onStored] : []),
+    ],
   );
   return committed.length === 1;
 }
@@ -129,6 +142,14 @@ export async function reuseFile(client: Client, storageId: string): Promise<bool
   const rows = await client.$queryRaw<unknown[]>`
     SELECT ${allowReferences(Prisma.sql`"_id"::text`)} FROM "_storage" WHERE "_id" = ${storageId}::uuid`;
   return rows.length === 1;
+}
+
+/** Serves a file from the commit on. Returns `false` when there is no such file. */
+export async function releaseFile(client: Client, storageId: string): Promise<boolean> {
+  const released = await client.$executeRaw`
+    WITH ${allowWrite(storageId)}
+    UPDATE "_storage" SET "held" = false FROM permit WHERE "_id" = ${storageId}::uuid`;
+  return released === 1;
 }
 
 /** Identifies an image that is made of a file. */
@@ -262,7 +283,8 @@ export async function restoreFile(client: Client, storageId: string): Promise<bo
     WITH ${allowWrite(storageId)},
     back AS (DELETE FROM "_unowned_blobs" WHERE "fileId" = ${storageId}::uuid AND "file" IS NOT NULL RETURNING "file")
     INSERT INTO "_storage"
-    SELECT (jsonb_populate_record(NULL::"_storage", "file" || jsonb_build_object('restoredAt', now()))).* FROM back, permit`;
+    SELECT (jsonb_populate_record(NULL::"_storage",
+      jsonb_build_object('held', false) || "file" || jsonb_build_object('restoredAt', now()))).* FROM back, permit`;
   return restored === 1;
 }
 

@@ -2,11 +2,14 @@ import { TRPCError } from "@trpc/server";
 import { RateLimiterRes } from "rate-limiter-flexible";
 import { tokenIdentifier } from "../auth/issuers";
 import { lookups, maintenance, pools, prisma } from "../database/database";
+import { readDb } from "../database/db";
+import { alone } from "../database/transaction";
 import { dailyCount } from "../functions/rate-limit";
 import { env } from "../process/env";
 import { limits } from "../process/limits";
 import { processWide } from "../process/process-wide";
 import { blobs } from "./blobs";
+import { storageOptions } from "./options";
 import { UploadError } from "./upload-error";
 
 // How much is stored, and how much more may be.
@@ -84,13 +87,15 @@ export async function usageOf(identity: string): Promise<Usage> {
 
 /** Refuses to make `owner` the owner of so many more bytes. Claims that run at the same time do not see each other. */
 export async function refuseOverQuota(owner: string, bytes: number): Promise<void> {
-  if (bytes <= (await lookUp(owner)).remaining) return;
-  const message = `Taking this upload would exceed your ${env.STORAGE_QUOTA} bytes; delete files first`;
+  const { remaining, quota } = await lookUp(owner);
+  if (bytes <= remaining) return;
+  const message = `Taking this upload would exceed your ${quota} bytes; delete files first`;
   throw new TRPCError({ code: "PAYLOAD_TOO_LARGE", message });
 }
 
-async function lookUp(owner: string | undefined): Promise<{ hasAccount: boolean; remaining: number }> {
+async function lookUp(owner: string | undefined) {
   if (owner === undefined) return { hasAccount: false, remaining: Number.POSITIVE_INFINITY };
+  const quota = await quotaOf(owner);
   const [row] = await lookups.$queryRaw<{ used: string; isAccount: boolean | null }[]>`
     SELECT (
         (SELECT coalesce(sum("size"), 0) FROM "_storage" WHERE "owner" = ${owner})
@@ -100,8 +105,19 @@ async function lookUp(owner: string | undefined): Promise<{ hasAccount: boolean;
   return {
     // A token of another issuer means an account there. An account of this app may be deleted by now.
     hasAccount: row?.isAccount ?? userIdOf(owner) === null,
-    remaining: Math.max(0, env.STORAGE_QUOTA - Number(row?.used ?? 0)),
+    remaining: Math.max(0, quota - Number(row?.used ?? 0)),
+    quota,
   };
+}
+
+/** Not on the pool of functions: the caller may hold one of its connections. */
+const readCommitted = readDb({ ...alone, run: (statement) => Promise.resolve(statement(lookups)) });
+
+async function quotaOf(owner: string): Promise<number> {
+  const { quota } = await storageOptions();
+  const bytes = (await quota?.({ db: readCommitted }, owner)) ?? env.STORAGE_QUOTA;
+  if (bytes >= 0) return bytes;
+  throw new Error(`storage.quota returned ${bytes}. Return a number of bytes, or null for STORAGE_QUOTA.`);
 }
 
 /** `null` for a user of another issuer. */

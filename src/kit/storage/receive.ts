@@ -1,9 +1,12 @@
 import { createHash, randomUUID } from "node:crypto";
+import { fileTypeFromBuffer } from "file-type";
 import { prisma } from "../database/database";
+import { runAfterResponse } from "../jobs/scheduler";
 import { limits } from "../process/limits";
 import { blobs } from "./blobs";
-import { describeImageSoon } from "./describe-images";
+import { describeImageSoon, type StoredFile } from "./describe-images";
 import { type Chunk, StorageFullError } from "./drivers/driver";
+import { storageOptions } from "./options";
 import { abandonUpload, commitUpload, listUpload, removeFromList, type Sql, wasOvertaken } from "./ownership";
 import { type Allowance, allowanceOf, type Storer } from "./quota";
 import { UploadError } from "./upload-error";
@@ -31,8 +34,8 @@ export interface Received extends Pick<Incoming, "storageId" | "contentType" | "
   sha256: string;
   /** Bytes. */
   size: number;
-  /** The first of them, by which an image is known. */
-  head: Uint8Array;
+  /** The type that the first of them have; `null` when they are of none that is known. */
+  detectedType: string | null;
   allowance: Allowance;
 }
 
@@ -84,10 +87,16 @@ export async function commitReceived(files: Received[]): Promise<void> {
     }
     throw error;
   }
-  for (const { allowance, head, ...file } of files) {
+  for (const { allowance, ...file } of files) {
     allowance.stored(file.size);
-    describeImageSoon(file, head);
+    await afterStored(file);
   }
+}
+
+/** Begins what follows a new file, after its commit. */
+export async function afterStored(file: StoredFile & { detectedType: string | null }): Promise<void> {
+  describeImageSoon(file);
+  if ((await storageOptions()).onStored.length > 0) runAfterResponse(Date.now());
 }
 
 /**
@@ -107,8 +116,20 @@ export async function refuseFullDisk(size = 0): Promise<void> {
   }
 }
 
-/** The first bytes of a file, by which an image is known. */
-const headBytes = 64;
+/** The first bytes of a file, by which its type is known. */
+const headBytes = 4096;
+
+/** The type that these first bytes have. `null` when they are of none that is known, as those of text. */
+async function typeOfHead(head: Uint8Array): Promise<string | null> {
+  return (await fileTypeFromBuffer(head).catch(() => undefined))?.mime ?? null;
+}
+
+/** The type of a blob that the store has received. */
+export async function typeOfBlob(blobKey: string, size: number): Promise<string | null> {
+  if (size === 0) return null;
+  const head = await blobs.get(blobKey, { start: 0, end: Math.min(size, headBytes) - 1 });
+  return head && typeOfHead(new Uint8Array(await new Response(head).arrayBuffer()));
+}
 
 /** Received bytes are counted against the sender's daily limit in steps of this many. */
 const countedStepBytes = 16 * 1024 * 1024;
@@ -124,7 +145,7 @@ async function put(blobKey: string, { body, contentType, sha256 = [], size, maxS
     try {
       for await (const chunk of body) {
         received += chunk.byteLength;
-        if (head.byteLength < headBytes) head = Buffer.concat([head, chunk.subarray(0, headBytes)]);
+        if (head.byteLength < headBytes) head = Buffer.concat([head, chunk.subarray(0, headBytes - head.byteLength)]);
         if (maxSize !== undefined && received > maxSize) throw UploadError.tooLarge(maxSize);
         if (received > allowance.remaining) throw allowance.refusal();
         if (size !== undefined && received > size) throw UploadError.incomplete(`more than the ${size} announced`);
@@ -152,7 +173,7 @@ async function put(blobKey: string, { body, contentType, sha256 = [], size, maxS
   for (const expected of sha256) {
     if (expected !== actual) throw UploadError.sha256Mismatch(expected, actual);
   }
-  return { sha256: actual, size: received, head };
+  return { sha256: actual, size: received, detectedType: await typeOfHead(head) };
 }
 
 /**

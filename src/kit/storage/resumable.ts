@@ -4,13 +4,11 @@ import { z } from "zod";
 import { prisma } from "../database/database";
 import { env } from "../process/env";
 import { blobs } from "./blobs";
-import { describeImageSoon } from "./describe-images";
 import type { Appender, Chunk, Progress } from "./drivers/driver";
 import { hashBlob } from "./hash-blob";
-import { essenceOf } from "./headers";
 import { commitUpload, isUsed, maxUploadMs, wasOvertaken } from "./ownership";
 import { allowanceOf } from "./quota";
-import { discard, refuseFullDisk } from "./receive";
+import { afterStored, discard, refuseFullDisk, typeOfBlob } from "./receive";
 import type { UploadToken } from "./tokens";
 import { storeFailed, UploadError } from "./upload-error";
 
@@ -249,9 +247,19 @@ export async function finishUpload(upload: UnfinishedUpload): Promise<void> {
       for (const expected of upload.sha256) {
         if (expected !== sha256) throw UploadError.sha256Mismatch(expected, sha256);
       }
-      const file = { storageId, blobKey, sha256, size, contentType, owner, usedUntil: usedUntil.getTime() };
+      const detectedType = await typeOfBlob(blobKey, size).catch(storeFailed);
+      const file = {
+        storageId,
+        blobKey,
+        sha256,
+        size,
+        contentType,
+        detectedType,
+        owner,
+        usedUntil: usedUntil.getTime(),
+      };
       if (!(await commitUpload(file))) throw UploadError.incomplete("no usable");
-      if (essenceOf(contentType).startsWith("image/")) describeImageSoon(file);
+      await afterStored(file);
     }
     await prisma.unfinishedUpload.deleteMany({ where: { id: storageId } });
   } catch (error) {

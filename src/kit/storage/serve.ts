@@ -2,6 +2,7 @@ import { z } from "zod";
 import { pool, prisma } from "../database/database";
 import { DatabaseUnavailable, retryAfter } from "../database/errors";
 import { parseArgs } from "../functions/args";
+import { filesUrlOf } from "../http/files-host";
 import { bytesResponse } from "../http/node-adapter";
 import { env } from "../process/env";
 import { blobs } from "./blobs";
@@ -42,6 +43,8 @@ async function respond(request: Request): Promise<Response> {
     return refuse(400, "InvalidStoragePath", "This is not a file URL; use one that getUrl returns");
   }
   if (token === "forged") return notFound();
+  const moved = filesUrlOf(request);
+  if (moved) return new Response(null, { status: 307, headers: { "Cache-Control": "no-store", Location: moved } });
   if ("widths" in token) {
     return refuse(400, "InvalidImageWidth", `The width of this image must be one of ${token.widths.join(", ")}`);
   }
@@ -93,7 +96,7 @@ async function respondWithFile(
   const found: Found | { refusal: VariantRefusal } | null = image
     ? await findImage(storageId, image, request.headers.get("accept"))
     : await findFile(storageId);
-  if (!found) return notFound();
+  if (!found || ("file" in found && found.file.held)) return notFound();
   if ("refusal" in found) return refuse(422, found.refusal, refusals[found.refusal]);
   const { file, blobKey } = found;
   const validators = { etag: etagOf(file), lastModified: lastModifiedOf(file) };

@@ -12,19 +12,19 @@ import type { Chunk } from "./drivers/driver";
 import { type FileMetadata, type ImageMetadata, newStorageId, parseStorageId, toMetadata } from "./file";
 import { deleteUnownedBlobsSoon } from "./garbage-collection";
 import { canonicalType, sha256OfBase64 } from "./headers";
-import { claimFile, deleteFile, reuseFile } from "./ownership";
+import { claimFile, deleteFile, releaseFile, reuseFile } from "./ownership";
 import { refuseOverQuota, type Storer, type Usage, usageOf } from "./quota";
 import { receiveFile } from "./receive";
 import { type FormFileLimits, type ReceivedForm, type ReceiveOptions, receiveForm } from "./receive-form";
 import { type ServeOptions, serveFile } from "./serve";
-import { StoredBlob } from "./stored-blob";
+import { openStoredBlob } from "./stored-blob";
 import { createFileUrl, createUploadUrl, type FileUrlOptions, type UploadLimits, uploadLimits } from "./tokens";
 import { allowsContentType } from "./upload";
 import { UploadError } from "./upload-error";
 
 /** `ctx.storage` of a query. */
 export interface StorageReader {
-  /** Returns a URL that serves the file to everyone who has the URL, or `null` when there is no such file. */
+  /** Returns a URL that serves the file to everyone who has the URL, or `null` when there is no such file, or it is held. */
   getUrl(storageId: Id<"_storage">, options?: FileUrlOptions): Promise<string | null>;
   /**
    * Returns how many files belong to an identity, given as `tokenIdentifier`, and the sum of their sizes in bytes. In mutations
@@ -33,7 +33,7 @@ export interface StorageReader {
   usage(identity: string): Promise<Usage>;
   /**
    * Returns what `<StorageImage>` needs to show a file: the URL of an image, its size, and a placeholder. `null` when there is no
-   * such file. The size and the placeholder are known shortly after the file was stored, and never for a file that is no image.
+   * such file, or it is held. The size and the placeholder are known shortly after the file was stored, and never for a file that is no image.
    */
   getImage(storageId: Id<"_storage">, options?: FileUrlOptions): Promise<StoredImage | null>;
   /** @deprecated Use `ctx.db.system.get`. */
@@ -57,6 +57,11 @@ export interface StorageWriter extends StorageReader {
    * Throws `NOT_FOUND` when there is no such file.
    */
   reuse(storageId: Id<"_storage">): Promise<void>;
+  /**
+   * Serves a file that `hold` of `kit.app({ storage })` keeps back. Does nothing to a file that is served already. Throws
+   * `NOT_FOUND` when there is no such file.
+   */
+  release(storageId: Id<"_storage">): Promise<void>;
   /**
    * Deletes the file when the mutation commits; from then on its URLs answer 404. The bytes are kept for
    * `DELETED_FILE_RETENTION_HOURS`, so that an operator can restore the file. With `permanently` they are deleted at once, also
@@ -94,8 +99,14 @@ export interface StorageActionWriter extends StorageWriter {
     files: Record<Name, FormFileLimits>,
     options?: ReceiveOptions,
   ): Promise<ReceivedForm<Name>>;
-  /** Returns the file, whose bytes are read when you ask for them, or `null` when there is no such file. */
-  get(storageId: Id<"_storage">): Promise<Blob | null>;
+  /**
+   * Returns the file, whose bytes are read when you ask for them, or `null` when there is no such file. A file that is held is
+   * `null` too, unless you ask for it with `held`, as a function does that decides about it.
+   *
+   * `Response`, `Request` and the body of `fetch` take it with every store. `multipartBody` sends it in a form. `new File([blob])`
+   * and `FormData` take it when it is on a disk and has less than 4 GiB; else they throw.
+   */
+  get(storageId: Id<"_storage">, options?: { held?: boolean }): Promise<Blob | null>;
   /**
    * Answers a request to an HTTP action with the file, as its URL would: with ranges, so that a video seeks, with conditional
    * requests, and of any size. Answers 404 when there is no such file. Check first whether the sender may read it:
@@ -123,7 +134,7 @@ export function storageReader(context: RequestContext, db: Reads): StorageReader
   return {
     async getUrl(storageId, options) {
       const id = parseStorageId(storageId);
-      const file = await db.storage.findUnique({ where: { id }, select: { id: true } });
+      const file = await db.storage.findUnique({ where: { id, held: false }, select: { id: true } });
       return file && createFileUrl(context.origin, id, options);
     },
     async usage(identity) {
@@ -136,7 +147,7 @@ export function storageReader(context: RequestContext, db: Reads): StorageReader
     },
     async getImage(storageId, options = {}) {
       const file = await db.system.get(storageId);
-      if (!file) return null;
+      if (!file || file.held) return null;
       const url = createFileUrl(context.origin, file._id, { format: "auto", ...options });
       const { width, height, fit } = options;
       const isCropped = width !== undefined && height !== undefined && fit !== "inside";
@@ -173,12 +184,16 @@ export function storageWriter(context: RequestContext, db: Reads, { run, afterCo
         claimedBytes += Number(file.size);
         await refuseOverQuota(owner, claimedBytes);
       }
-      claimed.add(id);
+      if (!file.held) claimed.add(id);
       return toMetadata(file);
     },
     async reuse(storageId) {
       const id = parseStorageId(storageId);
       if (!(await run((client) => reuseFile(client, id)))) throw notFound(`Cannot reuse file ${id}`);
+    },
+    async release(storageId) {
+      const id = parseStorageId(storageId);
+      if (!(await run((client) => releaseFile(client, id)))) throw notFound(`Cannot release file ${id}`);
     },
     async delete(storageId, { permanently = false } = {}) {
       const id = parseStorageId(storageId);
@@ -203,10 +218,10 @@ export function storageActionWriter(context: RequestContext, db: Reads, statemen
     store: async (body, options) => storeBlob(body, options, await storer()),
     storeFrom: async (url, options) => storeFrom(url, { signal: context.signal, ...options }, await storer()),
     receive: async (request, files, options = {}) => receiveForm(request, files, options, await storer()),
-    async get(storageId) {
+    async get(storageId, { held = false } = {}) {
       const id = parseStorageId(storageId);
       const file = await prisma.storage.findUnique({ where: { id }, omit: { blobKey: false } });
-      return file && new StoredBlob(blobs, file);
+      return file && (held || !file.held) ? openStoredBlob(blobs, file) : null;
     },
     serve: serveFile,
   };

@@ -7,6 +7,35 @@ interface Source {
   contentType: string | null;
 }
 
+/** From this size on, Node.js 20 gives a Blob of a file another size than the file has. */
+const nativeBytes = 2 ** 32;
+
+/**
+ * Returns a stored file as a `Blob`. On a disk it is one of Node's own, so that other Blobs and forms can have it as a part. Its
+ * methods are those of `StoredBlob`, which are faster, and whose errors say what happened.
+ */
+export async function openStoredBlob(driver: BlobDriver, source: Source): Promise<Blob> {
+  const stored = new StoredBlob(driver, source);
+  const native = stored.size < nativeBytes ? await driver.getNative?.(source.blobKey, stored.type) : null;
+  return native ? withMethodsOf(stored, native) : stored;
+}
+
+function withMethodsOf(stored: Blob, native: Blob): Blob {
+  const methods = {
+    stream: () => stored.stream(),
+    arrayBuffer: () => stored.arrayBuffer(),
+    bytes: () => stored.bytes(),
+    text: () => stored.text(),
+    slice: (start = 0, end = stored.size, type = "") => {
+      // Fractions and NaN end the process when Node.js slices the Blob of a file.
+      const [from, to] = [clamp(start, stored.size), clamp(end, stored.size)];
+      const part = Blob.prototype.slice.call(native, from, Math.max(from, to), type);
+      return withMethodsOf(stored.slice(from, to, type), part);
+    },
+  };
+  return Object.assign(native, methods);
+}
+
 /**
  * A stored file as a `Blob`, whose bytes are read only when `stream()`, `text()` or a similar method is called. It does not
  * extend `Blob`, because then Node would use the empty inner blob of the superclass in other Blobs and in forms.
@@ -76,7 +105,10 @@ export class StoredBlob implements Blob {
 
   /** Blobs and forms call this for parts that they do not recognize. */
   toString(): never {
-    throw new TypeError("A stored file is read when asked for; use new Blob([await file.arrayBuffer()]) here");
+    throw new TypeError(
+      "A stored file is read when you ask for its bytes, so this Blob cannot be part of a Blob, File, FormData or text. Send it " +
+        "in a form with multipartBody of ~/kit/server, or read it into memory with await file.arrayBuffer().",
+    );
   }
 
   [inspect.custom](): string {

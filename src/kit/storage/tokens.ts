@@ -230,7 +230,7 @@ export function createFileUrl(origin: string, storageId: string, options: FileUr
     : sign("file-url", signedText(storageId, query));
   if (isImage) query.set("width", String(width ?? imageWidths.at(-1)));
   const suffix = query.size > 0 ? `?${query}` : "";
-  return `${origin}/api/storage/${storageId}/${signature}${suffix}`;
+  return `${env.FILES_ORIGIN ?? origin}/api/storage/${storageId}/${signature}${suffix}`;
 }
 
 /** `(640, 480)` → `4x3`: URLs that differ only in their width have the same images. */

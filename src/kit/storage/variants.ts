@@ -60,7 +60,7 @@ export async function findImage(
   const giveUpAt = Date.now() + patienceMs;
   for (;;) {
     const row = await readVariant(key);
-    if (!row) return null;
+    if (!row || row.held) return null;
     const original = { file: toMetadata(row), blobKey: row.blobKey, isVariant: false };
     switch (row.result) {
       case "made": {

@@ -13,7 +13,14 @@ test.each<[string, (blobKey: string) => Promise<unknown>]>([
   expect(await listUpload(upload)).toBe(true);
   await pool.query('UPDATE "_unowned_blobs" SET "deleteAfter" = now()');
   await condemn(upload.blobKey);
-  const received = { ...upload, sha256: "0".repeat(64), size: 1, contentType: null, usedUntil: Date.now() + 1000 };
+  const received = {
+    ...upload,
+    sha256: "0".repeat(64),
+    size: 1,
+    contentType: null,
+    detectedType: null,
+    usedUntil: Date.now() + 1000,
+  };
   expect(await commitUpload(received)).toBe(false);
   expect(await everything()).toMatchObject({ files: [], unowned: [{ blobKey: upload.blobKey }] });
   await pool.query('DELETE FROM "_unowned_blobs"');

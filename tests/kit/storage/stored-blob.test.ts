@@ -1,10 +1,15 @@
 import { inspect } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { prisma } from "~/kit/database/database";
+import { blobs } from "~/kit/storage/blobs";
+import { openStoredBlob } from "~/kit/storage/stored-blob";
 import { eventually } from "../eventually";
 import { openFiles, storage } from "./kit";
 
 const text = "0123456789";
 const id = await storage.store(new Blob([text]), { contentType: "Text/Plain; charset=UTF-8" });
+const keyOf = async (id: string) =>
+  (await prisma.storage.findUniqueOrThrow({ where: { id }, omit: { blobKey: false } })).blobKey;
 const get = async (storageId = id) => (await storage.get(storageId)) ?? expect.unreachable("The file is missing");
 
 describe("ctx.storage.get", () => {
@@ -94,14 +99,32 @@ describe("ctx.storage.get", () => {
     await expect(new Response(blob).text()).rejects.toThrow(/deleted/);
   });
 
+  test.each<[string, (blob: Blob) => Promise<string>]>([
+    ["a Blob", (blob) => new Blob(["<", blob, ">"]).text()],
+    ["a Blob of its slice", (blob) => new Blob(["<", blob.slice(0, 9), blob.slice(1).slice(-1), ">"]).text()],
+    ["a File", async (blob) => `<${await new File([blob], "name").text()}>`],
+    [
+      "a form",
+      async (blob) => {
+        const form = new FormData();
+        form.append("file", blob, "name.txt");
+        const sent = await new Response(form).formData();
+        return `<${await (sent.get("file") as File).text()}>`;
+      },
+    ],
+  ])("on a disk: part of %s", async (_, use) => {
+    expect(await use(await get())).toBe(`<${text}>`);
+  });
+
   test.each<[string, (blob: Blob) => unknown]>([
     ["a Blob", (blob) => new Blob([blob])],
     ["a File", (blob) => new File([blob], "name")],
     ["a form", (blob) => new FormData().append("file", blob)],
     ["text", (blob) => `${blob}`],
-  ])("made part of %s → throws, since only its bytes could be", async (_, use) => {
-    const blob = await get();
-    expect(() => use(blob)).toThrow(/arrayBuffer\(\)/);
+  ])("in a cloud store: made part of %s → throws, and says what to do", async (_, use) => {
+    const source = { blobKey: await keyOf(id), size: 10n, contentType: "text/plain" };
+    const blob = await openStoredBlob({ ...blobs, getNative: undefined }, source);
+    expect(() => use(blob)).toThrow(/multipartBody.*arrayBuffer\(\)/);
     expect(await new Blob([await blob.arrayBuffer()]).text()).toBe(text);
   });
 });

@@ -1,4 +1,4 @@
-import { useQuery } from "@tanstack/react-query";
+import { useMutation, useQuery } from "@tanstack/react-query";
 import { Download, ExternalLink, Trash2, X } from "lucide-react";
 import Image from "next/image";
 import Link from "next/link";
@@ -65,13 +65,14 @@ function Details({ file, onDelete }: { file: StoredFile; onDelete?: (storageId: 
       value: file.size < 1000 ? formatBytes(file.size) : `${formatBytes(file.size)} (${file.size} bytes)`,
     },
     { name: "Type", value: file.contentType ?? "none" },
+    { name: "Detected type", value: file.detectedType ?? "none" },
     { name: "Uploaded", value: <Timestamp at={file._creationTime} /> },
     { name: "SHA-256", value: file.sha256 },
     { name: "Owner", value: file.owner ?? "unknown" },
   ];
   return (
     <>
-      <FilePreview file={file} />
+      {file.held ? <Held storageId={file._id} /> : <FilePreview file={file} />}
       <dl className="mt-4 grid grid-cols-[auto_1fr] gap-x-4 gap-y-1.5 text-sm">
         {facts.map(({ name, value }) => (
           <div key={name} className="contents">
@@ -105,28 +106,52 @@ function Details({ file, onDelete }: { file: StoredFile; onDelete?: (storageId: 
       </dl>
       <div className="mt-5 flex flex-wrap items-center justify-end gap-2">
         <CopyButton text={file._id} label="Copy the storage id" />
-        <a
-          href={file.url}
-          target="_blank"
-          rel="noreferrer"
-          aria-label="Open in a new tab"
-          title="Open in a new tab"
-          className="icon-button"
-        >
-          <ExternalLink aria-hidden="true" className="size-4" />
-        </a>
+        {!file.held && (
+          <a
+            href={file.url}
+            target="_blank"
+            rel="noreferrer"
+            aria-label="Open in a new tab"
+            title="Open in a new tab"
+            className="icon-button"
+          >
+            <ExternalLink aria-hidden="true" className="size-4" />
+          </a>
+        )}
         {onDelete && (
           <button type="button" onClick={() => onDelete(file._id)} className="button px-4 text-danger hover:bg-sunken">
             <Trash2 aria-hidden="true" className="size-4" />
             Delete
           </button>
         )}
-        <a href={file.downloadUrl} download className="button button-primary">
-          <Download aria-hidden="true" className="size-4" />
-          Download
-        </a>
+        {!file.held && (
+          <a href={file.downloadUrl} download className="button button-primary">
+            <Download aria-hidden="true" className="size-4" />
+            Download
+          </a>
+        )}
       </div>
     </>
+  );
+}
+
+/** What is shown of a file that is not served, to administrators neither. */
+function Held({ storageId }: { storageId: string }) {
+  const trpc = useTRPC();
+  const release = useMutation(trpc.dashboard.files.release.mutationOptions());
+  return (
+    <div className="mt-2 grid justify-items-center gap-3 rounded-xl bg-sunken p-8 text-center text-sm">
+      <p>This file is held. It is not served until a function releases it.</p>
+      <button
+        type="button"
+        disabled={release.isPending}
+        onClick={() => release.mutate({ storageId })}
+        className="button px-4"
+      >
+        Release it now
+      </button>
+      {release.error && <p role="alert">{release.error.message}</p>}
+    </div>
   );
 }
 

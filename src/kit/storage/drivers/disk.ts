@@ -1,4 +1,4 @@
-import { closeSync, fstat, open as openDescriptor, read } from "node:fs";
+import { closeSync, fstat, openAsBlob, open as openDescriptor, read } from "node:fs";
 import { access, constants, type FileHandle, mkdir, open, readdir, rename, rm, stat, statfs } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { promisify } from "node:util";
@@ -63,6 +63,10 @@ export function diskDriver(folder: string): BlobDriver {
     async head(key) {
       const found = await calling("look for a blob", () => stat(placeOf(folder, key)).catch(nullWhenMissing));
       return found && { size: found.size };
+    },
+
+    async getNative(key, type) {
+      return calling("read a blob", () => openAsBlob(placeOf(folder, key), { type }).catch(nullWhenMissing));
     },
 
     append: {

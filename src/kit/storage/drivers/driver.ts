@@ -26,6 +26,8 @@ export interface BlobDriver {
   get(key: string, range?: ByteRange): Promise<ReadableStream<Chunk> | null>;
   /** Returns a small blob of this many bytes at once. Only for stores where that takes less time than a stream. */
   getWhole?(key: string, size: number): Promise<Chunk | null>;
+  /** The blob as one of Node's own Blobs, which others can have as a part. Only for stores on a disk. */
+  getNative?(key: string, contentType: string): Promise<Blob | null>;
   /** Whether `head` reads from this machine, which costs next to nothing. */
   isLocal?: boolean;
   /** Returns the size in bytes, and the SHA-256 as lower-case hex if the store has verified one. `null` without a blob. */

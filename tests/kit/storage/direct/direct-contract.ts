@@ -103,6 +103,23 @@ export function describeDirect(name: string, open: () => Promise<Store>): void {
       expect(await count()).toEqual(begun);
     });
 
+    test("its type is read from the store, and what the app does with new files is scheduled once", async () => {
+      const seen = kit.internalMutation({ args: { storageId: kit.storageId() }, handler: () => null });
+      const parts = { http: kit.httpRouter(), crons: kit.cronJobs() };
+      kit.kit.app({ functions: { files: { seen } }, ...parts, storage: { onStored: [seen], hold: true } });
+      const bytes = Buffer.concat([Buffer.from("%PDF-1.7\n"), randomBytes(mebibyte)]);
+      const sent = await begin(bytes);
+      const { answers } = await send(sent.parts, bytes);
+      const { body } = await complete(sent.receipt, answers);
+      await complete(sent.receipt, answers);
+      kit.kit.app({ functions: {}, ...parts });
+      const jobs = await kit.prisma.scheduledFunction.findMany({ where: { name: "files.seen" } });
+      expect(jobs.map(({ args }) => args)).toEqual([{ json: { storageId: body.storageId } }]);
+      const file = { contentType: "video/mp4", detectedType: "application/pdf", held: true };
+      expect(await kit.storage.getMetadata(body.storageId)).toMatchObject(file);
+      expect(await kit.storage.getUrl(body.storageId)).toBeNull();
+    });
+
     test.each([
       ["one byte", 1, {}, 1],
       ["less than a part", 3 * mebibyte, {}, 1],
@@ -454,7 +471,7 @@ const keyOf = (receipt: string): string => receiptOf(receipt).blobKey;
 
 /** Modules that read the environment, loaded once it is set. */
 async function load() {
-  const [kit, database, direct, garbage, blobs, env, limits, serve, storeId, tokens] = await Promise.all([
+  const [kit, database, direct, garbage, blobs, env, limits, serve, storeId, tokens, app, server] = await Promise.all([
     import("../kit"),
     import("~/kit/database/database"),
     import("~/kit/storage/direct-upload"),
@@ -465,6 +482,8 @@ async function load() {
     import("~/kit/storage/serve"),
     import("~/kit/storage/store-id"),
     import("~/kit/storage/tokens"),
+    import("~/kit"),
+    import("~/kit/server"),
   ]);
   return {
     ...kit,
@@ -477,5 +496,7 @@ async function load() {
     ...serve,
     ...storeId,
     ...tokens,
+    ...app,
+    ...server,
   };
 }

@@ -1,0 +1,62 @@
+import { randomUUID } from "node:crypto";
+
+/** A field of a form: its name, a text or a file, and the name of the file. As `FormData.append` takes them. */
+export type FormPart = readonly [name: string, value: string] | readonly [name: string, value: Blob, fileName?: string];
+
+/** What `fetch` needs to send a form. */
+export interface MultipartBody {
+  body: ReadableStream<Uint8Array>;
+  headers: { "Content-Type": string; "Content-Length": string };
+  duplex: "half";
+}
+
+/**
+ * Makes the body of a `multipart/form-data` request for `fetch`. Its length is announced, and its bytes are read while they are
+ * sent, so that a file of any size goes to another service in constant memory, from every blob store:
+ *
+ *     const file = await ctx.storage.get(storageId);
+ *     const form = multipartBody([["purpose", "transcription"], ["file", file, "talk.mp4"]]);
+ *     await fetch("https://api.example.com/files", { method: "POST", ...form, signal: ctx.signal });
+ *
+ * A body is sent once, so a redirect that keeps the method fails. `fetch` rejects when the file is deleted meanwhile.
+ */
+export function multipartBody(parts: Iterable<FormPart>): MultipartBody {
+  const boundary = `form-${randomUUID()}`;
+  const pieces: (Uint8Array | Blob)[] = [];
+  const encode = (text: string) => new TextEncoder().encode(text);
+  for (const [name, value, fileName] of parts) {
+    const head = `--${boundary}\r\nContent-Disposition: form-data; name="${escaped(name)}"`;
+    if (typeof value === "string") {
+      pieces.push(encode(`${head}\r\n\r\n${value.replace(/\r\n|\r|\n/g, "\r\n")}\r\n`));
+      continue;
+    }
+    const file = fileName ?? (value instanceof File ? value.name : "blob");
+    const type = value.type || "application/octet-stream";
+    pieces.push(encode(`${head}; filename="${escaped(file)}"\r\nContent-Type: ${type}\r\n\r\n`), value, encode("\r\n"));
+  }
+  pieces.push(encode(`--${boundary}--\r\n`));
+  const length = pieces.reduce((sum, piece) => sum + (piece instanceof Blob ? piece.size : piece.byteLength), 0);
+  const bytes = bytesOf(pieces);
+  return {
+    body: new ReadableStream({
+      async pull(controller) {
+        const { done, value } = await bytes.next();
+        if (done) controller.close();
+        else controller.enqueue(value);
+      },
+      cancel: async () => void (await bytes.return(undefined)),
+    }),
+    headers: { "Content-Type": `multipart/form-data; boundary=${boundary}`, "Content-Length": String(length) },
+    duplex: "half",
+  };
+}
+
+async function* bytesOf(pieces: (Uint8Array | Blob)[]): AsyncGenerator<Uint8Array> {
+  for (const piece of pieces) {
+    if (piece instanceof Blob) yield* piece.stream();
+    else yield piece;
+  }
+}
+
+/** As browsers escape the names of fields and files. */
+const escaped = (name: string) => name.replace(/["\r\n]/g, encodeURIComponent);

@@ -1,0 +1,61 @@
+import type { ReadDb } from "../database/db";
+import type { Id } from "../database/ids";
+import { nameOf, type Schedulable } from "../functions/server-function";
+import { processWide } from "../process/process-wide";
+
+/** What an app decides about the files that it stores. */
+export interface StorageOptions {
+  /**
+   * Mutations and actions that are scheduled for each new file, in the statement that makes its row: mutations run exactly once,
+   * actions at most once, whichever way the file came. Each takes `{ storageId }`.
+   */
+  onStored?: readonly Schedulable<{ storageId: Id<"_storage"> }>[];
+  /** A new file is not served, and `getUrl` is `null`, until a function calls `ctx.storage.release`. Default: `false`. */
+  hold?: boolean;
+  /**
+   * Returns how many bytes an identity may store, given as `tokenIdentifier`. `null` means `STORAGE_QUOTA`. It is asked before
+   * each file that the identity stores or claims, and reads what is committed, outside of the caller's transaction:
+   *
+   *     quota: async (ctx, identity) => ((await ctx.db.plan.findUnique({ where: { owner: identity } }))?.isPaid ? 1e12 : null)
+   */
+  quota?: Quota;
+}
+
+type Quota = (ctx: { db: ReadDb }, identity: string) => Promise<number | null>;
+
+interface Settings {
+  /** Names of functions. */
+  onStored: string[];
+  hold: boolean;
+  quota?: Quota;
+}
+
+/** The routes of files do not load the functions of the app, so `kit.app` leaves this here for them. */
+const known = processWide("storage options", () => ({
+  settings: undefined as Settings | undefined,
+  /** Loads the app, where the start does not. */
+  load: async (): Promise<unknown> => undefined,
+}));
+
+/** Called when the functions are registered. Throws for one that is not. */
+export function setStorageOptions({ onStored = [], hold = false, quota }: StorageOptions): void {
+  const names = onStored.map((fn) => {
+    const name = nameOf(fn);
+    if (name) return name;
+    throw new Error(
+      "storage.onStored has a function that no file listed in functions/index.ts exports. List its file.",
+    );
+  });
+  known.settings = { onStored: names, hold, quota };
+}
+
+/** In development, where functions are compiled when they are first needed: how to load them before the first file. */
+export function loadAppBeforeFiles(load: () => Promise<unknown>): void {
+  known.load = load;
+}
+
+/** What the app decided. */
+export async function storageOptions(): Promise<Settings> {
+  if (!known.settings) await known.load();
+  return known.settings ?? { onStored: [], hold: false };
+}
