@@ -13,10 +13,12 @@ const gone = [
   "src/app/files",
   "src/app/gallery",
   "src/app/http-demo",
+  "src/app/share",
   "src/app/try-upload.tsx",
   "src/functions/messages.ts",
   "src/functions/files.ts",
   "src/functions/images.ts",
+  "src/functions/shares.ts",
   "src/functions/thumbnail.ts",
   "tests/e2e/demos",
   "tests/functions",
@@ -108,7 +110,7 @@ const changed = {
     [/description: ".*"/, 'description: "An app with files."'],
   ],
   "prisma/schema/app.prisma": [
-    [/^(model (Message|File|Image)|enum MessageFormat) \{\n.*?^\}\n+/gms, ""],
+    [/^(model (Message|File|ShareLink|Image)|enum MessageFormat) \{\n.*?^\}\n+/gms, ""],
     [/^ +\w+ +(Message|File|Image)\[\].*\n/gm, ""],
     [/\n{3,}/g, "\n\n"],
   ],
@@ -135,7 +137,7 @@ const changed = {
 };
 
 const migration = `-- The tables of the demos.
-DROP TABLE "images", "files", "messages";
+DROP TABLE "images", "share_links", "files", "messages";
 DROP TYPE "MessageFormat";
 `;
 

@@ -5,6 +5,7 @@ import { cors, httpRouter, parseArgs, parseDigests, pathSuffix, readJson, storag
 import { orDelete } from "./files";
 import * as images from "./images";
 import * as messages from "./messages";
+import * as shares from "./shares";
 
 /** The HTTP API, which is served under `/http`. */
 const http = httpRouter();
@@ -90,6 +91,9 @@ const getAuthorMessages = httpAction(async (ctx, request) => {
   return Response.json(await ctx.runQuery(messages.listByAuthor, { author }));
 });
 http.route(open({ pathPrefix: authorMessages, method: "GET", handler: getAuthorMessages }));
+
+http.route({ pathPrefix: shares.path, method: "POST", handler: shares.begin, maxRequestSize: 10_000 });
+http.route({ pathPrefix: shares.path, method: "GET", handler: shares.download });
 
 const imageNotFound = () => new Response("Image not found", { status: 404 });
 

@@ -5,10 +5,11 @@ import * as files from "./files";
 import http from "./http";
 import * as images from "./images";
 import * as messages from "./messages";
+import * as shares from "./shares";
 
 /** Lists every file of functions. What `files.ts` exports as `list` is served as `files.list`. */
 export const app = kit.app({
-  functions: { messages, files, images, email },
+  functions: { messages, files, images, shares, email },
   http,
   crons,
   // What mail about accounts says, and how it is sent. Without it, passwords cannot be reset.

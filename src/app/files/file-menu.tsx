@@ -1,11 +1,11 @@
-import { Download, Ellipsis, Info, Link2, Pencil, Trash2 } from "lucide-react";
+import { Download, Ellipsis, Info, Link2, Pencil, Share2, Trash2 } from "lucide-react";
 import Link from "next/link";
 import { DropdownMenu } from "radix-ui";
 import { type RefObject, useRef } from "react";
 import { confirmLeaving } from "~/kit/client";
 import type { SavedFile } from "./file-list-query";
 
-type Choice = "name" | "link" | "deletion";
+type Choice = "name" | "link" | "share" | "deletion";
 
 interface FileMenuProps {
   ref: RefObject<HTMLButtonElement | null>;
@@ -16,6 +16,7 @@ interface FileMenuProps {
 const choices = [
   { choice: "name", label: "Rename", icon: Pencil },
   { choice: "link", label: "Copy link…", icon: Link2 },
+  { choice: "share", label: "Share…", icon: Share2 },
   { choice: "deletion", label: "Delete…", icon: Trash2 },
 ] as const;
 

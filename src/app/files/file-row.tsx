@@ -6,6 +6,7 @@ import type { SavedFile } from "./file-list-query";
 import { FileMenu } from "./file-menu";
 import { FileName } from "./file-name";
 import { LinkDialog } from "./link-dialog";
+import { ShareDialog } from "./share-dialog";
 
 interface FileRowProps {
   file: SavedFile;
@@ -18,7 +19,7 @@ export function FileRow({ file, isSelected, onSelect, focusAbove }: FileRowProps
   const { storageId, name, size, url, iconUrl, downloadUrl } = file;
   const type = file.contentType?.split(";")[0] ?? "";
   const client = useTRPCClient();
-  const [open, setOpen] = useState<"name" | "link" | "deletion" | null>(null);
+  const [open, setOpen] = useState<"name" | "link" | "share" | "deletion" | null>(null);
   const menu = useRef<HTMLButtonElement>(null);
   const close = () => setOpen(null);
   const isPicture = /^image\/(png|jpeg|gif|webp|avif)$/.test(type);
@@ -73,6 +74,7 @@ export function FileRow({ file, isSelected, onSelect, focusAbove }: FileRowProps
       )}
       <FileMenu ref={menu} file={file} onChoose={setOpen} />
       <LinkDialog file={file} isOpen={open === "link"} onClose={close} onClosed={() => menu.current?.focus()} />
+      <ShareDialog file={file} isOpen={open === "share"} onClose={close} onClosed={() => menu.current?.focus()} />
       <ConfirmDialog
         isOpen={open === "deletion"}
         onOpenChange={close}

@@ -1,0 +1,174 @@
+import { useMutation, useQuery } from "@tanstack/react-query";
+import { Check, Copy, Trash2, X } from "lucide-react";
+import { Dialog } from "radix-ui";
+import { useState } from "react";
+import { useTRPC } from "~/components/api";
+import { explainError, Timestamp } from "~/kit/client";
+import type { SavedFile } from "./file-list-query";
+
+interface ShareDialogProps {
+  file: SavedFile;
+  isOpen: boolean;
+  onClose: () => void;
+  /** Moves the focus back to where it was. */
+  onClosed: () => void;
+}
+
+/** The links to a file that can be taken back. */
+export function ShareDialog({ file, isOpen, onClose, onClosed }: ShareDialogProps) {
+  return (
+    <Dialog.Root open={isOpen} onOpenChange={onClose}>
+      <Dialog.Portal>
+        <Dialog.Overlay className="dialog-overlay" />
+        <Dialog.Content
+          className="dialog"
+          onCloseAutoFocus={(event) => {
+            event.preventDefault();
+            onClosed();
+          }}
+        >
+          <div className="-mt-2 -mr-3 flex items-start justify-between gap-2">
+            <Dialog.Title className="wrap-anywhere pt-2 font-semibold text-lg tracking-tight">
+              Share “{file.name}”
+            </Dialog.Title>
+            <Dialog.Close aria-label="Close" title="Close" className="icon-button">
+              <X aria-hidden="true" className="size-5" />
+            </Dialog.Close>
+          </div>
+          <Dialog.Description className="mt-1 text-muted text-sm">
+            Everyone who has a link can download the file until you remove the link.
+          </Dialog.Description>
+          <NewLink fileId={file._id} />
+          <Links fileId={file._id} />
+        </Dialog.Content>
+      </Dialog.Portal>
+    </Dialog.Root>
+  );
+}
+
+const lifetimes = [
+  { label: "A day", hours: 24 },
+  { label: "A week", hours: 7 * 24 },
+  { label: "30 days", hours: 30 * 24 },
+];
+
+function NewLink({ fileId }: { fileId: SavedFile["_id"] }) {
+  const trpc = useTRPC();
+  const create = useMutation(trpc.shares.create.mutationOptions());
+
+  function submit(form: FormData) {
+    const [password, maxDownloads] = [String(form.get("password")), Number(form.get("maxDownloads"))];
+    create.mutate({
+      fileId,
+      hours: Number(form.get("hours")),
+      password: password || undefined,
+      maxDownloads: maxDownloads || undefined,
+    });
+  }
+
+  return (
+    <form action={submit} className="mt-4 grid gap-3 text-sm">
+      <div className="grid grid-cols-2 gap-3">
+        <label className="grid gap-1">
+          <span className="font-medium">Works for</span>
+          <select name="hours" defaultValue={7 * 24} className="field">
+            {lifetimes.map(({ label, hours }) => (
+              <option key={hours} value={hours}>
+                {label}
+              </option>
+            ))}
+          </select>
+        </label>
+        <label className="grid gap-1">
+          <span className="font-medium">Downloads</span>
+          <input name="maxDownloads" type="number" min={1} max={1_000_000} placeholder="Any number" className="field" />
+        </label>
+      </div>
+      <label className="grid gap-1">
+        <span className="font-medium">Password (optional)</span>
+        <input name="password" type="password" maxLength={200} autoComplete="new-password" className="field" />
+      </label>
+      {create.error && (
+        <p role="alert" className="text-danger">
+          {explainError(create.error)}
+        </p>
+      )}
+      <button type="submit" disabled={create.isPending} className="button button-primary">
+        Make a link
+      </button>
+    </form>
+  );
+}
+
+function Links({ fileId }: { fileId: SavedFile["_id"] }) {
+  const trpc = useTRPC();
+  const links = useQuery(trpc.shares.list.queryOptions({ fileId }));
+  const revoke = useMutation(trpc.shares.revoke.mutationOptions());
+  const [copied, setCopied] = useState("");
+  const error = links.error ?? revoke.error;
+
+  async function copy(token: string) {
+    // Without HTTPS, pages cannot use the clipboard. The link can be copied by hand, too.
+    await navigator.clipboard?.writeText(urlOf(token));
+    if (navigator.clipboard) setCopied(token);
+  }
+
+  return (
+    <>
+      {error && (
+        <p role="alert" className="mt-3 text-danger text-sm">
+          {explainError(error)}
+        </p>
+      )}
+      {links.data && links.data.length > 0 && (
+        <ul aria-label="Links" className="mt-4 border-line border-t text-sm">
+          {links.data.map(({ _id, token, hasPassword, downloads, maxDownloads, expiresAt }) => (
+            <li key={_id} className="flex items-center border-line not-first:border-t">
+              <div className="min-w-0 flex-1 py-2">
+                <a
+                  href={urlOf(token)}
+                  target="_blank"
+                  rel="noreferrer"
+                  className="block truncate text-accent underline"
+                >
+                  {urlOf(token)}
+                </a>
+                <p className="text-muted text-xs">
+                  {downloads} {maxDownloads === null ? "" : `of ${maxDownloads} `}
+                  {downloads === 1 && maxDownloads === null ? "download" : "downloads"}
+                  {hasPassword && " · password"} · until <Timestamp at={expiresAt.getTime()} />
+                </p>
+              </div>
+              <button
+                type="button"
+                aria-label={copied === token ? "Copied" : "Copy the link"}
+                title="Copy the link"
+                onClick={() => void copy(token)}
+                className="icon-button flex-none"
+              >
+                {copied === token ? (
+                  <Check aria-hidden="true" className="size-4" />
+                ) : (
+                  <Copy aria-hidden="true" className="size-4" />
+                )}
+              </button>
+              <button
+                type="button"
+                aria-label="Remove the link"
+                title="Remove the link"
+                disabled={revoke.isPending}
+                onClick={() => revoke.mutate({ linkId: _id })}
+                className="icon-button flex-none text-danger"
+              >
+                <Trash2 aria-hidden="true" className="size-4" />
+              </button>
+            </li>
+          ))}
+        </ul>
+      )}
+    </>
+  );
+}
+
+/** The dialog is only rendered in a browser. */
+const urlOf = (token: string) => `${window.location.origin}/share/${token}`;
