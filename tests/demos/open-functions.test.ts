@@ -18,6 +18,8 @@ const open = [
   "files.saveFile",
   "files.getUrl",
   "files.getMetadata",
+  // Answers for the token of a share link, which is a secret.
+  "shares.get",
   // Names of tables, and when they change.
   "_kit.changes",
 ];
@@ -28,6 +30,8 @@ const openRoutes = [
   "POST /postMessage",
   "GET /getMessagesByAuthor",
   "GET /getAuthorMessages/",
+  "POST /shares/",
+  "GET /shares/",
 ];
 
 const id = "01990000-0000-7000-8000-000000000000";
@@ -36,6 +40,8 @@ const args = {
   fileId: id,
   imageId: id,
   messageId: id,
+  linkId: id,
+  hours: 1,
   name: "n",
   title: "t",
   url: "https://example.com/a.png",

@@ -104,7 +104,7 @@ test("every file that a page names exists", () => {
 });
 
 /** Names of environment variables that others than the app read. */
-const foreign = /^(NODE_|NEXT_|VERCEL|AWS_|OTEL_|S3_SECRET$)/;
+const foreign = /^(NODE_|NEXT_|VERCEL|AWS_|OTEL_|S3_SECRET$|CLAMD_)/;
 
 test("every setting that a page names exists, and docs/settings.md names every setting", async () => {
   const sources = await Promise.all(["src/kit/process/env.ts", "src/kit/storage/blobs.ts"].map(read));

@@ -137,6 +137,10 @@ export async function callEverything(fetch: (request: Request) => Promise<Respon
   await ok(POST("/api/run/files/get", { body: { fileId: file._id } }));
   await ok(POST("/api/run/files/getUrl", { body: { storageId, expiresIn: 60_000 } }));
   await ok(POST("/api/run/files/getMetadata", { body: { storageId } }));
+  const token = String(await ok(POST("/api/run/shares/create", { body: { fileId: file._id, hours: 1 } })));
+  await ok(POST("/api/run/shares/get", { body: { token } }));
+  const [link] = (await ok(POST("/api/run/shares/list", { body: { fileId: file._id } }))) as { _id: string }[];
+  await ok(POST("/api/run/shares/revoke", { body: { linkId: link?._id ?? "" } }));
   const downloaded = await refused(POST("/api/run/files/downloadAndStore", { body: { url: "http://127.0.0.1/a.png" } }));
   const other = await upload(String(await ok(POST("/api/run/files/generateUploadUrl"))));
   await ok(POST("/api/run/files/replace", { body: { fileId: file._id, storageId: other } }));
