@@ -55,6 +55,42 @@ test("files dropped anywhere on the page are uploaded", async ({ visit }) => {
   await expect(row(page, "two.txt")).toBeVisible();
 });
 
+test("a file is shared by a link with a password, which works without JavaScript, counts, and is taken back", async ({
+  browser,
+  visit,
+}) => {
+  const page = await visit({ url });
+  await upload(page, text("shared.txt", "the shared text"));
+  await chooseAction(page, "shared.txt", "Share…");
+  const dialog = page.getByRole("dialog");
+  await dialog.getByLabel("Password (optional)").fill("open sesame");
+  await dialog.getByLabel("Downloads").fill("1");
+  await dialog.getByRole("button", { name: "Make a link" }).click();
+  await expect(dialog.getByText("0 of 1 downloads · password")).toBeVisible();
+  const address = (await dialog.getByRole("link").getAttribute("href")) ?? "";
+
+  const context = await browser.newContext({ javaScriptEnabled: false });
+  const visitor = await context.newPage();
+  await visitor.goto(address);
+  await visitor.getByLabel("Password").fill("guess");
+  await visitor.getByRole("button", { name: "Download" }).click();
+  await expect(visitor.getByRole("alert").filter({ hasText: "not the password" })).toBeVisible();
+  await visitor.getByLabel("Password").fill("open sesame");
+  const begun = visitor.waitForEvent("download");
+  await visitor.getByRole("button", { name: "Download" }).click();
+  const download = await begun;
+  expect(download.suggestedFilename()).toBe("shared.txt");
+  expect(await readFile(await download.path(), "utf8")).toBe("the shared text");
+  await expect(dialog.getByText("1 of 1 downloads · password")).toBeVisible();
+
+  await dialog.getByRole("button", { name: "Remove the link" }).click();
+  await expect(dialog.getByRole("link")).toBeHidden();
+  expect((await context.request.get(download.url())).status()).toBe(404);
+  await visitor.goto(address);
+  await expect(visitor.getByText("This link does not work")).toBeVisible();
+  await context.close();
+});
+
 test("a file is renamed in its place, with the keyboard alone, and Escape leaves it as it was", async ({ visit }) => {
   const page = await visit({ url });
   await upload(page, text("draft.txt"));

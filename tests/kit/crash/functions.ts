@@ -121,6 +121,24 @@ export const scheduleRetried = mutation({
   },
 });
 
+/** Leaves one row for each file that it was told of. */
+export const countStored = internalMutation({
+  args: { storageId: storageId() },
+  handler: (ctx, { storageId }) =>
+    ctx.db.message.create({ data: { author: "stored", body: storageId, format: "text" } }),
+});
+
+export const noteStored = internalMutation({
+  args: { storageId: storageId() },
+  handler: (ctx, { storageId }) => ctx.db.message.create({ data: { author: "seen", body: storageId, format: "text" } }),
+});
+
+/** Leaves one row for each time it starts. */
+export const countStoredAction = internalAction({
+  args: { storageId: storageId() },
+  handler: (ctx, { storageId }) => ctx.runMutation(noteStored, { storageId }),
+});
+
 /** Sets a writer's number, unless it is that or higher already. */
 export const setNumber = mutation({
   args: { writer: z.string(), n: z.int() },

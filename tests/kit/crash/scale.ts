@@ -15,6 +15,10 @@ export const scale = {
   fileSize: amount("SOAK_FILE_SIZE", 2 * 1024 * 1024, 256 * 1024),
   /** Files answered while several sweep a disk that fails. */
   sweptFiles: amount("SOAK_SWEPT_FILES", 80, 3000),
+  /** Bytes of the file that goes in and out of functions. */
+  largeFileSize: amount("SOAK_LARGE_FILE_SIZE", 2 ** 30, 3 * 2 ** 30),
+  /** Servers killed while they take files that functions wait for. */
+  newFileKills: amount("SOAK_NEW_FILE_KILLS", 6, 200),
   /** Mutations scheduled, and servers killed meanwhile. */
   jobs: amount("SOAK_JOBS", 60, 1000),
   jobKills: amount("SOAK_JOB_KILLS", 9, 100),

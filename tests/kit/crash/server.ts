@@ -1,13 +1,16 @@
 import { once } from "node:events";
 import { createServer } from "node:http";
+import { downloadZip } from "client-zip";
 import crons from "~/functions/crons";
 import * as files from "~/functions/files";
 import * as orders from "~/functions/orders";
 import { createRouter, serveRouter } from "~/kit/functions/router";
 import { httpAction, httpRouter } from "~/kit/http/http-router";
+import { multipartBody } from "~/kit/http/multipart-body";
 import { toNodeHandler } from "~/kit/http/node-adapter";
 import { serveHttp } from "~/kit/http/serve-http";
 import { start } from "~/kit/process/start";
+import { setStorageOptions } from "~/kit/storage/options";
 import { serve } from "~/kit/storage/serve";
 import { takeUpload } from "~/kit/storage/tus";
 import * as crash from "./functions";
@@ -32,6 +35,7 @@ await interceptSteps((step, moment) => {
 
 // First, since from its start on it runs jobs.
 const router = createRouter({ files, orders, crash });
+if (process.env.ON_STORED) setStorageOptions({ onStored: [crash.countStored, crash.countStoredAction] });
 await start({ crons });
 
 const functions = toNodeHandler(serveRouter(router));
@@ -42,7 +46,28 @@ const receive = httpAction(async (ctx, request) => {
   const { files } = await ctx.storage.receive(request, { file: { max: 3 } });
   return Response.json(files.file);
 });
-http.route({ path: "/form", method: "POST", handler: receive });
+http.route({ path: "/form", method: "POST", handler: receive, maxRequestSize: 10_000_000_000 });
+/** As if loopback were public. */
+const trusting = { resolve: async () => ["127.0.0.1"], isAllowed: () => true, maxSize: 10_000_000_000 };
+const storeFrom = httpAction(async (ctx, request) => {
+  const url = new URL(request.url).searchParams.get("url") ?? "";
+  return Response.json(await ctx.storage.storeFrom(url, { ...trusting, ports: [Number(new URL(url).port)] }));
+});
+http.route({ path: "/from", method: "POST", handler: storeFrom });
+const serveFile = httpAction((ctx, request) => ctx.storage.serve(request, request.url.slice(-36)));
+http.route({ pathPrefix: "/file/", method: "GET", handler: serveFile });
+const send = httpAction(async (ctx, request) => {
+  const [url = "", id = ""] = new URL(request.url).pathname.split("/").slice(-2);
+  const file = await ctx.storage.get(id);
+  if (!file) return new Response(null, { status: 404 });
+  return fetch(decodeURIComponent(url), { method: "POST", ...multipartBody([["file", file, "a"]]) });
+});
+http.route({ pathPrefix: "/send/", method: "GET", handler: send });
+const zip = httpAction(async (ctx, request) => {
+  const file = await ctx.storage.get(request.url.slice(-36));
+  return downloadZip(file ? [{ name: "a", input: file.stream() }] : []);
+});
+http.route({ pathPrefix: "/zip/", method: "GET", handler: zip, maxResponseSize: 10_000_000_000 });
 const actions = toNodeHandler(serveHttp(http));
 const server = createServer((req, res) => {
   if (req.url?.startsWith("/api/trpc/")) return functions(req, res);
