@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { TRPCError } from "@trpc/server";
 import { v7 } from "uuid";
 import { z } from "zod";
@@ -11,8 +10,7 @@ import type { RequestContext } from "../functions/request-context";
 import { definition, nameOf, type Schedulable, type ServerFunction } from "../functions/server-function";
 import { transformer } from "../functions/transformer";
 import { quote } from "../log/text";
-import { onVercel } from "../process/env";
-import { finishAfterResponse, processWide } from "../process/process-wide";
+import { runAfterResponse } from "./after-response";
 import { type Completion, endJobs } from "./rows";
 
 /** How often an action, or a mutation that throws, is tried. */
@@ -175,26 +173,3 @@ function checkedTime(time: number): number {
 }
 
 const refuse = (message: string) => new TRPCError({ code: "BAD_REQUEST", message });
-
-/** Milliseconds that jobs may be away for a request to wait for them; later ones are for `/api/cron`. */
-const nearby = 5_000;
-/** Milliseconds in which they are started: within the time that a function of Vercel has by default, with its request. */
-const budget = 20_000;
-
-/** The runner, which the start gives: it runs functions, and functions schedule by this file. */
-export const afterResponses = processWide("after responses", () => ({
-  run: async (_budget: number): Promise<number> => 0,
-}));
-
-/**
- * On Vercel, where a process runs only while it answers: has what a request scheduled run when it has been answered.
- *
- * @param time when the job is due, in milliseconds since the epoch
- */
-export function runAfterResponse(time: number): void {
-  if (!onVercel() || time - Date.now() > nearby) return;
-  void finishAfterResponse(async () => {
-    await sleep(Math.max(0, time - Date.now()));
-    await afterResponses.run(budget);
-  });
-}

@@ -7,10 +7,10 @@ import { WrongTimeZone } from "../database/connections";
 import { directDatabaseUrl, pools } from "../database/database";
 import { DatabaseUnavailable } from "../database/errors";
 import { watchConnections } from "../http/watch-connections";
+import { afterResponses } from "../jobs/after-response";
 import { type CronJobs, checkCrons, setCrons } from "../jobs/crons";
 import { giveUpRunning } from "../jobs/jobs";
 import { runDueJobs, runInRoute, startRunner } from "../jobs/runner";
-import { afterResponses } from "../jobs/scheduler";
 import { watchModels } from "../live/watched";
 import { flushAtOnce, observeConsole } from "../log/function-log";
 import { readDriverEnv } from "../storage/blobs";
@@ -44,8 +44,7 @@ export async function start(
   if (crons) {
     checkCrons(crons);
     setCrons(crons);
-  }
-  else loadAppBeforeFiles(loadApp);
+  } else loadAppBeforeFiles(loadApp);
   // A process on Vercel starts for a waiting request and stops between requests. /api/cron runs the jobs.
   if (onVercel()) {
     if (!env.CRON_SECRET)

@@ -1,7 +1,6 @@
 import { createHash, randomUUID } from "node:crypto";
-import { fileTypeFromBuffer } from "file-type";
 import { prisma } from "../database/database";
-import { runAfterResponse } from "../jobs/scheduler";
+import { runAfterResponse } from "../jobs/after-response";
 import { limits } from "../process/limits";
 import { blobs } from "./blobs";
 import { describeImageSoon, type StoredFile } from "./describe-images";
@@ -121,6 +120,8 @@ const headBytes = 4096;
 
 /** The type that these first bytes have. `null` when they are of none that is known, as those of text. */
 async function typeOfHead(head: Uint8Array): Promise<string | null> {
+  // Loaded with the first file, so that serving files does without it.
+  const { fileTypeFromBuffer } = await import("file-type");
   return (await fileTypeFromBuffer(head).catch(() => undefined))?.mime ?? null;
 }
 
