@@ -8,6 +8,8 @@ export interface MultipartBody {
   body: ReadableStream<Uint8Array>;
   headers: { "Content-Type": string; "Content-Length": string };
   duplex: "half";
+  /** A body that is read once cannot be sent again. And `fetch` of Node.js keeps all of it in memory when it may have to. */
+  redirect: "error";
 }
 
 /**
@@ -18,7 +20,7 @@ export interface MultipartBody {
  *     const form = multipartBody([["purpose", "transcription"], ["file", file, "talk.mp4"]]);
  *     await fetch("https://api.example.com/files", { method: "POST", ...form, signal: ctx.signal });
  *
- * A body is sent once, so a redirect that keeps the method fails. `fetch` rejects when the file is deleted meanwhile.
+ * A body is sent once, so a redirect fails. `fetch` also rejects when the file is deleted meanwhile.
  */
 export function multipartBody(parts: Iterable<FormPart>): MultipartBody {
   const boundary = `form-${randomUUID()}`;
@@ -48,6 +50,7 @@ export function multipartBody(parts: Iterable<FormPart>): MultipartBody {
     }),
     headers: { "Content-Type": `multipart/form-data; boundary=${boundary}`, "Content-Length": String(length) },
     duplex: "half",
+    redirect: "error",
   };
 }
 

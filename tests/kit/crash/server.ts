@@ -65,7 +65,9 @@ const send = httpAction(async (ctx, request) => {
 http.route({ pathPrefix: "/send/", method: "GET", handler: send });
 const zip = httpAction(async (ctx, request) => {
   const file = await ctx.storage.get(request.url.slice(-36));
-  return downloadZip(file ? [{ name: "a", input: file.stream() }] : []);
+  const entries = file ? [{ name: "a", input: file.stream(), size: file.size }] : [];
+  // Next.js streams what has no length. This server does not.
+  return downloadZip(entries, { metadata: entries });
 });
 http.route({ pathPrefix: "/zip/", method: "GET", handler: zip, maxResponseSize: 10_000_000_000 });
 const actions = toNodeHandler(serveHttp(http));
