@@ -11,7 +11,7 @@ import { cronJobs } from "~/kit/jobs/crons";
 import { runDueJobs } from "~/kit/jobs/runner";
 import { env } from "~/kit/process/env";
 import { storageId } from "~/kit/storage/file";
-import type { StorageOptions } from "~/kit/storage/options";
+import { loadAppBeforeFiles, type StorageOptions } from "~/kit/storage/options";
 import { restoreFile } from "~/kit/storage/ownership";
 import { serve } from "~/kit/storage/serve";
 import { createFileUrl } from "~/kit/storage/tokens";
@@ -103,6 +103,12 @@ beforeEach(async () => {
   read.length = 0;
   await prisma.scheduledFunction.deleteMany();
   await prisma.message.deleteMany();
+});
+
+test("the app is loaded before the first file, where the process has not loaded it", async () => {
+  loadAppBeforeFiles(async () => app({ hold: true }));
+  const ids = await Promise.all([storage.store(bytes.abc), storage.store(bytes.abc)]);
+  for (const id of ids) expect(await storage.getUrl(id)).toBeNull();
 });
 
 describe("onStored", () => {
