@@ -5,7 +5,7 @@ import { APIError, createAuthMiddleware, getSessionFromCtx } from "better-auth/a
 import { hashPassword, verifyPassword } from "better-auth/crypto";
 import { anonymous, jwt } from "better-auth/plugins";
 import { decodeJwt, type JWTPayload } from "jose";
-import { lookups, prisma } from "../database/database";
+import { prisma } from "../database/database";
 import { isForeign, publicOrigin } from "../http/origin";
 import { env } from "../process/env";
 import { limits } from "../process/limits";
@@ -21,7 +21,6 @@ type BetterAuth = ReturnType<typeof createAuth>;
 const inTurn = processWide("passwords", () => createPlaces(limits.passwords, limits.passwordsWaiting));
 
 let endpoints: BetterAuth | undefined;
-let sessions: BetterAuth | undefined;
 
 /** The parts of the app that Better Auth needs. */
 export interface AuthParts {
@@ -35,18 +34,12 @@ export interface AuthParts {
 
 /** Returns Better Auth for its endpoints. It is made at the first call, because a build has no secret. */
 export function auth(parts: AuthParts): BetterAuth {
-  endpoints ??= createAuth(prisma, parts);
+  endpoints ??= createAuth(parts);
   return endpoints;
 }
 
-/** Returns Better Auth to look up sessions. It has its own connections, because a function may hold one at that time. */
-export function sessionAuth(): BetterAuth {
-  sessions ??= createAuth(lookups, { owners: {} });
-  return sessions;
-}
-
 /** Accounts (email and password) and anonymous visitors have sessions by cookie. Scripts get tokens. */
-const createAuth = (client: typeof prisma, { owners, sendEmail, onDelete }: AuthParts) => {
+const createAuth = ({ owners, sendEmail, onDelete }: AuthParts) => {
   const origin = publicOrigin(new Headers());
   return betterAuth({
     appName: "next-trpc-storage",
@@ -58,7 +51,7 @@ const createAuth = (client: typeof prisma, { owners, sendEmail, onDelete }: Auth
     basePath: "/api/auth",
     // The version identifies the secret that encrypted a key, so that an older secret of the list can decrypt it.
     secrets: env.APP_SECRET.map((value) => ({ version: versionOf(value), value })),
-    database: prismaAdapter(client, { provider: "postgresql", transaction: true }),
+    database: prismaAdapter(prisma, { provider: "postgresql", transaction: true }),
     // In seconds. Each day of use renews a session. It lasts long, because a visitor loses everything with it. What needs a
     // session that has just begun, `guard` knows.
     session: { expiresIn: 90 * 24 * 60 * 60, updateAge: 24 * 60 * 60, freshAge: 0 },

@@ -1,7 +1,7 @@
 import { TRPCError } from "@trpc/server";
 import { RateLimiterRes } from "rate-limiter-flexible";
 import { tokenIdentifier } from "../auth/issuers";
-import { lookups, maintenance, pools, prisma } from "../database/database";
+import { maintenance, pools, prisma } from "../database/database";
 import { readDb } from "../database/db";
 import { alone } from "../database/transaction";
 import { dailyCount } from "../functions/rate-limit";
@@ -96,12 +96,14 @@ export async function refuseOverQuota(owner: string, bytes: number): Promise<voi
 async function lookUp(owner: string | undefined) {
   if (owner === undefined) return { hasAccount: false, remaining: Number.POSITIVE_INFINITY };
   const quota = await quotaOf(owner);
-  const [row] = await lookups.$queryRaw<{ used: string; isAccount: boolean | null }[]>`
-    SELECT (
-        (SELECT coalesce(sum("size"), 0) FROM "_storage" WHERE "owner" = ${owner})
-        + (SELECT coalesce(sum("size"), 0) FROM "_unfinished_uploads" WHERE "owner" = ${owner})
+  const [row] = await pools.lookups.sql<{ used: string; isAccount: boolean | null }>(
+    `SELECT (
+        (SELECT coalesce(sum("size"), 0) FROM "_storage" WHERE "owner" = $1)
+        + (SELECT coalesce(sum("size"), 0) FROM "_unfinished_uploads" WHERE "owner" = $1)
       )::text AS "used",
-      (SELECT "isAnonymous" IS NOT TRUE FROM "_users" WHERE "_id" = ${userIdOf(owner)}) AS "isAccount"`;
+      (SELECT "isAnonymous" IS NOT TRUE FROM "_users" WHERE "_id" = $2) AS "isAccount"`,
+    [owner, userIdOf(owner)],
+  );
   return {
     // A token of another issuer means an account there. An account of this app may be deleted by now.
     hasAccount: row?.isAccount ?? userIdOf(owner) === null,
