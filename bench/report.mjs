@@ -1,8 +1,12 @@
+import { processorTimeOf, usageIsKnown } from "./usage.mjs";
+
 /**
  * @typedef {object} Contender
  * @property {string} name
  * @property {() => Promise<number>} measure the figure of one round
  * @property {number} [target] ours ÷ this one's figure, at least (or at most, where less is better)
+ * @property {number} [pid] of a server, whose processor time for one of `count` requests is shown too
+ * @property {number} [count] requests of one round
  */
 
 /**
@@ -19,6 +23,7 @@
  * @property {string} name
  * @property {number} figure
  * @property {number} [ratio] ours ÷ this
+ * @property {number} [processorMs] milliseconds of processor time for one request
  * @property {string} [target]
  * @property {boolean} [met]
  */
@@ -35,13 +40,20 @@
 export async function compare({ title, unit, lessIsBetter = false, rounds, contenders }) {
   /** @type {number[][]} */
   const figures = contenders.map(() => []);
+  /** @type {number[][]} */
+  const times = contenders.map(() => []);
   for (let round = 0; round < rounds; round++) {
-    for (const [index, { measure }] of contenders.entries()) figures[index]?.push(await measure());
+    for (const [index, { measure, pid, count = 1 }] of contenders.entries()) {
+      const before = pid && usageIsKnown ? await processorTimeOf(pid) : 0;
+      figures[index]?.push(await measure());
+      if (pid && usageIsKnown) times[index]?.push(((await processorTimeOf(pid)) - before) * (1000 / count));
+    }
   }
   const ours = figures[0] ?? [];
   const rows = contenders.map(({ name, target }, index) => {
     const theirs = figures[index] ?? [];
-    const row = { name, figure: median(theirs) };
+    const spent = times[index] ?? [];
+    const row = { name, figure: median(theirs), ...(spent.length > 0 && { processorMs: median(spent) }) };
     if (index === 0) return row;
     const ratio = median(theirs.map((figure, round) => (ours[round] ?? 0) / figure));
     if (target === undefined) return { ...row, ratio };
@@ -61,12 +73,13 @@ export function median(values) {
 /** @param {Result} result */
 export function print({ title, unit, rows }) {
   console.log(`\n${title} (${unit})`);
-  for (const { name, figure, ratio, target = "", met } of rows) {
+  for (const { name, figure, ratio, processorMs, target = "", met } of rows) {
     const number = figure >= 100 ? figure.toFixed(0) : figure.toPrecision(3);
     const times = ratio === undefined ? "" : `${ratio.toFixed(2)} ×`;
     const verdict = met === undefined ? "" : met ? "met" : "MISSED";
+    const spent = processorMs === undefined ? "" : `${processorMs.toFixed(2)} ms`;
     console.log(
-      `  ${name.padEnd(44)}${number.padStart(8)}${times.padStart(10)}   ${target.padEnd(10)} ${verdict}`.trimEnd(),
+      `  ${name.padEnd(44)}${number.padStart(8)}${times.padStart(10)}${spent.padStart(10)}   ${target.padEnd(10)} ${verdict}`.trimEnd(),
     );
   }
 }

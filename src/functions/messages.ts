@@ -1,7 +1,16 @@
 import { TRPCError } from "@trpc/server";
 import { z } from "zod";
 import { internalMutation, internalQuery, mutation, query } from "~/kit";
-import { id, type MutationCtx, pageArgs, paginate, requireIdentity, storageId } from "~/kit/server";
+import {
+  type Id,
+  id,
+  type MutationCtx,
+  pageArgs,
+  paginate,
+  type QueryCtx,
+  requireIdentity,
+  storageId,
+} from "~/kit/server";
 
 export const author = z.string().trim().min(1).max(100);
 const pixels = z.int().min(1).max(65_535).optional();
@@ -14,19 +23,26 @@ export const list = query({
       ctx.db.message.findMany({ ...keyset, orderBy: { id: "desc" } }),
     );
     const me = await ctx.auth.getUserIdentity();
-    const messages = rows.map(async ({ owner, width, height, ...message }) => {
-      const image = message.storageId ? await ctx.storage.getImage(message.storageId) : null;
+    const images = rows.flatMap(({ storageId }) => (storageId === null ? [] : [imageOf(ctx, storageId)]));
+    const byId = new Map(await Promise.all(images));
+    const messages = rows.map(({ owner, width, height, ...message }) => {
+      const { url = null, image = null } = byId.get(message.storageId ?? "") ?? {};
       return {
         ...message,
         isMine: owner !== null && owner === me?.tokenIdentifier,
-        url: message.storageId ? await ctx.storage.getUrl(message.storageId) : null,
+        url,
         /** The picture in the sizes that pages show. */
         image: image && width !== null && height !== null ? { width, height, ...image } : image,
       };
     });
-    return { page: (await Promise.all(messages)).reverse(), nextCursor };
+    return { page: messages.reverse(), nextCursor };
   },
 });
+
+const imageOf = async (ctx: QueryCtx, id: Id<"_storage">) => {
+  const [url, image] = await Promise.all([ctx.storage.getUrl(id), ctx.storage.getImage(id)]);
+  return [id, { url, image }] as const;
+};
 
 export const sendMessage = mutation({
   args: { body: z.string().trim().min(1).max(10_000), author },

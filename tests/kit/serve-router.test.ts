@@ -1,6 +1,8 @@
+import { fetchRequestHandler } from "@trpc/server/adapters/fetch";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { mutation, query } from "~/kit/functions/builders";
+import { createRequestContext } from "~/kit/functions/request-context";
 import { createRouter, serveRouter } from "~/kit/functions/router";
 import { limits } from "~/kit/process/limits";
 
@@ -125,4 +127,51 @@ test("answers are never cached", async () => {
   for (const response of [await get("module.slow", {}), await send("{"), await get("module.none", {})]) {
     expect(response.headers.get("cache-control")).toBe("private, no-store");
   }
+});
+
+describe("calls are answered as tRPC answers them", () => {
+  const router = createRouter({ module });
+  const byTrpc = (request: Request) =>
+    fetchRequestHandler({
+      endpoint: "/api/trpc",
+      req: request,
+      router,
+      createContext: () => createRequestContext(request),
+      maxBatchSize: limits.batchCalls,
+    });
+  const post = (path: string, body: unknown, headers = {}): [path: string, init: RequestInit] => [
+    path,
+    { method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json", ...headers } },
+  ];
+  const query = (input: unknown) => `input=${encodeURIComponent(JSON.stringify(input))}`;
+  const taken = { json: { text: "short" } };
+  const wrong = { json: { text: "too long a text" } };
+
+  test.each<[what: string, path: string, init?: RequestInit]>([
+    ["a query", "module.slow"],
+    ["a query with an input", `module.slow?${query({ json: {} })}`],
+    ["a batch of queries", `module.slow,module.slow?batch=1&${query({ 0: { json: {} } })}`],
+    ["a batch of one", `module.slow?batch=1&${query({})}`],
+    ["a batch whose input is no object", `module.slow?batch=1&${query(1)}`],
+    ["a mutation", ...post("module.take", taken)],
+    ["a mutation without arguments", ...post("module.plain", {})],
+    ["a mutation whose arguments are wrong", ...post("module.take", wrong)],
+    ["a batch in which all fail", ...post("module.take,module.take?batch=1", { 0: wrong, 1: wrong })],
+    ["a batch in which one fails", ...post("module.take,module.take?batch=1", { 0: wrong, 1: taken })],
+    ["a mutation by GET", "module.plain"],
+    ["a query by POST", ...post("module.slow", {})],
+    ["queries and mutations in one batch", "module.slow,module.plain?batch=1"],
+    ["a name that no procedure has", "module.none"],
+    ["a name of every object", "toString"],
+    ["input that is no JSON", "module.slow?input=%7B"],
+    ["a type that is no JSON", ...post("module.take", taken, { "Content-Type": "text/plain" })],
+    ["a stream of answers", `module.slow?batch=1&${query({})}`, { headers: { "trpc-accept": "application/jsonl" } }],
+  ])("%s", async (_, path, init) => {
+    const request = () => new Request(`http://app.test/api/trpc/${path}`, init);
+    const [ours, theirs] = await Promise.all([handler(request()), byTrpc(request())]);
+    const withoutStacks = async (response: Response) =>
+      (await response.text()).replace(/"stack":"(?:[^"\\]|\\.)*"/g, "").replace(/"requestId":"[^"]*"/g, "");
+    expect([ours.status, await withoutStacks(ours)]).toEqual([theirs.status, await withoutStacks(theirs)]);
+    for (const name of ["content-type", "vary"]) expect(ours.headers.get(name)).toBe(theirs.headers.get(name));
+  });
 });

@@ -227,6 +227,7 @@ export class Adapter extends PrismaPg {
     const connection = await this.pool.connect();
     const on = queryable(this.pool, connection);
     const onlyReads = isolationLevel === "REPEATABLE READ";
+    if (onlyReads) sendTogether(connection);
     const begun = connection.query(beginning(isolationLevel, this.pool.statementTimeout));
     try {
       // A transaction that only reads does not wait: its first statement is sent right behind this one.
@@ -270,6 +271,12 @@ export class Adapter extends PrismaPg {
       releaseSavepoint: async (name: string) => void (await execute(`RELEASE SAVEPOINT ${name}`)),
     });
   }
+}
+
+/** Sends in one piece what this turn of the event loop writes: each piece costs as much as a small statement. */
+function sendTogether({ connection: { stream } }: pg.PoolClient): void {
+  stream.cork();
+  setImmediate(() => stream.uncork());
 }
 
 /** The transaction could not commit, because one of its statements had failed. */

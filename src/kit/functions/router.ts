@@ -24,9 +24,10 @@ import { formatReads, readsHeader } from "../live/reads";
 import { serveChanges } from "../live/serve-changes";
 import { reportFailure, withRequestId } from "../log/scope";
 import { limits } from "../process/limits";
+import { answerCalls } from "./answer-calls";
 import { isHidden, t } from "./builders";
 import { RateLimited } from "./rate-limit";
-import { createRequestContext, refuseWrongSender } from "./request-context";
+import { createRequestContext, type RequestContext, refuseWrongSender } from "./request-context";
 import { type Module, register } from "./server-function";
 import { transformer } from "./transformer";
 
@@ -86,6 +87,39 @@ const methods = ["GET", "HEAD", "POST"];
 
 /** The same, for requests that have their id already. */
 export function serveCalls(router: AnyTRPCRouter) {
+  async function answerPlainly(request: Request, context: RequestContext): Promise<Response | null> {
+    const path = new URL(request.url).pathname.slice("/api/trpc/".length);
+    if (!/^[\w.,-]+$/.test(path)) return null;
+    const isRefused = await refuseWrongSender(request, context).then(
+      () => false,
+      () => true,
+    );
+    if (isRefused) return null;
+    const { requestId } = context;
+    return answerCalls({
+      router,
+      request,
+      context,
+      path,
+      metaOf: (errors, paths) => metaOf(context, errors, paths),
+      onError: (error, path) => reportUnexpected(requestId, path, error),
+    });
+  }
+
+  const answerByTrpc = (request: Request, context: RequestContext) =>
+    fetchRequestHandler({
+      endpoint: "/api/trpc",
+      req: request,
+      router,
+      async createContext() {
+        await refuseWrongSender(request, context);
+        return context;
+      },
+      maxBatchSize: limits.batchCalls,
+      responseMeta: ({ errors, paths = [] }) => metaOf(context, errors, paths),
+      onError: ({ error, path }) => reportUnexpected(context.requestId, path, error),
+    });
+
   return async (request: Request): Promise<Response> => {
     if (!methods.includes(request.method)) {
       const status = request.method === "OPTIONS" ? 204 : 405;
@@ -102,38 +136,32 @@ export function serveCalls(router: AnyTRPCRouter) {
     } catch (error) {
       return refuseBody(error);
     }
-    const response = await fetchRequestHandler({
-      endpoint: "/api/trpc",
-      req: received,
-      router,
-      async createContext() {
-        await refuseWrongSender(request, context);
-        return context;
-      },
-      maxBatchSize: limits.batchCalls,
-      responseMeta({ errors, paths }) {
-        const limited = errors.find((error) => error instanceof RateLimited);
-        const isHiddenHere = (error: TRPCError) => paths?.some((path) => isHidden(error, path)) === true;
-        // The status that tRPC would answer if this procedure did not exist.
-        const isAllMissing =
-          errors.length === paths?.length && errors.every((error) => error.code === "NOT_FOUND" || isHiddenHere(error));
-        const isUnavailable = errors.some(({ code }) => code === "SERVICE_UNAVAILABLE");
-        return {
-          ...(errors.some(isHiddenHere) && { status: isAllMissing ? 404 : 207 }),
-          headers: {
-            ...(context.reads.size > 0 && { [readsHeader]: formatReads(context.reads) }),
-            ...(isUnavailable && { "Retry-After": String(retryAfter) }),
-            ...(limited && { "Retry-After": String(limited.retryAfter) }),
-          },
-        };
-      },
-      onError({ error, path }) {
-        if (error.code === "INTERNAL_SERVER_ERROR") reportFailure(context.requestId, path, error);
-      },
-    });
+    const response = (await answerPlainly(received, context)) ?? (await answerByTrpc(received, context));
     // Responses depend on the identity and on the moment.
     if (!response.headers.has("cache-control")) response.headers.set("Cache-Control", "private, no-store");
     return response;
+  };
+}
+
+function reportUnexpected(requestId: string, path: string | undefined, error: TRPCError): void {
+  if (error.code === "INTERNAL_SERVER_ERROR") reportFailure(requestId, path, error);
+}
+
+/** The status and the headers of a response, by the errors of its calls. */
+function metaOf({ reads }: RequestContext, errors: TRPCError[], paths: readonly string[]) {
+  const limited = errors.find((error) => error instanceof RateLimited);
+  const isHiddenHere = (error: TRPCError) => paths.some((path) => isHidden(error, path));
+  // The status that tRPC would answer if this procedure did not exist.
+  const isAllMissing =
+    errors.length === paths.length && errors.every((error) => error.code === "NOT_FOUND" || isHiddenHere(error));
+  const isUnavailable = errors.some(({ code }) => code === "SERVICE_UNAVAILABLE");
+  return {
+    ...(errors.some(isHiddenHere) && { status: isAllMissing ? 404 : 207 }),
+    headers: {
+      ...(reads.size > 0 && { [readsHeader]: formatReads(reads) }),
+      ...(isUnavailable && { "Retry-After": String(retryAfter) }),
+      ...(limited && { "Retry-After": String(limited.retryAfter) }),
+    },
   };
 }
 

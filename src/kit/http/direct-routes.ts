@@ -113,7 +113,7 @@ const compress = promisify(gzip);
 const leastCompressed = 1024;
 
 /** The body, compressed as Next.js would compress it. Where Next.js does that itself, it is returned as it is. */
-export async function compressed(body: Buffer, response: ServerResponse): Promise<Buffer> {
+export async function compressed(body: Uint8Array, response: ServerResponse): Promise<Uint8Array> {
   if (!direct.compresses || !direct.responses.has(response) || body.byteLength < leastCompressed) return body;
   const isText = /^(text\/|application\/json\b)/.test(String(response.getHeader("content-type")));
   if (!isText || /no-transform/.test(String(response.getHeader("cache-control")))) return body;

@@ -196,9 +196,11 @@ async function sendBody(response: Response, res: ServerResponse): Promise<void> 
   const announced = headers.get("content-length");
   if (!body || announced === "0") return void res.end();
   const whole = wholeBodies.get(response);
-  if (whole) return void res.end(whole);
+  if (whole && announced !== null) return void res.end(whole);
   // Without a length it is a short message. Next.js compresses it, and its compression never reports that a piece is sent.
-  if (announced === null) return void res.end(await compressed(Buffer.from(await response.arrayBuffer()), res));
+  if (announced === null) {
+    return void res.end(await compressed(whole ?? new Uint8Array(await response.arrayBuffer()), res));
+  }
   let rest = Number(announced);
   const isLong = rest > sentPieceSize();
   const reader: Reader = isLong ? readerInto(body) : body.getReader();

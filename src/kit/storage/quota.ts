@@ -1,7 +1,7 @@
 import { TRPCError } from "@trpc/server";
 import { RateLimiterRes } from "rate-limiter-flexible";
 import { tokenIdentifier } from "../auth/issuers";
-import { maintenance, pools, prisma } from "../database/database";
+import { lookups, maintenance, pools, prisma } from "../database/database";
 import { readDb } from "../database/db";
 import { alone } from "../database/transaction";
 import { dailyCount } from "../functions/rate-limit";
