@@ -123,7 +123,7 @@ async function findServer(data) {
     const lines = (await readFile(file, "utf8").catch(() => "")).split("\n");
     const pid = Number(lines[0]);
     const identity = pid ? await identify(pid) : null;
-    if (!identity?.includes(data)) {
+    if (!isServerOf(data, identity)) {
       if (pid && exists(pid)) await writeFile(file, [process.pid, ...lines.slice(1)].join("\n"));
       return null;
     }
@@ -133,6 +133,15 @@ async function findServer(data) {
     `PostgreSQL in ${data} has been starting or stopping for ${timeoutMs / 1000} s; the log is beside it.`,
   );
 }
+
+/**
+ * Whether a process is the server of these files. On Windows, PostgreSQL's programs write the path with other slashes.
+ *
+ * @param {string} data
+ * @param {string | null} identity
+ */
+export const isServerOf = (data, identity) =>
+  identity?.replaceAll("\\", "/").includes(data.replaceAll("\\", "/")) ?? false;
 
 /** @param {number} pid */
 function exists(pid) {

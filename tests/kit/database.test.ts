@@ -1,5 +1,21 @@
-import { expect, test } from "vitest";
-import { pool } from "~/kit/database/database";
+import { expect, test, vi } from "vitest";
+import { pool, pools } from "~/kit/database/database";
+
+test("a process has 17 connections at most, beside the one that listens for changes", () => {
+  expect(Object.values(pools).map(({ options }) => options.max)).toEqual([10, 5, 2]);
+});
+
+test("on Vercel, where processes are many and small, it has half as many for functions", async () => {
+  const scope = globalThis as { storageKit?: unknown };
+  const kept = scope.storageKit;
+  Reflect.deleteProperty(globalThis, "storageKit");
+  vi.stubEnv("VERCEL", "1");
+  vi.resetModules();
+  const onVercel = await import("~/kit/database/database");
+  expect(Object.values(onVercel.pools).map(({ options }) => options.max)).toEqual([5, 3, 2]);
+  vi.unstubAllEnvs();
+  scope.storageKit = kept;
+});
 
 test("pool, a connection that the database ends while it is used, is replaced and does not end the process", async () => {
   const client = await pool.connect();

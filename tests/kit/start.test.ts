@@ -1,5 +1,12 @@
+import type { Pool } from "pg";
 import { afterAll, expect, test, vi } from "vitest";
 import { startQuietProxy } from "./stand-ins/quiet-proxy";
+
+const attached: Pool[] = [];
+vi.mock("@vercel/functions", () => ({
+  attachDatabasePool: (pool: Pool) => attached.push(pool),
+  waitUntil: () => undefined,
+}));
 
 const proxy = await startQuietProxy(process.env.DATABASE_URL ?? "");
 proxy.fallSilent();
@@ -39,6 +46,8 @@ test("on Vercel, where somebody waits for each start, it waits for no database",
   await start({ crons });
   expect(warn).not.toHaveBeenCalledWith(expect.stringContaining("without having checked it"));
   expect(warn).toHaveBeenCalledWith(expect.stringContaining("CRON_SECRET is not set"));
+  // Vercel closes idle connections of these before it suspends the process.
+  expect(attached.map(({ options }) => options.max)).toEqual([10, 5, 2]);
   vi.unstubAllEnvs();
   proxy.speakAgain();
 });

@@ -31,8 +31,10 @@ const vercelBlob = z
     BLOB_READ_WRITE_TOKEN: z.string().optional(),
     /** Used with the OIDC token that Vercel gives the deployment. */
     BLOB_STORE_ID: z.string().optional(),
+    VERCEL_OIDC_TOKEN: z.string().optional(),
+    ...system,
   })
-  .refine((env) => env.BLOB_READ_WRITE_TOKEN || env.BLOB_STORE_ID, {
+  .refine((env) => env.BLOB_READ_WRITE_TOKEN || (env.BLOB_STORE_ID && (onVercel(env) || env.VERCEL_OIDC_TOKEN)), {
     path: ["BLOB_READ_WRITE_TOKEN"],
     error: "connect a Blob store to the project; then `npx vercel env pull` writes its token to .env.local",
   });

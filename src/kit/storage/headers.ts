@@ -130,6 +130,8 @@ export interface Serving {
 export function cacheHeaders(file: FileMetadata, serving: Serving): Headers {
   return new Headers({
     "Cache-Control": serving.cacheControl ?? cacheControl(serving),
+    // Node.js would write a time that may be a second old, and `Last-Modified` must not be later.
+    Date: new Date().toUTCString(),
     ETag: etagOf(file),
     "Last-Modified": new Date(lastModifiedOf(file)).toUTCString(),
     ...(serving.image?.format === "auto" && { Vary: "Accept" }),

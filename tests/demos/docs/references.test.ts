@@ -75,7 +75,7 @@ test("every JSON block can be parsed", () => {
 });
 
 test("every block is in a language that a test knows, or shows a request", () => {
-  const known = ["ts", "tsx", "prisma", "diff", "sh", "sql", "json", "http", "python"];
+  const known = ["ts", "tsx", "prisma", "diff", "sh", "sql", "json", "http", "python", "nginx"];
   expect(blocks.filter(({ language }) => !known.includes(language)).map(({ place }) => place)).toEqual([]);
   const fences = pages.map(({ path, text }) => [path, text.match(/^ *```/gm)?.length ?? 0]);
   expect(pages.map((page) => [page.path, 2 * page.blocks.length])).toEqual(fences);

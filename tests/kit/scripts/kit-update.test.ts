@@ -49,7 +49,7 @@ beforeAll(async () => {
   git(template(), "tag", "v1");
 
   await cp(template(), clone(), { recursive: true });
-  await symlink(join(process.cwd(), "node_modules"), join(clone(), "node_modules"));
+  await symlink(join(process.cwd(), "node_modules"), join(clone(), "node_modules"), "junction");
 
   // The next version: other code, a column in a shared model and one of the kit's, a dependency, a setting of a tool.
   await writeFile(join(template(), "src/kit/newer.ts"), "export const newer = true;\n");

@@ -1,6 +1,6 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import pg from "pg";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { applyMigrations, markApplied, writeMigration } from "../../../scripts/migrations.mjs";
@@ -46,7 +46,7 @@ afterEach(async () => {
 /** Writes a migration of what changed, without applying it. Resolves to its name. */
 async function migrate(name: string, sql?: string): Promise<string> {
   const path = await writeMigration(name, sql ?? (await pendingChanges(database.url, folder)) ?? "", folder);
-  return dirname(path).split("/").at(-1) ?? "";
+  return basename(dirname(path));
 }
 
 const apply = () => applyMigrations(database.url, folder);
@@ -55,6 +55,14 @@ async function changeSchema(from: string, to: string) {
   const path = join(folder, "schema", "app.prisma");
   await writeFile(path, (await readFile(path, "utf8")).replace(from, to));
 }
+
+test("a migration waits for a lock that others hold for 30 seconds at most", async () => {
+  await migrate(
+    "waits",
+    `DO $$ BEGIN IF current_setting('lock_timeout') <> '30s' THEN RAISE EXCEPTION 'It would wait without end'; END IF; END $$;`,
+  );
+  await apply();
+});
 
 test("what changed in the schema becomes a migration, applied once", async () => {
   const init = await migrate("init");

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { killPostgres, type Postgres, startPostgres } from "../../../scripts/postgres.mjs";
+import { isServerOf, killPostgres, type Postgres, startPostgres } from "../../../scripts/postgres.mjs";
 import { identify } from "../../../scripts/processes.mjs";
 
 vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });
@@ -23,6 +23,14 @@ beforeEach(async () => {
 afterEach(async () => {
   await killPostgres(folder);
   await rm(parent, { recursive: true, force: true, maxRetries: 10 });
+});
+
+test("a server is known by its files on Windows too, where PostgreSQL writes the path with other slashes", () => {
+  const line = '11/28/2026 C:/Program Files/pg/bin/postgres.exe -D "C:/app/.data/postgres/data" -c port=5432';
+  expect(isServerOf("C:\\app\\.data\\postgres\\data", line)).toBe(true);
+  expect(isServerOf("C:\\other\\.data\\postgres\\data", line)).toBe(false);
+  expect(isServerOf("/app/.data/postgres/data", "1 postgres -D /app/.data/postgres/data")).toBe(true);
+  expect(isServerOf("/app/.data/postgres/data", null)).toBe(false);
 });
 
 /** Starts it in a script of its own, and kills that script. Resolves to the server's pid. */

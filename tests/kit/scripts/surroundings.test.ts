@@ -130,16 +130,19 @@ test.each(["pnpm/10.1.0 npm/? node/v20", "yarn/1.22.22 npm/? node/v20", "bun/1.2
 );
 
 describe("a container", () => {
-  test("listens at every address and is asked at its own, whatever its platform calls HOSTNAME", async () => {
-    const lines = (await readFile("Dockerfile", "utf8")).split("\n");
-    const command: string[] = JSON.parse(lines.find((line) => line.startsWith("CMD "))?.slice(4) ?? "[]");
-    const [program = "", ...args] = command.flatMap((word) =>
-      word === "server.js" ? ["-p", "process.env.HOSTNAME"] : [word],
-    );
-    const env = { ...process.env, HOSTNAME: "name-of-the-container" };
-    expect(spawnSync(program, args, { encoding: "utf8", env }).stdout.trim()).toBe("0.0.0.0");
-    expect(lines.find((line) => line.startsWith("HEALTHCHECK"))).toContain("http://127.0.0.1:");
-  });
+  test.skipIf(process.platform === "win32")(
+    "listens at every address and is asked at its own, whatever its platform calls HOSTNAME",
+    async () => {
+      const lines = (await readFile("Dockerfile", "utf8")).split("\n");
+      const command: string[] = JSON.parse(lines.find((line) => line.startsWith("CMD "))?.slice(4) ?? "[]");
+      const [program = "", ...args] = command.flatMap((word) =>
+        word === "server.js" ? ["-p", "process.env.HOSTNAME"] : [word],
+      );
+      const env = { ...process.env, HOSTNAME: "name-of-the-container" };
+      expect(spawnSync(program, args, { encoding: "utf8", env }).stdout.trim()).toBe("0.0.0.0");
+      expect(lines.find((line) => line.startsWith("HEALTHCHECK"))).toContain("http://127.0.0.1:");
+    },
+  );
 
   test("of compose.yaml publishes the store to this machine alone, under a name that every browser knows", async () => {
     const compose = await readFile("compose.yaml", "utf8");

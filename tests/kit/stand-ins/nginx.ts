@@ -34,8 +34,31 @@ export async function startNginx(pick: () => Promise<string>) {
   }).listen(0, "127.0.0.1");
   await once(front, "listening");
 
-  const folder = await mkdtemp(join(tmpdir(), "nginx-"));
   const listen = await freePort();
+  const nginx = await runNginx(
+    `server {
+    listen 127.0.0.1:${listen};
+    location / { proxy_pass http://127.0.0.1:${portOf(front)}; proxy_http_version 1.1; proxy_set_header Connection ""; }
+  }`,
+    listen,
+  );
+  return {
+    origin: `http://127.0.0.1:${listen}`,
+    async stop() {
+      await nginx.stop();
+      front.close();
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+}
+
+/**
+ * nginx with this configuration, in the context `http`.
+ *
+ * @param listen a port that the configuration listens on
+ */
+export async function runNginx(servers: string, listen: number) {
+  const folder = await mkdtemp(join(tmpdir(), "nginx-"));
   const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(
     (name) => `${name}_temp_path ${join(folder, name)};`,
   );
@@ -49,10 +72,7 @@ events { worker_connections 2048; }
 http {
   access_log off;
   ${temporary.join("\n  ")}
-  server {
-    listen 127.0.0.1:${listen};
-    location / { proxy_pass http://127.0.0.1:${portOf(front)}; proxy_http_version 1.1; proxy_set_header Connection ""; }
-  }
+  ${servers}
 }
 `;
   await writeFile(join(folder, "nginx.conf"), configuration);
@@ -62,12 +82,9 @@ http {
     await pause(50);
   }
   return {
-    origin: `http://127.0.0.1:${listen}`,
     async stop() {
       child.kill("SIGTERM");
       if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
-      front.close();
-      for (const socket of sockets) socket.destroy();
       await rm(folder, { recursive: true });
     },
   };

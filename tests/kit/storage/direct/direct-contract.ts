@@ -180,8 +180,12 @@ export function describeDirect(name: string, open: () => Promise<Store>): void {
       const { parts, receipt } = await begin(bytes, { contentType: "application/zip" });
       const { body } = await complete(receipt, (await send(parts, bytes)).answers);
       Object.assign(kit.env, { STORAGE_REDIRECT_ABOVE: 1000 });
+      const sign = vi.spyOn(kit.blobs, "signUrl");
       const redirect = await kit.serve(new Request((await kit.storage.getUrl(body.storageId)) ?? ""));
       Object.assign(kit.env, { STORAGE_REDIRECT_ABOVE: undefined });
+      const expires = Number(sign.mock.calls[0]?.[2]);
+      expect(expires).toBeGreaterThan(Date.now());
+      expect(expires).toBeLessThanOrEqual(Date.now() + 60 * 60 * 1000);
       expect(redirect.status).toBe(307);
       const served = await fetch(redirect.headers.get("location") ?? "");
       expect([served.status, served.headers.get("content-type")]).toEqual([200, "application/zip"]);

@@ -9,6 +9,7 @@ describe("readDriverEnv", () => {
     [{ STORAGE_DRIVER: "" }, { STORAGE_DRIVER: "disk" }],
     [{ BLOB_READ_WRITE_TOKEN: token }, { STORAGE_DRIVER: "vercel-blob" }],
     [{ BLOB_STORE_ID: "store_1", VERCEL: "1" }, { STORAGE_DRIVER: "vercel-blob" }],
+    [{ BLOB_STORE_ID: "store_1", VERCEL_OIDC_TOKEN: "t" }, { STORAGE_DRIVER: "vercel-blob" }],
     [{ BLOB_READ_WRITE_TOKEN: token, STORAGE_DRIVER: "disk" }, { STORAGE_DRIVER: "disk" }],
     [
       { STORAGE_DRIVER: "s3", S3_BUCKET: "b", S3_REGION: "r", VERCEL: "1" },
@@ -28,6 +29,8 @@ describe("readDriverEnv", () => {
     [{ STORAGE_DRIVER: "disk", BLOB_STORE_ID: "s", VERCEL: "1" }, /STORAGE_DRIVER: Vercel's disks vanish/],
     [{ STORAGE_DRIVER: "s3" }, /S3_BUCKET: .*aws s3 mb.*\n {2}S3_REGION: /],
     [{ STORAGE_DRIVER: "s3", S3_BUCKET: "b", S3_REGION: "r", S3_ENDPOINT: "localhost" }, /S3_ENDPOINT: /],
+    [{ BLOB_STORE_ID: "s" }, /BLOB_READ_WRITE_TOKEN: .*vercel env pull/],
+    [{ BLOB_STORE_ID: "s", VERCEL: "1", VERCEL_ENV: "development" }, /BLOB_READ_WRITE_TOKEN: .*vercel env pull/],
     [{ STORAGE_DRIVER: "vercel-blob" }, /BLOB_READ_WRITE_TOKEN: .*vercel env pull/],
   ])("%j is refused with %s", (variables, message) => {
     expect(() => readDriverEnv(variables)).toThrow(message);

@@ -34,7 +34,7 @@ test("Last-Modified is never later than now, also where the database's clock is 
   client.release();
   const response = await serve(new Request(url));
   const lastModified = response.headers.get("last-modified") ?? "";
-  expect(Date.parse(lastModified)).toBeLessThanOrEqual(Date.now());
+  expect(Date.parse(lastModified)).toBeLessThanOrEqual(Date.parse(response.headers.get("date") ?? ""));
   const again = await serve(new Request(url, { headers: { "If-Modified-Since": lastModified } }));
   expect(again.status).toBe(304);
 });
