@@ -16,11 +16,11 @@ export function toNodeHandler(handle: (request: Request) => Promise<Response>) {
   return async (req: IncomingMessage, res: ServerResponse): Promise<void> => {
     const response = await handled(new NodeRequest(req, res));
     const rest = req.readableEnded ? undefined : discardRest(req);
-    // If the connection closed while the client still sends, it would be reset, and the client would lose the response.
-    if (!res.shouldKeepAlive && response.status !== 408) await rest;
     res.statusCode = response.status;
     res.setHeaders(response.headers);
-    await sendBody(response, res);
+    // If the connection closed while the client still sends, it would be reset, and the client would lose the response.
+    const mustWait = rest && !req.complete && !res.shouldKeepAlive && response.status !== 408;
+    await (mustWait ? sendBefore(rest, response, res) : sendBody(response, res));
     void rest?.then(() => req.complete || req.destroy());
   };
 }
@@ -98,6 +98,21 @@ export function bytesResponse(bytes: Chunk, init: ResponseInit): Response {
 /** The whole body of a request, if all of it has arrived already: small ones have. Takes it; `null` for a body to be read. */
 export const takeArrivedBody = (request: Request): Chunk | null =>
   request instanceof NodeRequest ? request.takeArrived() : null;
+
+/** Sends a message at once, and ends it, which closes the connection, when the rest of the request has come. */
+async function sendBefore(rest: Promise<void>, response: Response, res: ServerResponse): Promise<void> {
+  const { headers } = response;
+  if (headers.has("content-length") || headers.get("content-type") === "text/event-stream") {
+    await rest;
+    return sendBody(response, res);
+  }
+  const message = Buffer.from(await response.arrayBuffer());
+  res.setHeader("Content-Length", message.length);
+  res.flushHeaders();
+  res.write(message);
+  await rest;
+  res.end();
+}
 
 /** Discards the rest of a body, for a while. Browsers do not see the response when the connection is cut while they send. */
 async function discardRest(req: IncomingMessage): Promise<void> {

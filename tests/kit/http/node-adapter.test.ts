@@ -142,6 +142,15 @@ describe("an upload that is refused", () => {
     expect([next.status, next.headers.get("content-length")]).toEqual([200, "4"]);
   });
 
+  test.each(early)("%s → %i %s before the body, also where the connection closes", async (...refusal) => {
+    const [, status, code, path, lines] = refusal;
+    const client = await connect();
+    client.write(head(`POST ${await path()}`, "Connection: close", "Content-Length: 12582912", ...lines));
+    const answer = await client.response();
+    expect([answer.status, json(answer.body).code]).toEqual([status, code]);
+    client.close();
+  });
+
   test.each(early)("%s → %i %s reaches fetch, which is still sending 8 MiB", async (_, status, code, path, lines) => {
     const before = await everything();
     const headers = new Headers(lines.map((line) => line.split(": ") as [string, string]));
