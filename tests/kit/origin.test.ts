@@ -86,6 +86,25 @@ describe("a page that the app served writes, whatever the app is called there", 
     expect(isForeign({ method: "POST", headers: new Headers(forwarded) })).toBe(false);
   });
 
+  test.each([
+    ["http://www.example.com", "WWW.Example.com"],
+    ["http://example.com", "example.com:80"],
+    ["https://example.com", "example.com:443"],
+    ["http://[::1]:3000", "[::1]:3000"],
+  ])("%s, whose host a proxy writes as %s", (origin, host) => {
+    expect(isForeign({ method: "POST", headers: new Headers({ origin, host }) })).toBe(false);
+  });
+
+  test.each([
+    ["http://evil.test", "app.test@evil.test"],
+    ["http://evil.test", "app.test"],
+    ["http://app.test:8080", "app.test"],
+    ["https://app.test", "app.test:80"],
+    ["http://a", "a b"],
+  ])("%s does not, where the request is for %s", (origin, host) => {
+    expect(isForeign({ method: "POST", headers: new Headers({ origin, "x-forwarded-host": host }) })).toBe(true);
+  });
+
   test.each(names)("another site's page does not, at %s", (origin) => {
     const { host } = new URL(origin);
     const headers = (site?: string) =>

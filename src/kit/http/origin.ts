@@ -48,5 +48,9 @@ export function isForeign({ method, headers, trusts }: Credentials): boolean {
 function isOfRequestedHost(origin: string, headers: Headers): boolean {
   // Newer browsers send this header, and it has already said that the origin is another one.
   if (headers.get("sec-fetch-site") !== null || !URL.canParse(origin)) return false;
-  return new URL(origin).host === requestedHost(headers);
+  const { protocol, host } = new URL(origin);
+  const requested = requestedHost(headers) ?? "";
+  // Proxies may write capitals, and a port that the scheme has anyway. Other characters are of no host.
+  const isHost = /^[\w.:[\]-]+$/.test(requested) && URL.canParse(`${protocol}//${requested}`);
+  return isHost && new URL(`${protocol}//${requested}`).host === host;
 }

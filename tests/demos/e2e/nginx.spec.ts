@@ -1,6 +1,6 @@
 import { type ClientRequest, type IncomingMessage, request } from "node:http";
 import { choose, expectWidths, messages, say } from "../../e2e/demos/chat";
-import { largePicture } from "../../e2e/demos/pictures";
+import { picture } from "../../e2e/demos/pictures";
 import { expect, insert, newOrigin, test } from "../../e2e/demos/test";
 import { connect, freePort } from "../../kit/e2e/app";
 import { hasNginx, runNginx } from "../../kit/stand-ins/nginx";
@@ -38,12 +38,12 @@ test("behind nginx as the documentation configures it, everything works under th
     .replace("127.0.0.1:3000", `127.0.0.1:${inner.port}`);
   const nginx = await runNginx(configuration, listen);
 
-  // Writing, pictures of more than any default limit on bodies, and changes of others by the stream.
+  // Writing, pictures, and changes of others by the stream.
   const polls: string[] = [];
   const page = await visit({ url: `${origin}/chat`, name: "Bob" });
   await say(page, "Mine");
-  await choose(page, largePicture("large.png", { height: 4_000 }));
-  await expectWidths(page, [1000]);
+  await choose(page, picture("a.png", { width: 10 }));
+  await expectWidths(page, [10]);
   page.on("request", (sent) => void (sent.url().includes("messages.list") && polls.push(sent.url())));
   await app.database.query(insert("Theirs"));
   await expect(messages(page).getByText("Theirs", { exact: true })).toBeVisible();
@@ -51,6 +51,7 @@ test("behind nginx as the documentation configures it, everything works under th
   const api = connect(`http://127.0.0.1:${listen}`);
   const { page: sent } = await api.messages.list.query();
   expect(sent.find(({ format }) => format === "image")?.url).toContain(`${origin}/api/storage/`);
+  // A body of more than nginx takes by default.
   const { pathname, search } = new URL(await api.files.generateUploadUrl.mutate({}));
   const body = new Uint8Array(12 * 1024 * 1024);
   const uploaded = await fetch(`http://127.0.0.1:${listen}${pathname}${search}`, { method: "POST", body });
@@ -84,7 +85,8 @@ test("idle connections outlive those of balancers, unless the setting says other
   app,
   startAnother,
 }) => {
-  const keepAlive = async (port: string) => (await ask(Number(port), "/api/health/live")).headers["keep-alive"];
+  const keepAlive = async (port: string) =>
+    (await ask(Number(port), "/api/health/live", { headers: { connection: "keep-alive" } })).headers["keep-alive"];
   expect(await keepAlive(new URL(app.origin).port)).toBe("timeout=70");
   const origin = await newOrigin();
   await startAnother(origin, { KEEP_ALIVE_TIMEOUT: "9000" });

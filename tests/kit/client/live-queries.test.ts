@@ -122,3 +122,15 @@ test("names that another process gave are forgotten when the history starts agai
   changed(["notes:newscope.one"]);
   await eventually(() => expect(tab.asked).toHaveLength(4));
 });
+
+test("a burst of changes that the tab makes itself is one refetch", async () => {
+  const tab = show("pictures.list", "1", []);
+  tab.answer();
+  await eventually(() => expect(queryClient.isFetching()).toBe(0));
+  vi.useFakeTimers();
+  for (let n = 0; n < 200; n++) live.changed();
+  vi.advanceTimersByTime(1_000);
+  vi.useRealTimers();
+  expect(tab.asked).toHaveLength(2);
+  tab.answer();
+});

@@ -17,6 +17,15 @@ test.skipIf(process.platform === "win32")(
   },
 );
 
+test("nothing else holds the placeholder", () => {
+  // Nothing is found where the project is no clone.
+  const { stdout } = spawnSync("git", ["grep", "-lE", "(github\\.com|raw\\.githubusercontent\\.com)(/|%2F)OWNER"], {
+    encoding: "utf8",
+  });
+  const places = stdout.split("\n").filter((path) => path && path !== "tests/kit/scripts/readme.test.ts");
+  expect(places.filter((path) => path !== "README.md")).toEqual([]);
+});
+
 test("the deploy button connects a Neon database and a private Blob store", async () => {
   const [, stores = ""] = /[?&]stores=([^&)]*)/.exec(await readFile("README.md", "utf8")) ?? [];
   expect(JSON.parse(decodeURIComponent(stores))).toEqual([
