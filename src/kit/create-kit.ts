@@ -7,7 +7,9 @@ import { createRouter } from "./functions/router";
 import type { Module } from "./functions/server-function";
 import { type HttpRouter, httpAction } from "./http/http-router";
 import type { CronJobs } from "./jobs/crons";
+import { runJobsAfterResponses } from "./jobs/runner";
 import { type LiveBy, liveBy, liveByState } from "./live/reads";
+import { onVercel } from "./process/env";
 import { defaultImageWidths } from "./storage/image-widths";
 import { type StorageOptions, setStorageOptions } from "./storage/options";
 import { setImageWidths } from "./storage/tokens";
@@ -89,6 +91,7 @@ export function createKit({
       const { functions, http, crons, email, storage = {} } = parts;
       const router = createRouter(functions, { http, crons });
       setStorageOptions(storage);
+      if (onVercel()) runJobsAfterResponses(crons);
       return { router, http, crons, owners, email } satisfies App<unknown>;
     },
   };

@@ -6,6 +6,7 @@ import { watchModels } from "../live/watched";
 import { withRequestId } from "../log/scope";
 import { env, onVercel } from "../process/env";
 import { processWide, stopping } from "../process/process-wide";
+import { afterResponses } from "./after-response";
 import { type CronJobs, checkCrons, ensureCronJobs, setCrons } from "./crons";
 import { findDue, type Job, nextLook, runJob, settle } from "./jobs";
 
@@ -163,6 +164,16 @@ export async function runDueJobs(budget: number): Promise<number> {
   }
   await Promise.all(places.flatMap((some) => some.ends));
   return started;
+}
+
+/**
+ * On Vercel, where the start loads no functions: has the process run what its requests schedule, by the functions that serve the
+ * requests.
+ */
+export function runJobsAfterResponses(crons: CronJobs): void {
+  checkCrons(crons);
+  setCrons(crons);
+  afterResponses.run = runDueJobs;
 }
 
 /** Jobs are started within this many milliseconds. They may end later. */

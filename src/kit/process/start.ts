@@ -7,10 +7,9 @@ import { WrongTimeZone } from "../database/connections";
 import { directDatabaseUrl, pools } from "../database/database";
 import { DatabaseUnavailable } from "../database/errors";
 import { watchConnections } from "../http/watch-connections";
-import { afterResponses } from "../jobs/after-response";
 import { type CronJobs, checkCrons, setCrons } from "../jobs/crons";
 import { giveUpRunning } from "../jobs/jobs";
-import { runDueJobs, runInRoute, startRunner } from "../jobs/runner";
+import { runInRoute, startRunner } from "../jobs/runner";
 import { watchModels } from "../live/watched";
 import { flushAtOnce, observeConsole } from "../log/function-log";
 import { readDriverEnv } from "../storage/blobs";
@@ -52,7 +51,6 @@ export async function start(
         "CRON_SECRET is not set, so /api/cron refuses Vercel's calls: no recurring function runs, and a job that is due while " +
           "nobody uses the app waits for the next request. Set 16 random characters or more.",
       );
-    afterResponses.run = runDueJobs;
     stopWhenRefused(checkDatabase());
     return releaseWhenIdle();
   }
