@@ -85,8 +85,12 @@ test("idle connections outlive those of balancers, unless the setting says other
   app,
   startAnother,
 }) => {
-  const keepAlive = async (port: string) =>
-    (await ask(Number(port), "/api/health/live", { headers: { connection: "keep-alive" } })).headers["keep-alive"];
+  const live = (port: string) => ask(Number(port), "/api/health/live", { headers: { connection: "keep-alive" } });
+  const keepAlive = async (port: string) => {
+    // The first answer of a server still names the time of Node.js, and is kept as long as the others.
+    await live(port);
+    return (await live(port)).headers["keep-alive"];
+  };
   expect(await keepAlive(new URL(app.origin).port)).toBe("timeout=70");
   const origin = await newOrigin();
   await startAnother(origin, { KEEP_ALIVE_TIMEOUT: "9000" });
