@@ -28,6 +28,7 @@ const cors = {
 const caching = {
   ...cors,
   "cache-control": "private, max-age=2592000, immutable, no-transform",
+  date: expect.any(String),
   etag,
   "last-modified": created,
 };
