@@ -36,6 +36,24 @@ describe("the start is refused", () => {
     expect(checkSettings).toThrow("db.example.com");
   });
 
+  test("not for a parameter that nobody knows, which is named in the log", () => {
+    const warn = vi.spyOn(console, "warn").mockReturnValue();
+    database("postgresql://db.example.com/a?conection_limit=5&supa=base-pooler.x&channel_binding=require");
+    checkSettings();
+    expect(warn.mock.calls).toEqual([[expect.stringContaining('db.example.com has "conection_limit"')]]);
+  });
+
+  test.each([
+    ["sslmode=verify-full&sslcert=/a.pem", "sslcert", "no effect without sslkey"],
+    ["sslmode=verify-full&sslkey=/a.pem", "sslkey", "no effect without sslcert"],
+    ["sslmode=no-verify&sslrootcert=/a.pem", "sslrootcert", "sslmode=no-verify does not use it"],
+    ["sslmode=disable&sslrootcert=/a.pem", "sslrootcert", "sslmode=disable does not use it"],
+  ])("for %s in the database's URL, half of which has no effect", (query, name, advice) => {
+    database(`postgresql://db.example.com/a?${query}`);
+    expect(checkSettings).toThrow(name);
+    expect(checkSettings).toThrow(advice);
+  });
+
   test.each([
     ["connection_limit=0", "Put a whole number there, 1 or more"],
     ["connection_limit=many", "Put a whole number there, 1 or more"],

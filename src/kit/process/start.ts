@@ -215,6 +215,10 @@ const useless: [RegExp, string][] = [
   [/^(passfile|service|servicefile)$/, "write the user and the password into the URL"],
 ];
 
+/** Parameters that have an effect, or that hosts write and that do no harm. */
+const known =
+  /^(host|port|user|password|db|ssl|sslmode|sslrootcert|sslcert|sslkey|sslnegotiation|uselibpqcompat|channel_binding|options|(fallback_)?application_name|client_encoding|\w+_timeout|connection_limit|statement_cache_size|pgbouncer|schema|search_path|currentSchema|supa|workaround)$/;
+
 const sslModes = ["disable", "prefer", "require", "verify-ca", "verify-full", "no-verify"];
 
 function checkDatabaseUrl(url: string): void {
@@ -233,6 +237,8 @@ function checkDatabaseUrl(url: string): void {
   for (const name of searchParams.keys()) {
     const [, advice] = useless.find(([names]) => names.test(name)) ?? [];
     if (advice) refuse(name, advice);
+    // It may be a misspelt one, or one that a host adds for others.
+    if (!known.test(name)) console.warn(`${has(name)}, which has no effect here.`);
   }
   if ((searchParams.get("statement_cache_size") ?? "0") !== "0")
     refuse("statement_cache_size", "no statement is cached");
@@ -246,9 +252,16 @@ function checkDatabaseUrl(url: string): void {
   if (sslMode !== null && !sslModes.includes(sslMode)) {
     throw new Error(`${has(`sslmode=${sslMode}`)}. Use one of ${sslModes.join(", ")}.`);
   }
+  if (searchParams.has("sslcert") !== searchParams.has("sslkey")) {
+    const [set, missing] = searchParams.has("sslcert") ? ["sslcert", "sslkey"] : ["sslkey", "sslcert"];
+    throw new Error(`${has(set)}, which has no effect without ${missing}. Set both, or remove it.`);
+  }
   for (const name of ["sslrootcert", "sslcert", "sslkey"]) {
     const path = searchParams.get(name);
-    if (path === null || existsSync(path)) continue;
+    if (path === null) continue;
+    if (sslMode === "disable" || (sslMode === "no-verify" && name === "sslrootcert"))
+      refuse(name, `sslmode=${sslMode} does not use it. Use sslmode=verify-full`);
+    if (existsSync(path)) continue;
     const advice = path === "system" ? " Leave it out: Node.js trusts public authorities by itself." : "";
     throw new Error(`${has(`${name}=${path}`)}, but there is no such file.${advice}`);
   }
