@@ -126,6 +126,20 @@ const claims: [sentence: string, file: string, name: string][] = [
     "a file goes through the app",
   ],
   ["- Files of up to 64 MiB are hashed in the browser", direct, "an announced SHA-256 that is the file's is taken"],
+  ["Point its name at the same server or proxy.", "tests/demos/e2e/surroundings.spec.ts", "FILES_ORIGIN"],
+  ["Its name is taken from `Host`", "tests/kit/http/files-host.test.ts", "x-forwarded-host"],
+  [
+    "Do not let the proxy replace both.",
+    "tests/kit/http/files-host.test.ts",
+    "the app's host sends requests for files",
+  ],
+  ["On Vercel it is refused, because Vercel serves", "tests/kit/check-settings.test.ts", "FILES_ORIGIN"],
+  [
+    "The statement that makes a file's row also",
+    "tests/kit/storage/on-stored.test.ts",
+    "runs each function once for each",
+  ],
+  ["With a cloud store, and for files of 4 GiB and more", "tests/kit/storage/stored-blob.test.ts", "a File"],
   // Vercel, on other pages
   ["| `DIRECT_ROUTES` |", "tests/kit/http/direct-routes.test.ts", "functions, uploads and files are served directly"],
   ["| `APP_ORIGIN` |", "tests/kit/origin.test.ts", "%s, asked as %s: %s"],
