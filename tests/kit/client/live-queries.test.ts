@@ -129,7 +129,7 @@ test("a burst of changes that the tab makes itself is one refetch", async () => 
   await eventually(() => expect(queryClient.isFetching()).toBe(0));
   vi.useFakeTimers();
   for (let n = 0; n < 200; n++) live.changed();
-  vi.advanceTimersByTime(1_000);
+  await vi.advanceTimersByTimeAsync(1_000);
   vi.useRealTimers();
   expect(tab.asked).toHaveLength(2);
   tab.answer();
