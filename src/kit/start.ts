@@ -9,7 +9,7 @@ import type { DirectRoutes } from "./http/direct-routes";
  * @param load imports the app, after tracing has begun. On Vercel, where each function loads what it serves, it is only called
  * before the first file that a process stores.
  * Development passes none, because compiling all functions would delay the first page. There the cron route runs the jobs
- * @param routes the route files that `next start` serves without routing by Next.js: see docs/decisions/055
+ * @param routes the route files that `next start` serves without routing by Next.js: see docs/decisions/056
  */
 export async function register(load?: () => Promise<Pick<App, "crons">>, routes?: DirectRoutes): Promise<void> {
   // The reader of the log may be gone. Next.js would log that as an uncaught exception, which would fail again, endlessly.
