@@ -1,4 +1,4 @@
 // Loads the app for commands that run its functions.
 
 export { app } from "../src/functions/index";
-export { operatorOf } from "../src/kit/dashboard/operator";
+export { operatorOf } from "../src/kit/operator";

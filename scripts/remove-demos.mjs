@@ -19,7 +19,6 @@ const gone = [
   "src/functions/files.ts",
   "src/functions/images.ts",
   "src/functions/shares.ts",
-  "src/functions/thumbnail.ts",
   "tests/e2e/demos",
   "tests/functions",
   "tests/demos",
@@ -108,6 +107,10 @@ const changed = {
   "src/app/layout.tsx": [
     [/title: ".*"/, 'title: "App"'],
     [/description: ".*"/, 'description: "An app with files."'],
+  ],
+  "src/app/globals.css": [
+    [/^\/\* The frame of a picture\..*\n@utility picture-frame \{\n[\s\S]*?^\}\n\n/m, ""],
+    [/^\n@utility dialog-control \{\n[\s\S]*?^\}\n/m, ""],
   ],
   "prisma/schema/app.prisma": [
     [/^(model (Message|File|ShareLink|Image)|enum MessageFormat) \{\n.*?^\}\n+/gms, ""],

@@ -1,7 +1,7 @@
 "use client";
 
 import { useMutation } from "@tanstack/react-query";
-import { AuthError, explainError } from "~/kit/client";
+import { AuthError, ErrorText } from "~/kit/client";
 import type { Provider } from "~/kit/pages";
 
 interface ProvidersProps {
@@ -9,20 +9,14 @@ interface ProvidersProps {
   /** What the buttons say before the provider's name. */
   verb: string;
   /** Asks for the provider's page, which the browser then goes to. */
-  start: (provider: Provider["id"]) => Promise<{ error: { status: number; code?: string; message?: string } | null }>;
+  start: (provider: Provider["id"]) => Promise<unknown>;
   /** Why a provider sent the browser back, as a code. */
   error?: string;
 }
 
 /** Buttons that lead to providers such as GitHub, and back. */
 export function Providers({ providers, verb, start, error }: ProvidersProps) {
-  const leaving = useMutation({
-    mutationFn: async (provider: Provider["id"]) => {
-      const { error } = await start(provider);
-      if (error) throw new AuthError(error);
-    },
-  });
-  const failure = leaving.error ?? (error ? new AuthError({ status: 403, code: error }) : null);
+  const leaving = useMutation({ mutationFn: start });
   return (
     <div className="grid gap-2">
       {providers.map(({ id, name }) => (
@@ -36,11 +30,7 @@ export function Providers({ providers, verb, start, error }: ProvidersProps) {
           {verb} {name}
         </button>
       ))}
-      {failure && (
-        <p role="alert" className="text-danger text-sm">
-          {explainError(failure)}
-        </p>
-      )}
+      <ErrorText error={leaving.error ?? (error && new AuthError({ status: 403, code: error }))} />
     </div>
   );
 }

@@ -2,9 +2,20 @@ import { TRPCError } from "@trpc/server";
 import { fileTypeFromBuffer } from "file-type";
 import { z } from "zod";
 import { action, internalAction, internalMutation, internalQuery, mutation, query } from "~/kit";
-import { fetchPublic, type Id, id, pageArgs, paginate, requireIdentity, storageId } from "~/kit/server";
+import {
+  editImage,
+  fetchPublic,
+  type Id,
+  id,
+  imageTypes,
+  isImageType,
+  pageArgs,
+  paginate,
+  refuseTooManyPixels,
+  requireIdentity,
+  storageId,
+} from "~/kit/server";
 import { nameInUrl, orDelete } from "./files";
-import { imageTypes, isImageType, makeThumbnail, refuseTooManyPixels } from "./thumbnail";
 
 const userQuery = query.use(requireIdentity);
 const userMutation = mutation.use(requireIdentity);
@@ -16,7 +27,7 @@ const details = { title: z.string().trim().min(1).max(200), description: z.strin
 const imageId = id("image");
 
 export const generateUploadUrl = userMutation({
-  handler: (ctx) => ctx.storage.generateUploadUrl({ maxSize, contentTypes: [...imageTypes] }),
+  handler: (ctx) => ctx.storage.generateUploadUrl({ maxSize, contentTypes: imageTypes }),
 });
 
 /** Saves an upload as an image. Its bytes decide its type, not the type that it was sent with. */
@@ -122,8 +133,8 @@ export const createThumbnail = internalAction({
     if (!blob) throw notFound(imageId);
     // Only upload URLs of the gallery limit the size, and a row may reference a file that came another way.
     if (blob.size > maxSize) throw tooLarge();
-    const thumbnail = await makeThumbnail(blob);
-    const thumbnailId = await ctx.storage.store(thumbnail);
+    const square = await editImage(blob, (image) => image.resize(200, 200, { fit: "cover" }).webp());
+    const thumbnailId = await ctx.storage.store(new Blob([square], { type: "image/webp" }));
     await orDelete(ctx, [thumbnailId], () => ctx.runMutation(linkThumbnail, { imageId, thumbnailId }));
     return thumbnailId;
   },

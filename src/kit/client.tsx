@@ -1,8 +1,10 @@
 // Pages and components import this in the browser.
 
+export { useDevices, useWaysToSignIn } from "./client/account";
 // The components of the dashboard, for pages that should look the same.
 export { Checkbox, ConfirmDialog } from "./client/components/controls";
-export { DropHint, Empty, Failed, Loading, useNearView } from "./client/components/lists";
+export { Field, Form, NewPassword } from "./client/components/form";
+export { DropHint, Empty, ErrorText, Failed, Loading, MoreRows } from "./client/components/lists";
 export { StorageImage } from "./client/components/storage-image";
 export { FailedUploads, percent, UnfinishedUploads, UploadList, UploadProgress } from "./client/components/upload-list";
 export { FileIcon, formatBytes, ShortName, Timestamp } from "./client/components/values";
@@ -17,5 +19,5 @@ export {
   useArrivals,
   useUploads,
 } from "./client/use-uploads";
-export { AuthError, authClient, explainError, useViewer, type Viewer } from "./client/viewer";
+export { AuthError, authClient, explainError, loadPage, useViewer, type Viewer } from "./client/viewer";
 export type { Id } from "./database/ids";

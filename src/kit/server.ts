@@ -26,5 +26,5 @@ export { createPlaces } from "./process/places";
 export { processWide } from "./process/process-wide";
 export { storageId } from "./storage/file";
 export { dispositionOf, parseDigests } from "./storage/headers";
-export { inImageTurn } from "./storage/images";
+export { editImage, imageTypes, inImageTurn, isImageType, refuseTooManyPixels } from "./storage/images";
 export type { StoredImage } from "./storage/storage";

@@ -5,7 +5,9 @@ import type { UserIdentity } from "./auth/identity";
 import { ownIssuer } from "./auth/issuers";
 import type { App } from "./create-kit";
 import { pool, pools, prisma } from "./database/database";
+import { run } from "./functions/context";
 import { createSystemContext, type RequestContext } from "./functions/request-context";
+import type { ArgsOf, Kind, ServerFunction } from "./functions/server-function";
 import { serveHttp } from "./http/serve-http";
 import { runDueJobs } from "./jobs/runner";
 import { flush } from "./log/function-log";
@@ -38,8 +40,8 @@ interface Tested<Functions> {
  *     await expect(nobody.files.list()).rejects.toThrow("UNAUTHORIZED");
  */
 export function testApp<Functions>({ router, http }: Tested<Functions>) {
-  const by = (identity: UserIdentity | null): Functions =>
-    router.createCaller({ ...createSystemContext(), identity: async () => identity });
+  const contextOf = (identity: UserIdentity | null) => ({ ...createSystemContext(), identity: async () => identity });
+  const by = (identity: UserIdentity | null): Functions => router.createCaller(contextOf(identity));
   const identityOf = (subject: string): UserIdentity => ({
     tokenIdentifier: `${ownIssuer}|${subject}`,
     subject,
@@ -52,6 +54,15 @@ export function testApp<Functions>({ router, http }: Tested<Functions>) {
     visitor: (subject = "visitor") => by({ ...identityOf(subject), isAnonymous: true }),
     /** Calls functions without an identity. */
     nobody: by(null),
+    /** Runs an internal function, as the scheduler does: `run(images.createThumbnail, { imageId })`. */
+    run: <K extends Kind, Args, Result>(fn: ServerFunction<K, Args, Result>, ...[args]: ArgsOf<Args>) =>
+      run(contextOf(null), fn, args),
+    /** Runs an internal function as somebody who is signed in, as a function does that they call. */
+    runAs: <K extends Kind, Args, Result>(
+      subject: string,
+      fn: ServerFunction<K, Args, Result>,
+      ...[args]: ArgsOf<Args>
+    ) => run(contextOf(identityOf(subject)), fn, args),
     /**
      * Sends a file to an upload URL, and returns its storage id.
      * @throws with the server's answer when it refuses the file

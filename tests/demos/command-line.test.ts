@@ -4,11 +4,9 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { app } from "~/functions";
-import { auth } from "~/kit/auth/better-auth";
-import { prisma } from "~/kit/database/database";
-import { createSystemContext } from "~/kit/functions/request-context";
-import { flush, observeConsole } from "~/kit/log/function-log";
-import { trpcRoute } from "~/kit/next";
+import { authRoute, trpcRoute } from "~/kit/next";
+import { database, testApp } from "~/kit/testing";
+import { flush, observeConsole } from "../kit/inside";
 
 // The commands that work on this database and on a deployment alike.
 
@@ -31,7 +29,7 @@ const server = createServer(trpcRoute(app));
 let [url, token, adminId] = ["", "", ""];
 
 async function signUp(email: string) {
-  const { handler } = auth({ owners: {} });
+  const handler = authRoute(app);
   const body = JSON.stringify({ name: "Ada", email, password: "correct horse" });
   const headers = { "Content-Type": "application/json", Origin: "http://app.test" };
   const signedUp = await handler(
@@ -42,7 +40,7 @@ async function signUp(email: string) {
     new Request("http://app.test/api/auth/token", { headers: { cookie: cookie.join("; ") } }),
   );
   const { token }: { token: string } = await tokens.json();
-  const { id } = await prisma.user.findUniqueOrThrow({ where: { email } });
+  const { id } = await database.user.findUniqueOrThrow({ where: { email } });
   return { id, token };
 }
 
@@ -52,7 +50,7 @@ beforeAll(async () => {
   await once(server, "listening");
   url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const admin = await signUp("root@example.com");
-  await prisma.user.update({ where: { id: admin.id }, data: { isAdmin: true } });
+  await database.user.update({ where: { id: admin.id }, data: { isAdmin: true } });
   [token, adminId] = [admin.token, admin.id];
 });
 afterAll(() => server.close());
@@ -69,7 +67,7 @@ describe.each(["this database", "a deployment"])("on %s", (where) => {
     expect(JSON.parse(called.stdout)).toEqual({ page: [], nextCursor: null });
     await flush();
     const runner = where === "this database" ? "the command line" : `administrator ${adminId}`;
-    const lines = await prisma.$queryRaw`
+    const lines = await database.$queryRaw`
       SELECT "lines" -> 0 ->> 'text' AS "text" FROM "_calls" WHERE "function" = '_kit.runAs' ORDER BY "_id" DESC LIMIT 1`;
     expect(lines).toEqual([{ text: `Run by ${runner} as ${id}` }]);
   });
@@ -108,7 +106,7 @@ describe.each(["this database", "a deployment"])("on %s", (where) => {
 test("logs --follow goes on with what happens", async () => {
   const { child, ended, printed } = kit(["logs", "--follow", "--url", url], { KIT_TOKEN: token });
   while (!printed().includes("_kit.runAs")) await once(child.stdout ?? child, "data");
-  await app.router.createCaller(createSystemContext()).messages.list({ limit: 1 });
+  await testApp(app).nobody.messages.list({ limit: 1 });
   while (!printed().includes("messages.list  ok")) await once(child.stdout ?? child, "data");
   child.kill();
   await ended;

@@ -1,16 +1,11 @@
 import { describe, expect, test, vi } from "vitest";
 import { app } from "~/functions";
 import * as files from "~/functions/files";
-import { prisma } from "~/kit/database/database";
-import { actionCtx } from "~/kit/functions/context";
-import { createSystemContext } from "~/kit/functions/request-context";
-import { serveHttp } from "~/kit/http/serve-http";
-import { env } from "~/kit/process/env";
-import { blobs } from "~/kit/storage/blobs";
-import { api, apiOf } from "../kit/caller";
+import { database, testApp } from "~/kit/testing";
+import { blobs, env } from "../kit/inside";
 
-const ann = { tokenIdentifier: "test|ann", subject: "ann", issuer: "test" };
-const ctx = actionCtx({ ...createSystemContext(), identity: async () => ann });
+const { as, nobody, upload, runAs, fetch } = testApp(app);
+const ann = as("ann");
 
 test.each([
   ["https://example.com/reports/Report%201.pdf?x=1", "Report 1.pdf"],
@@ -18,21 +13,21 @@ test.each([
   ["https://example.com/a%00b%0a.txt", "ab.txt"],
   ["https://example.com/", "example.com"],
 ])("a download of %s is saved as %s, with its URL", async (originalUrl, name) => {
-  const storageId = await ctx.storage.store(new Blob(["abc"], { type: "text/plain" }));
-  await ctx.runMutation(files.saveDownload, { storageId, originalUrl });
-  const { page } = await apiOf("ann").files.list({ limit: 1 });
+  const storageId = await upload(await ann.files.generateUploadUrl(), "abc", "text/plain");
+  await runAs("ann", files.saveDownload, { storageId, originalUrl });
+  const { page } = await ann.files.list({ limit: 1 });
   expect(page).toMatchObject([{ storageId, name, originalUrl, size: 3, contentType: "text/plain" }]);
 });
 
 test.each([["http://127.0.0.1:1/a"], ["http://10.0.0.1/a"], ["http://169.254.169.254/latest"]])(
   "a download of %s is refused",
   async (url) => {
-    await expect(apiOf("ann").files.downloadAndStore({ url })).rejects.toThrow("not on the public internet");
+    await expect(ann.files.downloadAndStore({ url })).rejects.toThrow("not on the public internet");
   },
 );
 
 test("nobody may download without an identity", async () => {
-  await expect(api.files.downloadAndStore({ url: "https://example.com/" })).rejects.toMatchObject({
+  await expect(nobody.files.downloadAndStore({ url: "https://example.com/" })).rejects.toMatchObject({
     code: "UNAUTHORIZED",
   });
 });
@@ -40,9 +35,9 @@ test("nobody may download without an identity", async () => {
 describe("POST /http/sendImage", () => {
   const send = (type: string) => {
     const request = { method: "POST", body: "bytes", headers: { "content-type": type } };
-    return serveHttp(app.http)(new Request("http://app.test/http/sendImage?author=a", request));
+    return fetch("/sendImage?author=a", request);
   };
-  const stored = () => Promise.all([prisma.storage.count(), prisma.unownedBlob.count()]);
+  const stored = () => Promise.all([database.storage.count(), database.unownedBlob.count()]);
 
   test.each(["image/heic", "IMAGE/HEIF", "image/tiff", "text/html", "image/png, text/html"])(
     "of %s is refused before a byte is stored",
@@ -57,7 +52,7 @@ describe("POST /http/sendImage", () => {
   );
 
   test("whose message cannot be saved leaves no file", async () => {
-    await api.messages.sendMessage({ author: "a", body: "b" });
+    await nobody.messages.sendMessage({ author: "a", body: "b" });
     const [files] = await stored();
     const limit = vi.spyOn(env, "RATE_LIMIT_MESSAGES", "get").mockReturnValue(0.01);
     expect((await send("image/png")).status).toBe(429);

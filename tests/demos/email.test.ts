@@ -1,14 +1,15 @@
 import { afterAll, expect, test, vi } from "vitest";
+import { app } from "~/functions";
 import { accountEmail, sendEmail } from "~/functions/email";
-import { run } from "~/kit/functions/context";
-import { createSystemContext } from "~/kit/functions/request-context";
+import { testApp } from "~/kit/testing";
 import { startSmtp } from "../kit/stand-ins/smtp";
 
 const smtp = await startSmtp();
 afterAll(() => smtp.stop());
 
 const mail = { to: "ann@example.com", subject: "Grüße", text: `Look: https://app.test/?token=${"a".repeat(200)}=` };
-const send = () => run(createSystemContext(), sendEmail, mail);
+const { run } = testApp(app);
+const send = () => run(sendEmail, mail);
 
 test("a mail reaches the server as it was written; when the server is busy, the job fails and is tried again", async () => {
   vi.stubEnv("SMTP_URL", smtp.url);

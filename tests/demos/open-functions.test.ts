@@ -1,11 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { app } from "~/functions";
-import { t } from "~/kit/functions/builders";
-import { createSystemContext } from "~/kit/functions/request-context";
-import { serveHttp } from "~/kit/http/serve-http";
+import { testApp } from "~/kit/testing";
 import { apiOf, uploadFile } from "../kit/caller";
 
 const { http, router } = app;
+const { fetch, nobody } = testApp(app);
 
 /** What anyone may call. Whatever else there is refuses a caller without an identity. */
 const open = [
@@ -55,9 +54,7 @@ describe("without an identity", () => {
 
   test.each(functions)("%s, UNAUTHORIZED", async (name) => {
     const [file = "", fn = ""] = name.split(".");
-    const api: Record<string, Record<string, (args: unknown) => Promise<unknown>>> = t.createCallerFactory(router)(
-      createSystemContext(),
-    ) as never;
+    const api: Record<string, Record<string, (args: unknown) => Promise<unknown>>> = nobody as never;
     await expect(api[file]?.[fn]?.(args)).rejects.toMatchObject({ code: "UNAUTHORIZED" });
   });
 
@@ -67,8 +64,7 @@ describe("without an identity", () => {
 
   test.each(routes.map((route) => [name(route), route] as const))("%s, 401 or 404", async (_, { method, path }) => {
     const storageId = await uploadFile("secret", "image/png", apiOf("ann"));
-    const request = new Request(`http://app.test/http${path}?storageId=${storageId}`, { method });
-    expect([401, 404]).toContain((await serveHttp(http)(request)).status);
+    expect([401, 404]).toContain((await fetch(`${path}?storageId=${storageId}`, { method })).status);
   });
 
   test("the lists name what exists", () => {

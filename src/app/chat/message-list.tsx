@@ -1,13 +1,12 @@
 import { ArrowDown } from "lucide-react";
 import { type RefObject, useRef, useState } from "react";
 import { ImageUpload } from "~/components/image-upload";
-import type { Upload } from "~/kit/client";
+import { MoreRows, type Upload } from "~/kit/client";
 import { DeleteMessage } from "./delete-message";
 import { EntryItem } from "./entry-item";
 import { ImageMessage } from "./image-message";
 import type { Message } from "./message-list-query";
 import { MessageListState } from "./message-list-state";
-import { OlderMessages } from "./older-messages";
 import { startsRun } from "./runs";
 import { awayFromLatest, useKeptPlace } from "./use-kept-place";
 import type { Messages } from "./use-messages";
@@ -99,7 +98,9 @@ export function MessageList({
           <MessageListState query={query} />
         ) : (
           <div className="column mb-auto flex-none pb-5">
-            <OlderMessages query={query} scroller={ref} />
+            <MoreRows query={query} things="messages" scroller={ref}>
+              This is where the conversation begins.
+            </MoreRows>
             <ol ref={list} className="grid grid-cols-[repeat(auto-fill,min(16rem,100%))] items-end gap-x-2 pl-12">
               {entries.map((entry, index) => (
                 <EntryItem

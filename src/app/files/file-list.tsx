@@ -1,8 +1,8 @@
 import { TRPCClientError } from "@trpc/client";
-import { LoaderCircle, Trash2 } from "lucide-react";
-import { useRef, useState } from "react";
+import { Trash2 } from "lucide-react";
+import { useState } from "react";
 import { useTRPCClient } from "~/components/api";
-import { Checkbox, ConfirmDialog, useNearView } from "~/kit/client";
+import { Checkbox, ConfirmDialog, MoreRows } from "~/kit/client";
 import type { SavedFile } from "./file-list-query";
 import { FileRow } from "./file-row";
 import type { useFiles } from "./use-files";
@@ -20,9 +20,6 @@ export function FileList({ files, total, query, focusAbove }: FileListProps) {
   const client = useTRPCClient();
   const selection = useSelection(files.map(({ storageId }) => storageId));
   const [isDeleting, setDeleting] = useState(false);
-  const end = useRef<HTMLDivElement>(null);
-  const isReady = query.hasNextPage && !query.isFetching && !query.isFetchNextPageError;
-  useNearView(end, { isReady, onNear: () => void query.fetchNextPage() });
 
   const count = selection.selected.length;
   const isAll = count === files.length;
@@ -68,27 +65,7 @@ export function FileList({ files, total, query, focusAbove }: FileListProps) {
           ))}
         </ul>
       </section>
-      <div ref={end} className="flex min-h-14 items-center justify-center gap-2 text-muted text-sm">
-        {query.isFetchNextPageError ? (
-          <p role="alert">
-            More files could not be loaded.{" "}
-            <button
-              type="button"
-              onClick={() => void query.fetchNextPage()}
-              className="h-11 px-1 text-accent underline"
-            >
-              Try again
-            </button>
-          </p>
-        ) : (
-          query.hasNextPage && (
-            <>
-              <LoaderCircle aria-hidden="true" className="size-4 motion-safe:animate-spin" />
-              Loading more files…
-            </>
-          )
-        )}
-      </div>
+      <MoreRows query={query} things="files" />
       <ConfirmDialog
         isOpen={isDeleting}
         onOpenChange={setDeleting}

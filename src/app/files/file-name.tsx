@@ -1,7 +1,7 @@
 import { useMutation } from "@tanstack/react-query";
 import { Check } from "lucide-react";
 import type { FormEvent } from "react";
-import { explainError, ShortName } from "~/kit/client";
+import { ErrorText, ShortName } from "~/kit/client";
 
 interface FileNameProps {
   name: string;
@@ -71,11 +71,7 @@ export function FileName({ name, url, isEditing, onRename, onDone }: FileNamePro
           Cancel
         </button>
       </div>
-      {renaming.isError && (
-        <p role="alert" className="text-danger text-sm">
-          {explainError(renaming.error)}
-        </p>
-      )}
+      <ErrorText error={renaming.error} />
     </form>
   );
 }

@@ -1,6 +1,5 @@
-import { LoaderCircle } from "lucide-react";
-import { type ReactNode, useRef } from "react";
-import { useNearView } from "~/kit/client";
+import type { ReactNode } from "react";
+import { MoreRows } from "~/kit/client";
 import type { GalleryImage } from "./image-list-query";
 import { ImageTile } from "./image-tile";
 import type { useImages } from "./use-images";
@@ -14,9 +13,6 @@ interface ImageGridProps {
 }
 
 export function ImageGrid({ images, query, focusAbove, children }: ImageGridProps) {
-  const end = useRef<HTMLDivElement>(null);
-  const isReady = query.hasNextPage && !query.isFetching && !query.isFetchNextPageError;
-  useNearView(end, { isReady, onNear: () => void query.fetchNextPage() });
   return (
     <>
       <ul
@@ -28,27 +24,7 @@ export function ImageGrid({ images, query, focusAbove, children }: ImageGridProp
           <ImageTile key={image._id} image={image} focusAbove={focusAbove} />
         ))}
       </ul>
-      <div ref={end} className="flex min-h-14 items-center justify-center gap-2 text-muted text-sm">
-        {query.isFetchNextPageError ? (
-          <p role="alert">
-            More images could not be loaded.{" "}
-            <button
-              type="button"
-              onClick={() => void query.fetchNextPage()}
-              className="h-11 px-1 text-accent underline"
-            >
-              Try again
-            </button>
-          </p>
-        ) : (
-          query.hasNextPage && (
-            <>
-              <LoaderCircle aria-hidden="true" className="size-4 motion-safe:animate-spin" />
-              Loading more images…
-            </>
-          )
-        )}
-      </div>
+      <MoreRows query={query} things="images" />
     </>
   );
 }

@@ -2,9 +2,8 @@
 
 import Link from "next/link";
 import { useState } from "react";
-import { Field, Form, NewPassword } from "~/components/form";
 import { Providers } from "~/components/providers";
-import { AuthError, authClient } from "~/kit/client";
+import { AuthError, authClient, Field, Form, loadPage, NewPassword } from "~/kit/client";
 import type { Provider } from "~/kit/pages";
 
 interface SignInFormProps {
@@ -27,27 +26,22 @@ export function SignInForm({ next, isNew, isVisitor, confirm, sendsEmail, provid
   /** An address that is to be confirmed before it can be signed in with. */
   const [unconfirmed, setUnconfirmed] = useState<string>();
 
-  const wait = (email: string) => {
-    setUnconfirmed(email);
-    return null;
-  };
-
-  async function submit(value: (name: string) => string): Promise<null> {
+  async function submit(value: (name: string) => string) {
     const email = value("email");
-    if (isNew) {
-      const account = { name: value("name"), email, password: value("newPassword") };
-      const { data, error } = await authClient.signUp.email({ ...account, callbackURL: next });
-      if (error) throw new AuthError(error);
-      if (!data.token) return wait(email);
-    } else {
-      const body = { email, password: value("password"), confirm: confirm?.token };
-      const { error } = await authClient.$fetch<unknown, { code?: string }>("/sign-in/email", { method: "POST", body });
-      if (error?.code === "EMAIL_NOT_VERIFIED") return wait(email);
-      if (error) throw new AuthError(error);
+    try {
+      if (isNew) {
+        const account = { name: value("name"), email, password: value("newPassword") };
+        const { token } = await authClient.signUp.email({ ...account, callbackURL: next });
+        if (!token) return setUnconfirmed(email);
+      } else {
+        const body = { email, password: value("password"), confirm: confirm?.token };
+        await authClient.$fetch("/sign-in/email", { method: "POST", body });
+      }
+    } catch (error) {
+      if (error instanceof AuthError && error.code === "EMAIL_NOT_VERIFIED") return setUnconfirmed(email);
+      throw error;
     }
-    // Load the page again, because everything on it may look different now. The form stays disabled until then.
-    window.location.assign(next);
-    return new Promise<never>(() => undefined);
+    return loadPage(next);
   }
 
   if (unconfirmed) return <Unconfirmed email={unconfirmed} next={next} />;
@@ -119,8 +113,7 @@ export function SignInForm({ next, isNew, isVisitor, confirm, sendsEmail, provid
 
 function Unconfirmed({ email, next }: { email: string; next: string }) {
   async function sendAgain() {
-    const { error } = await authClient.sendVerificationEmail({ email, callbackURL: next });
-    if (error) throw new AuthError(error);
+    await authClient.sendVerificationEmail({ email, callbackURL: next });
     return "Sent. Give it a minute, and look among spam too.";
   }
   return (

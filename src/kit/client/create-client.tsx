@@ -10,7 +10,7 @@ import { transformer } from "../functions/transformer";
 import { anySignal } from "./direct";
 import { createLiveQueries, LiveQueries, type LiveTransport, noteReads, refresh } from "./live-queries";
 import { makeQueryClient } from "./query-client";
-import { AuthError, authClient, type Viewer, viewerQuery } from "./viewer";
+import { authClient, type Viewer, viewerQuery } from "./viewer";
 
 const url = "/api/trpc";
 /** Over a connection that is dead the answer never comes. */
@@ -96,9 +96,8 @@ async function join(queryClient: QueryClient): Promise<void> {
   if (queryClient.getQueryData(viewerQuery.queryKey)) return;
   // Another tab may have created it meanwhile.
   if (await queryClient.fetchQuery({ ...viewerQuery, retry: false })) return;
-  const { data, error } = await authClient.signIn.anonymous();
-  if (error) throw new AuthError(error);
-  const visitor: Viewer = { id: data.user.id, name: data.user.name, email: null, isAdmin: false };
+  const { user } = await authClient.signIn.anonymous();
+  const visitor: Viewer = { id: user.id, name: user.name, email: null, isAdmin: false };
   queryClient.setQueryData(viewerQuery.queryKey, visitor);
   // A query that was refused without an identity may succeed with one.
   refresh(queryClient, (_path, { state }) => state.status === "error");

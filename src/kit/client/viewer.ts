@@ -27,10 +27,9 @@ export const viewerQuery = queryOptions<Viewer | null>({
   // 0 is what `prefetchViewer` says.
   refetchOnMount: ({ state }) => state.dataUpdatedAt === 0,
   queryFn: async ({ client }): Promise<Viewer | null> => {
-    const { data, error } = await authClient.getSession();
-    if (error) throw new AuthError(error);
-    if (!data) return null;
-    const { id, name, email, isAnonymous } = data.user;
+    const session = await authClient.getSession();
+    if (!session) return null;
+    const { id, name, email, isAnonymous } = session.user;
     // Only the page knows this.
     const known = client.getQueryData<Viewer | null>(queryKey);
     return { id, name, email: isAnonymous ? null : email, isAdmin: known?.id === id && known.isAdmin === true };
@@ -41,18 +40,34 @@ export function useViewer(): Viewer | null {
   return useQuery(viewerQuery).data ?? null;
 }
 
-/** Signs in and out. Its answers are `{ data, error }`; whoever cannot be reached rejects. */
-export const authClient = createAuthClient({ plugins: [anonymousClient()] });
-
-/** Why somebody was not signed in. `message` is written for them. */
+/** Why somebody was not signed in. `message` is written for them, and `code` is Better Auth's. */
 export class AuthError extends Error {
+  readonly code: string;
+
   constructor({ status, code = "", message = "" }: { status: number; code?: string; message?: string }) {
     // The messages of 429 say when to try again.
     const fallback = status < 500 && message ? `${message}.` : "Something went wrong on the server. Try again.";
     super(explanations.get(code) ?? fallback);
     this.name = "AuthError";
+    this.code = code;
   }
 }
+
+/**
+ * Signs in and out, and changes accounts. Calls return their data. They throw an `AuthError` when the server refuses, and a
+ * `TypeError` when it cannot be reached; `explainError` has words for both.
+ *
+ *     await authClient.changePassword({ currentPassword, newPassword, revokeOtherSessions: true });
+ */
+export const authClient = createAuthClient({
+  plugins: [anonymousClient()],
+  fetchOptions: {
+    throw: true,
+    onError({ error }) {
+      throw new AuthError(error);
+    },
+  },
+});
 
 /** By Better Auth's codes. */
 const explanations = new Map([
@@ -97,3 +112,12 @@ export function retryAfterOf(error: unknown): number | null {
 }
 
 const unreachable = "The server cannot be reached. Check your network, then try again.";
+
+/**
+ * Loads a page from the server, because everything on it may look different now. Never resolves, so that a form stays
+ * disabled until the page is left.
+ */
+export function loadPage(path: string): Promise<never> {
+  window.location.assign(path);
+  return new Promise(() => undefined);
+}

@@ -65,49 +65,65 @@ export const actionProcedure = anyProcedure;
 /** The base of all other procedures. They take turns, so that a flood of calls of one sender does not delay others. */
 export const procedure = anyProcedure.use(({ ctx, next }) => ctx.inFairTurn(() => next()));
 
-type Shape = z.ZodRawShape;
-type Input<S extends Shape> = z.input<z.ZodObject<S>>;
-type Output<S extends Shape> = z.output<z.ZodObject<S>>;
+/** The arguments as a zod shape. What is no shape stays, so that only its own error is reported. */
+type Input<Args> = Args extends z.ZodRawShape ? z.input<z.ZodObject<Args>> : z.input<Extract<Args, z.ZodType>>;
+type Output<Args> = Args extends z.ZodRawShape ? z.output<z.ZodObject<Args>> : z.output<Extract<Args, z.ZodType>>;
 
-interface Config<Ctx, S extends Shape, Result> {
+/** What is wrong with `args`, as a sentence that TypeScript prints. */
+type ArgsProblem<Args> = Args extends z.ZodType
+  ? "`args` is a zod type. Pass its fields alone, for example args: { body: z.string() }."
+  : Args extends object
+    ? {
+        [Name in keyof Args]: Args[Name] extends z.ZodType
+          ? unknown
+          : "This argument is no zod type. Write for example z.string().";
+      }
+    : "`args` is no object. Write for example args: { body: z.string() }.";
+
+/** What is wrong with `returns`. The result is unknown until TypeScript looks into the handler. */
+type ReturnsProblem<Returns, Result> = Returns extends z.ZodType
+  ? unknown extends Result
+    ? unknown
+    : Documents<Result> extends z.input<Returns>
+      ? unknown
+      : "The handler returns something else than `returns` describes. Rows arrive with _id and _creationTime."
+  : "`returns` is no zod type. Write for example z.object({ body: z.string() }).";
+
+interface Config<Ctx, Args, Returns, Result> {
   /** The arguments as a zod shape, for example `{ body: z.string() }`. Default: none. */
-  args?: S;
-  handler: (ctx: Ctx, args: Output<S>) => Result | Promise<Result>;
+  args?: Args & ArgsProblem<Args>;
+  /** Checks the result as clients see it. Default: what the handler returns is sent. */
+  returns?: Returns & ReturnsProblem<NoInfer<Returns>, NoInfer<Result>>;
+  handler: (ctx: Ctx, args: Output<Args>) => Result | Promise<Result>;
 }
 
-/** A configuration with a zod type that checks the result, as clients see it. */
-type Checked<Result, Returns extends z.ZodType> = {
-  returns: Returns & (Documents<Result> extends z.input<Returns> ? unknown : "the handler returns something else");
-};
+/** What callers get. */
+type Answer<Returns, Result> = Returns extends z.ZodType ? z.output<Returns> : Documents<Result>;
 
 /** What tRPC's clients send and receive. */
-interface Wire<S extends Shape, Result> {
-  input: ArgsOf<Input<S>>[0];
-  output: Documents<Result>;
+interface Wire<Args, Answer> {
+  input: ArgsOf<Input<Args>>[0];
+  output: Answer;
   meta: unknown;
 }
 
-interface Procedures<S extends Shape, Result> {
-  query: TRPCQueryProcedure<Wire<S, Result>>;
-  mutation: TRPCMutationProcedure<Wire<S, Result>>;
-  action: TRPCMutationProcedure<Wire<S, Result>>;
+interface Procedures<Args, Answer> {
+  query: TRPCQueryProcedure<Wire<Args, Answer>>;
+  mutation: TRPCMutationProcedure<Wire<Args, Answer>>;
+  action: TRPCMutationProcedure<Wire<Args, Answer>>;
 }
 
 /** tRPC serves public functions; internal ones are for `ctx.run…` and the scheduler. */
 type Visibility = "public" | "internal";
 
-type Built<V extends Visibility, K extends Kind, S extends Shape, Result> = ServerFunction<
-  K,
-  Input<S>,
-  Documents<Result>
-> &
-  (V extends "public" ? Procedures<S, Result>[K] : unknown);
+type Built<V extends Visibility, K extends Kind, Args, Answer> = ServerFunction<K, Input<Args>, Answer> &
+  (V extends "public" ? Procedures<Args, Answer>[K] : unknown);
 
 interface Builder<V extends Visibility, K extends Kind, Ctx> {
-  <Result, Returns extends z.ZodType, S extends Shape = Record<never, never>>(
-    config: Config<Ctx, S, Result> & Checked<Result, Returns>,
-  ): Built<V, K, S, z.output<Returns>>;
-  <Result, S extends Shape = Record<never, never>>(config: Config<Ctx, S, Result>): Built<V, K, S, Result>;
+  // One signature: of several, TypeScript would report why the last one does not fit.
+  <Result, Args = Record<never, never>, Returns = undefined>(
+    config: Config<Ctx, Args, Returns, Result>,
+  ): Built<V, K, Args, Answer<Returns, Result>>;
   /**
    * Returns the same builder with more in its `ctx`. It can refuse a call by throwing:
    *
@@ -142,21 +158,20 @@ function builder<V extends Visibility, K extends Kind, Ctx>(
   kind: K,
   extend: (ctx: Contexts[K]) => Promise<Ctx>,
 ): Builder<V, K, Ctx> {
-  function build<Result, S extends Shape>(config: Config<Ctx, S, Result> & { returns?: z.ZodType }) {
-    refuseWrongConfig(kind, config);
-    const { returns, handler } = config;
-    const args = z.object(config.args ?? ({} as S));
+  function build<Result, Args, Returns>(config: Config<Ctx, Args, Returns, Result>) {
+    const { shape, returns } = checked(kind, config);
+    const args = z.object(shape);
     const handle = async (ctx: Contexts[K], given: unknown) => {
       const parsed = parseArgs(args, given);
       refuseUnstorable(parsed);
-      const result = toDocuments(await handler(await extend(ctx), parsed));
+      const result = toDocuments(await config.handler(await extend(ctx), parsed as Output<Args>));
       return returns ? returns.parse(result) : result;
     };
     const fn = { [definition]: { kind, args, returns, handle } };
     // The builder's caller knows the kind and the shape. AnyFunction does not keep them.
     const served = visibility === "public" ? toProcedure(fn as unknown as AnyFunction) : {};
     // TypeScript cannot see that the kind that picks the procedure is the kind that picks its type.
-    return Object.assign(served, fn) as unknown as Built<V, K, S, Result>;
+    return Object.assign(served, fn) as unknown as Built<V, K, Args, Answer<Returns, Result>>;
   }
   return Object.assign(build, {
     use: <More extends object>(narrow: (ctx: Ctx) => More | Promise<More>) =>
@@ -168,23 +183,21 @@ function builder<V extends Visibility, K extends Kind, Ctx>(
 }
 
 /**
- * Refuses a wrong definition where it is written. Types refuse it too, with longer messages.
+ * Refuses a wrong definition where it is written, as types do.
  * @throws TypeError when the file is imported
  */
-function refuseWrongConfig(
-  kind: Kind,
-  { args, returns, handler }: { args?: unknown; returns?: unknown; handler: unknown },
-) {
+function checked(kind: Kind, { args, returns, handler }: { args?: unknown; returns?: unknown; handler: unknown }) {
   const example = `${kind}({ args: { body: z.string() }, handler: (ctx, { body }) => … })`;
   if (typeof handler !== "function") throw new TypeError(`A function has no handler. Write ${example}`);
   if (args instanceof z.ZodType)
     throw new TypeError(`\`args\` is a zod type, and should be its shape alone. Write ${example}`);
+  const shape: Record<string, z.ZodType> = {};
   for (const [name, type] of Object.entries(args ?? {})) {
     if (!(type instanceof z.ZodType)) throw new TypeError(`\`args.${name}\` is no zod type. Write ${example}`);
+    shape[name] = type;
   }
-  if (returns !== undefined && !(returns instanceof z.ZodType)) {
-    throw new TypeError("`returns` is no zod type. Write for example `returns: z.object({ id: z.string() })`");
-  }
+  if (returns === undefined || returns instanceof z.ZodType) return { shape, returns };
+  throw new TypeError("`returns` is no zod type. Write for example `returns: z.object({ id: z.string() })`");
 }
 
 function toProcedure(fn: AnyFunction) {

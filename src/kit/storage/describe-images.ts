@@ -1,7 +1,7 @@
 import { maintenance, prisma } from "../database/database";
 import { limits } from "../process/limits";
 import { blobs } from "./blobs";
-import { ImageRefused, inImageTurn, isDecoded, readImageMetadata } from "./images";
+import { ImageRefused, inImageTurn, isImageType, readImageMetadata } from "./images";
 import { allowWrite } from "./ownership";
 
 // The size and the placeholder of each image, in the column `image` of its file.
@@ -18,7 +18,7 @@ const headBytes = 256 * 1024;
 
 /** Looks at a new file in the background, if it is an image. When that fails, `describeImages` does it later. */
 export function describeImageSoon(file: StoredFile & { detectedType: string | null }): void {
-  if (isDecoded(file.detectedType)) describeImage(file).catch(() => undefined);
+  if (isImageType(file.detectedType)) describeImage(file).catch(() => undefined);
 }
 
 async function describeImage({ storageId, blobKey, size }: StoredFile): Promise<void> {

@@ -1,3 +1,4 @@
+import { TRPCError } from "@trpc/server";
 import { fileTypeFromBuffer } from "file-type";
 import type { Sharp, SharpOptions } from "sharp";
 import { rgbaToThumbHash } from "thumbhash";
@@ -44,8 +45,61 @@ async function loadSharp() {
   return sharp;
 }
 
-/** The types that sharp decodes. SVG is not one of them, because it is a document that may refer to others. */
-const decoded = new Set(["image/jpeg", "image/png", "image/apng", "image/gif", "image/webp", "image/avif"]);
+/** The types of images that are decoded. SVG is not one of them, because it is a document that can carry scripts. */
+export const imageTypes = ["image/jpeg", "image/png", "image/apng", "image/gif", "image/webp", "image/avif"];
+
+/** Whether images of this type, for example the `detectedType` of a file, can be decoded. */
+export const isImageType = (type: string | null | undefined): type is string =>
+  typeof type === "string" && imageTypes.includes(type);
+
+/** Nearly every image has its dimensions in this many first bytes. */
+const headBytes = 256 * 1024;
+
+/**
+ * Refuses an image of more than `limits.imagePixels` by its first bytes, before the rest is read. An image whose dimensions
+ * come later in the file is refused when it is decoded.
+ *
+ * @throws TRPCError `PAYLOAD_TOO_LARGE`
+ * @example
+ * await refuseTooManyPixels(blob);
+ */
+export async function refuseTooManyPixels(image: Blob): Promise<void> {
+  const head = await image.slice(0, headBytes).arrayBuffer();
+  const { width, height } = await inImageTurn(async () =>
+    (await loadSharp())(head, { limitInputPixels: false, failOn: "none" }).metadata(),
+  ).catch(() => ({ width: 0, height: 0 }));
+  if (width * height <= limits.imagePixels) return;
+  const most = limits.imagePixels / 1_000_000;
+  const message = `An image may have at most ${most} megapixels. This one has ${width} × ${height} pixels. Send a smaller one.`;
+  throw new TRPCError({ code: "PAYLOAD_TOO_LARGE", message });
+}
+
+/**
+ * Changes an image with sharp, which this loads. `edit` gets it upright and in sRGB, of an animation the first frame. It waits
+ * for its turn, because decoding takes much memory, and ends after 20 s.
+ *
+ * @throws TRPCError `PAYLOAD_TOO_LARGE`, `TOO_MANY_REQUESTS`, or `BAD_REQUEST` when the bytes cannot be decoded
+ * @example
+ * const bytes = await editImage(blob, (image) => image.resize(200, 200, { fit: "cover" }).webp());
+ */
+export async function editImage(image: Blob, edit: (image: Sharp) => Sharp): Promise<Uint8Array<ArrayBuffer>> {
+  if (image.size > limits.imageBytes) {
+    const message = `An image may have at most ${limits.imageBytes} bytes. Send a smaller one.`;
+    throw new TRPCError({ code: "PAYLOAD_TOO_LARGE", message });
+  }
+  return inImageTurn(async () => {
+    const bytes = Buffer.from(await image.arrayBuffer());
+    await typeOf(bytes);
+    const sharp = await loadSharp();
+    const opened = sharp(bytes, { limitInputPixels: limits.imagePixels, pages: 1, failOn: "error" });
+    const upright = opened.autoOrient().toColourspace("srgb").timeout({ seconds: maxSeconds });
+    return new Uint8Array(await edit(upright).toBuffer());
+  }).catch((cause) => {
+    if (cause instanceof TRPCError) throw cause;
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new TRPCError({ code: "BAD_REQUEST", message: `Cannot decode the image: ${reason}`, cause });
+  });
+}
 
 interface Decodable {
   /** Opens the bytes for another pass. */
@@ -59,13 +113,10 @@ interface Decodable {
 
 /** The type of an image, by its bytes. @throws ImageRefused */
 async function typeOf(bytes: Buffer): Promise<string> {
-  const type = (await fileTypeFromBuffer(bytes))?.mime ?? "";
-  if (!decoded.has(type)) throw new ImageRefused("NotAnImage");
+  const type = (await fileTypeFromBuffer(bytes))?.mime;
+  if (!isImageType(type)) throw new ImageRefused("NotAnImage");
   return type;
 }
-
-/** Whether images of this type can be decoded. */
-export const isDecoded = (detectedType: string | null): boolean => detectedType !== null && decoded.has(detectedType);
 
 /** Reads what the head of an image says. @throws ImageRefused */
 async function inspect(bytes: Buffer, type: string): Promise<Decodable> {

@@ -6,14 +6,11 @@ import { Validator } from "@seriousme/openapi-schema-validator";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import { app } from "~/functions";
-import { auth } from "~/kit/auth/better-auth";
-import { query } from "~/kit/functions/builders";
-import { createRouter } from "~/kit/functions/router";
-import { allFunctions, isPublic } from "~/kit/functions/server-function";
-import { httpRouter } from "~/kit/http/http-router";
-import { serveHttp } from "~/kit/http/serve-http";
-import { openApiRoute, plainJsonRoute } from "~/kit/next";
-import { upload } from "~/kit/storage/upload";
+import { kit, query } from "~/kit";
+import { authRoute, openApiRoute, plainJsonRoute } from "~/kit/next";
+import { cronJobs, httpRouter } from "~/kit/server";
+import { testApp } from "~/kit/testing";
+import { allFunctions, isPublic, upload } from "../../kit/inside";
 
 interface Operation {
   requestBody?: { required: boolean; content: Record<string, { schema: object }> };
@@ -67,16 +64,15 @@ test("arguments and results are those of the zod types, also recursive and share
   }
   const branch: z.ZodType<Branch> = z.object({ name: z.string(), children: z.lazy(() => z.array(branch)) });
   const label = z.object({ text: z.string() }).meta({ id: "Label" });
-  createRouter({
-    odd: {
-      grow: query({
-        args: { branch, label, at: z.date().optional(), size: z.int().min(1).default(3) },
-        returns: z.object({ branch, label, at: z.date() }),
-        handler: (_, { branch, label }) => ({ branch, label, at: new Date(0) }),
-      }),
-      again: query({ args: { label: label.optional() }, returns: label, handler: () => ({ text: "a" }) }),
-    },
-  });
+  const odd = {
+    grow: query({
+      args: { branch, label, at: z.date().optional(), size: z.int().min(1).default(3) },
+      returns: z.object({ branch, label, at: z.date() }),
+      handler: (_, { branch, label }) => ({ branch, label, at: new Date(0) }),
+    }),
+    again: query({ args: { label: label.optional() }, returns: label, handler: () => ({ text: "a" }) }),
+  };
+  kit.app({ functions: { odd }, http: httpRouter(), crons: cronJobs() });
   const description = await describeApp(httpRouter());
   expect(await problemsOf(description)).toEqual([]);
   const { post } = description.paths["/api/run/odd/grow"] ?? {};
@@ -171,9 +167,7 @@ test("a client that openapi-typescript makes of it calls every public function o
   const checked = await promisify(execFile)(process.execPath, tsc).catch((error: { stdout: string }) => error);
   expect(checked.stdout).toBe("");
 
-  const signedIn = await auth({ owners: {} }).handler(
-    new Request("http://app.test/api/auth/sign-in/anonymous", { method: "POST" }),
-  );
+  const signedIn = await authRoute(app)(new Request("http://app.test/api/auth/sign-in/anonymous", { method: "POST" }));
   const cookie = signedIn.headers.getSetCookie().map((set) => set.split(";")[0]);
   const called = new Set<string>();
   const { callEverything } = await import(join(folder, "client.ts"));
@@ -203,9 +197,7 @@ test("a client that openapi-typescript makes of it calls every public function o
 });
 
 test("an HTTP action's errors are those that the description names", async () => {
-  const response = await serveHttp(app.http)(
-    new Request("http://app.test/http/sendImage", { method: "POST", body: "a" }),
-  );
+  const response = await testApp(app).fetch("/sendImage", { method: "POST", body: "a" });
   expect(await response.json()).toEqual({
     code: "BAD_REQUEST",
     message: expect.any(String),

@@ -1,7 +1,6 @@
 import { existsSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { collectGarbage } from "~/kit/storage/garbage-collection";
 import { createCrowd, describeCrowd, runCrowd } from "../../kit/crash/crowd";
 import { examine, sound } from "../../kit/crash/examine";
 import { startFleet } from "../../kit/crash/fleet";
@@ -9,6 +8,7 @@ import { type Issuer, startIssuer } from "../../kit/crash/issuer";
 import { createRandom } from "../../kit/crash/random";
 import { report, reporting, scale } from "../../kit/crash/scale";
 import { launchApp } from "../../kit/crash/server-process";
+import { collectGarbage } from "../../kit/inside";
 
 const { seed, appKills } = scale;
 let issuer: Issuer;

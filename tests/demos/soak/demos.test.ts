@@ -12,7 +12,12 @@ test(
     const env = { TEST_DATABASE_URL: "", NODE_ENV: "development" };
     try {
       await copy.run(process.execPath, ["scripts/remove-demos.mjs", "--force"], env);
-      expect(await readdir(join(copy.folder, "src/functions"))).toEqual(["crons.ts", "http.ts", "index.ts"]);
+      expect(await readdir(join(copy.folder, "src/functions"))).toEqual([
+        "crons.ts",
+        "email.ts",
+        "http.ts",
+        "index.ts",
+      ]);
       await copy.run("npx", ["prisma", "generate"], env);
       await copy.run("npm", ["run", "check"], env);
       expect(await copy.run("npm", ["test"], env)).toMatch(/ passed, 0 failed\s*$/);

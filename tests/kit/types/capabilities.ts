@@ -71,6 +71,12 @@ query({
 });
 
 query({
+  args: { body: z.string() },
+  returns: z.object({ length: z.number() }),
+  handler: (_, { body }) => ({ length: body.length }),
+});
+
+query({
   // @ts-expect-error the handler returns something else
   returns: z.object({ body: z.number() }),
   handler: async (ctx) => ctx.db.message.findFirstOrThrow(),

@@ -38,7 +38,7 @@ same<Message["storageId"], Id<"_storage"> | null>(true);
 // @ts-expect-error the browser never sees `id`
 type _ = Message["id"];
 
-// @ts-expect-error a zod type is not the shape of arguments
+// @ts-expect-error a number is not the shape of arguments
 query({ args: 1, handler: () => 1 });
 // @ts-expect-error a function has a handler
 query({ args: {} });

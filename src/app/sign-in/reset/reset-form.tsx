@@ -2,24 +2,20 @@
 
 import Link from "next/link";
 import { useState } from "react";
-import { Field, Form, NewPassword } from "~/components/form";
-import { AuthError, authClient } from "~/kit/client";
+import { authClient, Field, Form, NewPassword } from "~/kit/client";
 
 /** Asks for a mail whose link chooses a new password; with the `token` of such a link, chooses it. */
 export function ResetForm({ token }: { token?: string }) {
   const [isDone, setDone] = useState(false);
 
   async function ask(value: (name: string) => string) {
-    const { error } = await authClient.requestPasswordReset({ email: value("email") });
-    if (error) throw new AuthError(error);
+    await authClient.requestPasswordReset({ email: value("email") });
     return "If there is an account with this address, a mail is on its way to it. Open its link.";
   }
 
   async function choose(value: (name: string) => string) {
-    const { error } = await authClient.resetPassword({ newPassword: value("newPassword"), token });
-    if (error) throw new AuthError(error);
+    await authClient.resetPassword({ newPassword: value("newPassword"), token });
     setDone(true);
-    return null;
   }
 
   if (isDone) {

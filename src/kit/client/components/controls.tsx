@@ -2,7 +2,7 @@ import { useMutation } from "@tanstack/react-query";
 import { Check, LoaderCircle, Minus } from "lucide-react";
 import { AlertDialog, Checkbox as Primitive } from "radix-ui";
 import { useRef } from "react";
-import { explainError } from "../viewer";
+import { ErrorText } from "./lists";
 
 interface CheckboxProps {
   label: string;
@@ -87,11 +87,7 @@ export function ConfirmDialog({
           <AlertDialog.Description className="mt-2 text-pretty text-muted text-sm">
             {description}
           </AlertDialog.Description>
-          {confirmation.isError && (
-            <p role="alert" className="mt-3 text-danger text-sm">
-              {explainError(confirmation.error)}
-            </p>
-          )}
+          <ErrorText error={confirmation.error} className="mt-3" />
           <div className="mt-6 flex justify-end gap-2">
             <AlertDialog.Cancel className="button button-quiet" disabled={confirmation.isPending}>
               Cancel

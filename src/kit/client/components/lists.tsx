@@ -1,5 +1,5 @@
 import { LoaderCircle, type LucideIcon, TriangleAlert } from "lucide-react";
-import { type ReactNode, type RefObject, useEffect, useEffectEvent } from "react";
+import { type ReactNode, type RefObject, useEffect, useEffectEvent, useRef } from "react";
 import { explainError } from "../viewer";
 
 /** Shown in place of a list while it loads. `Empty` and `Failed` are shown when it has no rows or could not be loaded. */
@@ -49,6 +49,16 @@ export function Failed({ title, error, onRetry }: FailedProps) {
   );
 }
 
+/** Says why something failed. Shows nothing without an error. */
+export function ErrorText({ error, className = "" }: { error: unknown; className?: string }) {
+  if (error === null || error === undefined) return null;
+  return (
+    <p role="alert" className={`text-danger text-sm ${className}`}>
+      {explainError(error)}
+    </p>
+  );
+}
+
 /** Covers the page while files are dragged over it. */
 export function DropHint({ icon: Icon, children }: { icon: LucideIcon; children: string }) {
   return (
@@ -61,23 +71,51 @@ export function DropHint({ icon: Icon, children }: { icon: LucideIcon; children:
   );
 }
 
-/**
- * Calls `onNear` when an element is about to be scrolled into view, while `isReady` is true: for lists that load as people
- * scroll. `scroller` is the element that scrolls. Default: the page.
- */
-export function useNearView(
-  element: RefObject<HTMLElement | null>,
-  { isReady, onNear, scroller }: { isReady: boolean; onNear: () => void; scroller?: RefObject<HTMLElement | null> },
-) {
-  const report = useEffectEvent(onNear);
+interface MoreRowsProps {
+  /** The result of `useInfiniteQuery`. */
+  query: { hasNextPage: boolean; isFetching: boolean; isFetchNextPageError: boolean; fetchNextPage: () => unknown };
+  /** What the list shows, for example `"files"`. */
+  things: string;
+  /** The element that scrolls. Default: the page. */
+  scroller?: RefObject<HTMLElement | null>;
+  /** Shown when there are no more. */
+  children?: ReactNode;
+}
+
+/** The end of a list. It loads the next page before people scroll to it, and its height never changes. */
+export function MoreRows({ query, things, scroller, children }: MoreRowsProps) {
+  const { hasNextPage, isFetching, isFetchNextPageError } = query;
+  const element = useRef<HTMLDivElement>(null);
+  const isReady = hasNextPage && !isFetching && !isFetchNextPageError;
+  const load = useEffectEvent(() => void query.fetchNextPage());
   // Each time `isReady` becomes true, a new observer reports at once when the element is still near.
   useEffect(() => {
     if (!isReady || !element.current) return;
-    const observer = new IntersectionObserver(([entry]) => entry?.isIntersecting && report(), {
+    const observer = new IntersectionObserver(([entry]) => entry?.isIntersecting && load(), {
       root: scroller?.current,
       rootMargin: "600px 0px 600px 0px",
     });
     observer.observe(element.current);
     return () => observer.disconnect();
-  }, [isReady, element, scroller]);
+  }, [isReady, scroller]);
+
+  return (
+    <div ref={element} className="flex h-16 items-center justify-center gap-2 text-muted text-sm">
+      {isFetchNextPageError ? (
+        <p role="alert">
+          More {things} could not be loaded.{" "}
+          <button type="button" onClick={() => void query.fetchNextPage()} className="h-11 px-1 text-accent underline">
+            Try again
+          </button>
+        </p>
+      ) : hasNextPage ? (
+        <>
+          <LoaderCircle aria-hidden="true" className="size-4 motion-safe:animate-spin" />
+          Loading more {things}…
+        </>
+      ) : (
+        children
+      )}
+    </div>
+  );
 }

@@ -2,11 +2,11 @@
 
 import { LoaderCircle } from "lucide-react";
 import { createContext, type InputHTMLAttributes, type ReactNode, use, useActionState, useId } from "react";
-import { explainError } from "~/kit/client";
+import { ErrorText } from "./lists";
 
 interface FormProps {
-  /** Returns what to say when it is done, and throws what went wrong. `value` reads a field. */
-  onSubmit: (value: (name: string) => string) => Promise<ReactNode>;
+  /** Returns a text to show when it is done, and throws what went wrong. `value` reads a field. */
+  onSubmit: (value: (name: string) => string) => Promise<unknown>;
   /** What the button says. */
   submit: string;
   /** Whether what it does cannot be undone. */
@@ -15,7 +15,7 @@ interface FormProps {
 }
 
 interface Outcome {
-  said?: ReactNode;
+  answer?: unknown;
   /** What was entered, for another try. */
   entered?: FormData;
   error?: unknown;
@@ -31,9 +31,9 @@ const Entered = createContext<FormData | undefined>(undefined);
  *     </Form>
  */
 export function Form({ onSubmit, submit, isDangerous = false, children }: FormProps) {
-  const [{ said, entered, error }, send, isPending] = useActionState<Outcome, FormData>(async (_, form) => {
+  const [{ answer, entered, error }, send, isPending] = useActionState<Outcome, FormData>(async (_, form) => {
     try {
-      return { said: await onSubmit((name) => form.get(name)?.toString() ?? "") };
+      return { answer: await onSubmit((name) => form.get(name)?.toString() ?? "") };
     } catch (error) {
       return { error, entered: form };
     }
@@ -43,13 +43,9 @@ export function Form({ onSubmit, submit, isDangerous = false, children }: FormPr
     // password into the address.
     <form action={send} className="grid gap-4">
       <Entered value={entered}>{children}</Entered>
-      {error !== undefined && !isPending && (
-        <p role="alert" className="text-danger text-sm">
-          {explainError(error)}
-        </p>
-      )}
+      {!isPending && <ErrorText error={error} />}
       <p role="status" className="text-sm empty:sr-only">
-        {!isPending && said}
+        {!isPending && typeof answer === "string" && answer}
       </p>
       <button
         type="submit"

@@ -1,9 +1,11 @@
-import type { App } from "../create-kit";
-import { prisma } from "../database/database";
-import { createSystemContext } from "../functions/request-context";
-import { flush, observeConsole } from "../log/function-log";
-import { type CallFilter, listCalls } from "../log/read-function-log";
-import { listFunctions, runFunction } from "./functions";
+// scripts/kit.mjs imports this.
+
+import type { App } from "./create-kit";
+import { listFunctions, runFunction } from "./dashboard/functions";
+import { prisma } from "./database/database";
+import { createSystemContext } from "./functions/request-context";
+import { flush, observeConsole } from "./log/function-log";
+import { type CallFilter, listCalls } from "./log/read-function-log";
 
 /** What the commands of scripts/kit.mjs do with an app on its own database. scripts/operator.mjs does the same over HTTP. */
 export function operatorOf({ http }: Pick<App, "http">) {
