@@ -7,7 +7,7 @@ BEGIN
   CREATE INDEX IF NOT EXISTS "_calls_failed_idx" ON "_calls"("_id") WHERE "outcome" <> 'ok';
   CREATE INDEX IF NOT EXISTS "_calls_text_idx" ON "_calls"("_id") WHERE "lines" IS NOT NULL OR "error" IS NOT NULL;
   CREATE UNIQUE INDEX IF NOT EXISTS "_scheduled_functions_running_cron_key" ON "_scheduled_functions"("cron") WHERE "state" = 'inProgress';
-  CREATE INDEX IF NOT EXISTS "_users_newest" ON "_users"(("isAnonymous" IS TRUE), "createdAt", "_id");
+  CREATE INDEX IF NOT EXISTS "_users_newest" ON "_users"((("isAnonymous" IS TRUE)::int), "createdAt", "_id");
   CREATE INDEX IF NOT EXISTS "_users_lower_email" ON "_users"(lower("email") text_pattern_ops);
 END $$;
 

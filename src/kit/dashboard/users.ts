@@ -139,7 +139,7 @@ async function recorded(
   });
 }
 
-/** By the index `_users_newest`. */
+/** By the index `_users_newest`, which is on a number: PostgreSQL rewrites comparisons of truth values, and then misses it. */
 async function listUsers({ kind, limit, cursor }: z.output<typeof listArgs>) {
   const [, time, id] = /^(\d{1,15})_(.+)$/s.exec(cursor ?? "") ?? [];
   if (cursor && id === undefined) {
@@ -147,9 +147,9 @@ async function listUsers({ kind, limit, cursor }: z.output<typeof listArgs>) {
   }
   const after = id === undefined ? "true" : `("createdAt", "_id") < (to_timestamp($2::float8 / 1000), $3)`;
   const found = await pools.functions.sql<User>(
-    `SELECT ${columns} FROM "_users" WHERE ("isAnonymous" IS TRUE) = $1 AND ${after}
+    `SELECT ${columns} FROM "_users" WHERE ("isAnonymous" IS TRUE)::int = $1 AND ${after}
      ORDER BY "createdAt" DESC, "_id" DESC LIMIT ${limit + 1}`,
-    [kind === "visitors", ...(id === undefined ? [] : [Number(time), id])],
+    [Number(kind === "visitors"), ...(id === undefined ? [] : [Number(time), id])],
   );
   return toPage(found, limit, ({ createdAt, id }) => `${createdAt}_${id}`);
 }

@@ -36,8 +36,8 @@ for (const [device, options] of Object.entries({ "a desktop": {}, "a phone": dev
       const asked: string[] = [];
       page.on("request", (sent) => {
         const { pathname, search } = new URL(sent.url());
-        // Charts and the log ask again and again.
-        if (/^\/api\/trpc\/(?!_kit)/.test(pathname) && !/calls\.list|overview/.test(pathname))
+        // Charts and the log ask again and again, and the account that was just made may change the list of users.
+        if (/^\/api\/trpc\/(?!_kit)/.test(pathname) && !/calls\.list|overview|users\.list/.test(pathname))
           asked.push(pathname + search);
       });
       // The last thing that a page does when the browser has taken over.
