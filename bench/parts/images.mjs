@@ -153,11 +153,15 @@ async function sendPicture(port, headers, bytes) {
   });
   const { storageId } = await upload.json();
   await mutate(port, "messages.sendImage", { storageId, author: "bench" });
-  const listed = await fetch(`http://127.0.0.1:${port}${queryPath("messages.list", { limit: 1 })}`, { headers });
-  const [message] = (await listed.json()).result.data.json.page;
-  const image = new URL(message.image.url);
-  image.searchParams.set("width", String(width));
-  return { file: await filePath(port, storageId), image: image.pathname + image.search };
+  for (;;) {
+    const listed = await fetch(`http://127.0.0.1:${port}${queryPath("messages.list", { limit: 1 })}`, { headers });
+    const [message] = (await listed.json()).result.data.json.page;
+    // The app looks at each new picture, and makes one image at a time.
+    if (!message.image.thumbhash) continue;
+    const image = new URL(message.image.url);
+    image.searchParams.set("width", String(width));
+    return { file: await filePath(port, storageId), image: image.pathname + image.search };
+  }
 }
 
 /**
