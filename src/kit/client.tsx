@@ -3,7 +3,7 @@
 export { useDevices, useWaysToSignIn } from "./client/account";
 // The components of the dashboard, for pages that should look the same.
 export { Checkbox, ConfirmDialog } from "./client/components/controls";
-export { Field, Form, NewPassword } from "./client/components/form";
+export { CurrentPassword, Field, Form, NewPassword } from "./client/components/form";
 export { DropHint, Empty, ErrorText, Failed, Loading, MoreRows } from "./client/components/lists";
 export { StorageImage } from "./client/components/storage-image";
 export { FailedUploads, percent, UnfinishedUploads, UploadList, UploadProgress } from "./client/components/upload-list";

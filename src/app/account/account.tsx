@@ -5,6 +5,7 @@ import { Providers } from "~/components/providers";
 import {
   AuthError,
   authClient,
+  CurrentPassword,
   ErrorText,
   Field,
   Form,
@@ -127,17 +128,13 @@ export function Account({ email, isConfirmed, sendsEmail, providers, error }: Ac
         <Section title="Delete the account">
           <Form onSubmit={deleteAccount} submit="Delete my account and everything in it" isDangerous>
             <p className="text-muted text-sm">What you have here is deleted too. This cannot be undone.</p>
-            {ways.hasPassword && <CurrentPassword label="Password" name="password" />}
+            {ways.hasPassword && <CurrentPassword />}
           </Form>
         </Section>
       )}
     </div>
   );
 }
-
-const CurrentPassword = (field: { label: string; name: string }) => (
-  <Field {...field} type="password" autoComplete="current-password" required maxLength={128} />
-);
 
 function Section({ title, children }: { title: string; children: ReactNode }) {
   return (

@@ -3,7 +3,7 @@
 import Link from "next/link";
 import { useState } from "react";
 import { Providers } from "~/components/providers";
-import { AuthError, authClient, Field, Form, loadPage, NewPassword } from "~/kit/client";
+import { AuthError, authClient, CurrentPassword, Field, Form, loadPage, NewPassword } from "~/kit/client";
 import type { Provider } from "~/kit/pages";
 
 interface SignInFormProps {
@@ -62,18 +62,7 @@ export function SignInForm({ next, isNew, isVisitor, confirm, sendsEmail, provid
       <Form onSubmit={submit} submit={confirm ? "Confirm" : isNew ? "Create account" : "Sign in"}>
         {isNew && <Field label="Name" name="name" autoComplete="name" required maxLength={100} />}
         <Field label="Email" name="email" type="email" autoComplete="username" required defaultValue={confirm?.email} />
-        {isNew ? (
-          <NewPassword label="Password" />
-        ) : (
-          <Field
-            label="Password"
-            name="password"
-            type="password"
-            autoComplete="current-password"
-            required
-            maxLength={128}
-          />
-        )}
+        {isNew ? <NewPassword label="Password" /> : <CurrentPassword />}
       </Form>
       {providers.length > 0 && (
         <Providers

@@ -86,6 +86,11 @@ export function Field({ label, hint, defaultValue, ...input }: FieldProps) {
   );
 }
 
+/** The field of the password that somebody has. */
+export const CurrentPassword = ({ label = "Password", name = "password" }: { label?: string; name?: string }) => (
+  <Field label={label} name={name} type="password" autoComplete="current-password" required maxLength={128} />
+);
+
 /** The field of a password that is being chosen. */
 export const NewPassword = ({ label }: { label: string }) => (
   <Field
