@@ -66,7 +66,7 @@ const claims: [sentence: string, file: string, name: string][] = [
   ["| `STORAGE_CACHE` |", "tests/kit/storage/serve/file-headers.test.ts", "fileHeaders with STORAGE_CACHE=public"],
   [
     "Chunks also get smaller when a proxy refuses",
-    "tests/e2e/demos/resume-uploads.spec.ts",
+    "tests/demos/e2e/resume-uploads.spec.ts",
     "an upload to the disk continues",
   ],
   ["Browsers, proxies and mail scanners may keep it", "tests/kit/storage/file-url.test.ts", "test("],
@@ -80,19 +80,19 @@ const claims: [sentence: string, file: string, name: string][] = [
   // Stores
   [
     "Pages send large files straight to a cloud store",
-    "tests/e2e/demos/large-files.spec.ts",
+    "tests/demos/e2e/large-files.spec.ts",
     "behind a host that refuses",
   ],
   [
     "- Files of more than 4 MB go straight to a cloud store",
-    "tests/e2e/demos/large-files.spec.ts",
+    "tests/demos/e2e/large-files.spec.ts",
     "behind a host that",
   ],
   ["Before such an upload becomes a file, the app checks", direct, "an announced SHA-256 that is the file's is taken"],
   ["**S3.** Keep the bucket private.", direct, "serving: through the app, or by a redirect"],
   ["| the bucket's objects |", here, "the permissions for S3 are those of the driver's calls"],
   ["| the bucket | `s3:ListBucket`", here, "the permissions for S3 are those of the driver's calls"],
-  ["The bucket's CORS rules allow `PUT`", "tests/e2e/demos/large-files.spec.ts", "behind a host that refuses"],
+  ["The bucket's CORS rules allow `PUT`", "tests/demos/e2e/large-files.spec.ts", "behind a host that refuses"],
   ["| `S3_BUCKET`, `S3_REGION` |", env, "%j is refused with %s"],
   ["| `S3_ENDPOINT` |", env, "%j chooses %j"],
   [
@@ -117,12 +117,12 @@ const claims: [sentence: string, file: string, name: string][] = [
   ["With the store of another database, the app warns", "tests/kit/deleted-files.test.ts", "is noticed by its id"],
   [
     "When a browser cannot send to the store",
-    "tests/e2e/demos/unreachable-store.spec.ts",
+    "tests/demos/e2e/unreachable-store.spec.ts",
     "a file goes through the app",
   ],
   [
     "When the browser cannot reach the store",
-    "tests/e2e/demos/unreachable-store.spec.ts",
+    "tests/demos/e2e/unreachable-store.spec.ts",
     "a file goes through the app",
   ],
   ["- Files of up to 64 MiB are hashed in the browser", direct, "an announced SHA-256 that is the file's is taken"],

@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
-import { expectNoViolations } from "../../e2e/demos/axe";
 import { picture } from "../../e2e/demos/pictures";
 import { expect } from "../../e2e/demos/test";
 import { rows, test } from "./administer";
+import { expectNoViolations } from "./axe";
 
 /** Markup that would show, were it not taken for text. */
 const html = `<img src=x onerror="document.title='ran'"><b>bold</b>`;

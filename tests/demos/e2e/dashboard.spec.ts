@@ -1,10 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { devices } from "@playwright/test";
-import { expectNoViolations } from "../../e2e/demos/axe";
 import { text } from "../../e2e/demos/files";
 import { picture } from "../../e2e/demos/pictures";
 import { apiOf, expect } from "../../e2e/demos/test";
 import { rows, test } from "./administer";
+import { expectNoViolations } from "./axe";
 import { expectDuration, pdf, pixel, red, wav, webm } from "./media";
 
 /** Markup that would show, were it not taken for text. */

@@ -1,7 +1,7 @@
 import { devices } from "@playwright/test";
-import { expectNoViolations } from "../../e2e/demos/axe";
 import { expect } from "../../e2e/demos/test";
 import { test } from "./administer";
+import { expectNoViolations } from "./axe";
 
 // Every page as people find it: nothing moves, nothing is complained about, and the browser asks for nothing that it has.
 

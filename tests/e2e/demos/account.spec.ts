@@ -1,6 +1,6 @@
+import { expectNoViolations } from "../../demos/e2e/axe";
 import { type OauthStandIn, startOauth } from "../../kit/stand-ins/oauth";
 import { type SmtpStandIn, startSmtp } from "../../kit/stand-ins/smtp";
-import { expectNoViolations } from "./axe";
 import { row, text, upload } from "./files";
 import { account, password, signIn, signUp } from "./sign-in";
 import { test as base, expect } from "./test";

@@ -1,4 +1,4 @@
-import { expectNoViolations } from "./axe";
+import { expectNoViolations } from "../../demos/e2e/axe";
 import { expect, test } from "./test";
 
 test("the start page leads to every demo, and says how to remove them", async ({ visit }) => {

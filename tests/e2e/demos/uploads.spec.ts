@@ -1,5 +1,5 @@
 import type { Page } from "@playwright/test";
-import { expectNoViolations } from "./axe";
+import { expectNoViolations } from "../../demos/e2e/axe";
 import { chooseAction, row, text, upload } from "./files";
 import { expect, test } from "./test";
 

@@ -1,7 +1,7 @@
 import type { Page } from "@playwright/test";
-import { choose, expectWidths, messages, pictures } from "./chat";
-import { picture } from "./pictures";
-import { expect, test } from "./test";
+import { choose, expectWidths, messages, pictures } from "../../e2e/demos/chat";
+import { picture } from "../../e2e/demos/pictures";
+import { expect, test } from "../../e2e/demos/test";
 
 test.use({ expectedInConsole: /Failed to load resource/ });
 

@@ -2,10 +2,10 @@ import { createHash, randomBytes } from "node:crypto";
 import { appendFile, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { cloudStores } from "../../e2e/demos/stores";
+import { expect, test } from "../../e2e/demos/test";
 import { freePort, startApp } from "../../kit/e2e/app";
 import { startFront } from "../../kit/e2e/front";
-import { cloudStores } from "./stores";
-import { expect, test } from "./test";
 
 /** What Vercel takes in one request. */
 const hostLimit = 4_500_000;

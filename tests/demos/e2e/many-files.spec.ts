@@ -2,8 +2,8 @@ import { mkdir, mkdtemp, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Page } from "@playwright/test";
-import { yourFiles } from "./files";
-import { expect, test } from "./test";
+import { yourFiles } from "../../e2e/demos/files";
+import { expect, test } from "../../e2e/demos/test";
 
 let folder: string;
 test.beforeAll(async () => {

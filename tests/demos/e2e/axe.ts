@@ -1,6 +1,6 @@
 import type { Page } from "@playwright/test";
 import axe from "axe-core";
-import { expect } from "./test";
+import { expect } from "../../e2e/demos/test";
 
 declare global {
   interface Window {

@@ -1,9 +1,9 @@
 import { devices, type Page } from "@playwright/test";
+import { choose, expectWidths, messageBox, messages, pictures, say, sent } from "../../e2e/demos/chat";
+import { chooseAction, row, text, upload } from "../../e2e/demos/files";
+import { picture } from "../../e2e/demos/pictures";
+import { expect, test } from "../../e2e/demos/test";
 import { expectNoViolations } from "./axe";
-import { choose, expectWidths, messageBox, messages, pictures, say, sent } from "./chat";
-import { chooseAction, row, text, upload } from "./files";
-import { picture } from "./pictures";
-import { expect, test } from "./test";
 
 // axe looks at everything, many times over.
 test.describe.configure({ timeout: 90_000 });

@@ -3,10 +3,10 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Page } from "@playwright/test";
+import { cloudStores } from "../../e2e/demos/stores";
+import { expect, test } from "../../e2e/demos/test";
 import { type App, freePort, startApp } from "../../kit/e2e/app";
 import { startFront } from "../../kit/e2e/front";
-import { cloudStores } from "./stores";
-import { expect, test } from "./test";
 
 test.use({ expectedInConsole: /Failed to load resource|ERR_/ });
 

@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
+import { text, upload } from "../../e2e/demos/files";
+import { cloudStores } from "../../e2e/demos/stores";
+import { expect, test } from "../../e2e/demos/test";
 import { startApp } from "../../kit/e2e/app";
-import { text, upload } from "./files";
-import { cloudStores } from "./stores";
-import { expect, test } from "./test";
 
 const film = { name: "film.mp4", mimeType: "video/mp4", buffer: randomBytes(20 * 1024 * 1024) };
 
