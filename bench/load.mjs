@@ -37,7 +37,7 @@ export function startLoad() {
      */
     async transfer(options) {
       const result = await transfer(options);
-      if (result.status === 200 || result.status === 206) return result;
+      if (result.status >= 200 && result.status < 300) return result;
       throw new Error(`${options.method ?? "GET"} ${options.path} answered ${result.status}: ${result.text}`);
     },
     /** @type {(options: { port: number, concurrency: number, calls: import("./load-process.mjs").Call[] }) => Promise<number>} */

@@ -6,7 +6,7 @@ import { account } from "./parts/account.mjs";
 import { commits } from "./parts/commits.mjs";
 import { dashboard } from "./parts/dashboard.mjs";
 import { images } from "./parts/images.mjs";
-import { download, ranges, upload } from "./parts/large.mjs";
+import { chunks, download, ranges, upload } from "./parts/large.mjs";
 import { live } from "./parts/live.mjs";
 import { logging } from "./parts/logging.mjs";
 import { memory } from "./parts/memory.mjs";
@@ -25,6 +25,7 @@ const parts = {
   download,
   ranges,
   upload,
+  chunks,
   gets,
   uploads,
   list,

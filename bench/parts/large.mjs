@@ -1,5 +1,6 @@
 import { uploadPath } from "../app.mjs";
-import { compare } from "../report.mjs";
+import { compare, median } from "../report.mjs";
+import { memoryOf, processorTimeOf, usageIsKnown } from "../usage.mjs";
 
 const size = 2 ** 30;
 const parallel = 8;
@@ -65,4 +66,57 @@ export async function upload({ load, app, baseline, rawNode, clear }) {
     { name: "raw Node: fsynced", measure: post(raw, () => "/?name=upload"), target: 0.9 },
   ];
   return [await compare({ title: "Upload of 1 GiB", unit: "MB/s", rounds: 7, contenders })];
+}
+
+const chunkBytes = 64 * 2 ** 20;
+
+/**
+ * A file in one request, and in chunks with tus as the browser sends it. Processor time tells more than speed where the machine
+ * does other things, too.
+ *
+ * @param {import("../bench.mjs").Bench} bench
+ */
+export async function chunks({ load, app, clear }) {
+  const { port, pid } = await app();
+  const inChunks = async () => {
+    const path = await uploadPath(port);
+    const version = { "Tus-Resumable": "1.0.0" };
+    await load.transfer({ port, method: "POST", path, headers: { ...version, "Upload-Length": String(size) } });
+    for (let offset = 0; offset < size; offset += chunkBytes) {
+      const type = "application/offset+octet-stream";
+      const headers = { ...version, "Upload-Offset": String(offset), "Content-Type": type };
+      await load.transfer({ port, method: "PATCH", path, headers, size: chunkBytes });
+    }
+  };
+  const whole = async () => load.transfer({ port, method: "POST", path: await uploadPath(port), size });
+  /** @type {Map<string, { processor: number[], memory: number[] }>} */
+  const used = new Map();
+  const measured = (/** @type {string} */ name, /** @type {() => Promise<unknown>} */ send) => async () => {
+    await clear();
+    const before = usageIsKnown ? await processorTimeOf(pid) : 0;
+    const began = performance.now();
+    await send();
+    const seconds = (performance.now() - began) / 1000;
+    const { processor, memory } = used.get(name) ?? { processor: [], memory: [] };
+    if (usageIsKnown) {
+      processor.push((await processorTimeOf(pid)) - before);
+      memory.push(await memoryOf(pid, "VmRSS"));
+    }
+    used.set(name, { processor, memory });
+    return toMB(seconds);
+  };
+  const [name, other] = ["the app, in chunks of 64 MiB with tus", "the app, in one POST"];
+  const contenders = [
+    { name, measure: measured(name, inChunks) },
+    { name: other, measure: measured(other, whole), target: 0.9 },
+  ];
+  const speed = await compare({ title: "Upload of 1 GiB in chunks", unit: "MB/s", rounds: 5, contenders });
+  if (!usageIsKnown) return [speed];
+  const rowsOf = (/** @type {"processor" | "memory"} */ what) =>
+    [name, other].map((each) => ({ name: each, figure: median(used.get(each)?.[what] ?? []) }));
+  return [
+    speed,
+    { title: "Processor time of the server for it", unit: "s", rows: rowsOf("processor") },
+    { title: "Memory of the server after it", unit: "MiB", rows: rowsOf("memory") },
+  ];
 }

@@ -23,6 +23,8 @@ export interface App {
   database: pg.Client;
   /** Serves the same at another origin, whose pages take the first for the app's. */
   serveAt(origin: string): Promise<Server>;
+  /** Kills it, however it stands, and starts it again. */
+  crash(): Promise<void>;
   /** The settings it was started with. */
   env: NodeJS.ProcessEnv;
   stop(): Promise<void>;
@@ -62,13 +64,17 @@ export async function startApp(settings: Record<string, string> = {}): Promise<A
     const next = ["--liftoff-only", "node_modules/next/dist/bin/next", "start", "--port", port];
     return startServer({ name: `app-${port}`, args: next, env, ready: "Ready" });
   };
-  const server = await (processes > 1 ? serveBehindFront(origin, serveAt) : serveAt(origin));
+  let server = await (processes > 1 ? serveBehindFront(origin, serveAt) : serveAt(origin));
   return {
     origin,
     clientOrigin,
     api: connect(origin),
     database,
     serveAt,
+    async crash() {
+      await server.stop("SIGKILL");
+      server = await serveAt(origin);
+    },
     env,
     async stop() {
       await Promise.all([server.stop(), database.end()]);
@@ -85,11 +91,11 @@ async function serveBehindFront(origin: string, serveAt: App["serveAt"]): Promis
   const origins: string[] = [];
   while (origins.length < processes) origins.push(`http://localhost:${await freePort()}`);
   const servers = [await startFront(origin, origins), ...(await Promise.all(origins.map(serveAt)))];
-  return { stop: async () => void (await Promise.all(servers.map((server) => server.stop()))) };
+  return { stop: async (signal) => void (await Promise.all(servers.map((server) => server.stop(signal)))) };
 }
 
 export interface Server {
-  stop(): Promise<void>;
+  stop(signal?: "SIGKILL"): Promise<void>;
 }
 
 interface ServerProgram {
@@ -110,10 +116,10 @@ export async function startServer({ name, args, env, ready }: ServerProgram): Pr
   if (server.exitCode !== null) throw new Error(`The server did not start; test-results/${name}.log says why`);
   server.stdout.resume();
   return {
-    async stop() {
+    async stop(signal) {
       if (server.exitCode !== null || server.signalCode !== null) return;
       const exit = once(server, "exit");
-      server.kill();
+      server.kill(signal);
       await exit;
     },
   };
