@@ -81,10 +81,14 @@ export async function uploadInChunks({ url, file, sha256, onProgress, signal }: 
       return offset;
     }
     if (answer && !isPassing(answer.status)) return readStorageId(answer);
-    if (!answer) chunkBytes = Math.max(smallestChunkBytes, Math.floor(chunkBytes / 2));
+    // A browser may repeat a request whose connection broke by itself. Then the server has some of its bytes already.
+    if (!answer || answer.status === 409) chunkBytes = Math.max(smallestChunkBytes, Math.floor(chunkBytes / 2));
     await refuseChanged(body);
     await retries.wait(answer);
-    return locate(false);
+    const reached = await locate(false);
+    // A line that breaks again and again may still be a way.
+    if (typeof reached === "number" && reached > offset) retries.reset();
+    return reached;
   }
 
   let reached = await locate(true);
