@@ -159,13 +159,15 @@ export function createUploadQueue(options: QueueOptions) {
     saveNext(job.batch);
   }
 
-  /** Calls again after the time that a server asked for. Meanwhile the file waits, and with it its place among those being sent. */
+  /** Calls again after the time that a server asked for, or when there is a network again. Meanwhile the file waits, and with it its place among those being sent. */
   async function patiently<R>(id: number, signal: AbortSignal, call: () => Promise<R>): Promise<R> {
     for (;;) {
       try {
         return await call();
       } catch (error) {
-        const waitMs = error instanceof UploadError ? error.retryAfterMs : retryAfterOf(error);
+        const asked = error instanceof UploadError ? error.retryAfterMs : retryAfterOf(error);
+        // Without a network nothing was called. `pause` waits until there is one.
+        const waitMs = isOffline() && (!(error instanceof UploadError) || error.code === "ConnectionLost") ? 0 : asked;
         if (waitMs === null || waitMs > longestWaitMs) throw error;
         const { state } = uploads.get(id) ?? {};
         update(id, { state: state === "uploading" ? "queued" : state });
@@ -326,6 +328,8 @@ export function createUploadQueue(options: QueueOptions) {
     },
   };
 }
+
+const isOffline = () => typeof navigator !== "undefined" && navigator.onLine === false;
 
 const previewOf = (file: File) => (file.type.startsWith("image/") ? URL.createObjectURL(file) : null);
 

@@ -77,6 +77,21 @@ test("a queue waits as long as the server asks, and fails no file for it", async
   vi.useRealTimers();
 });
 
+test("a call that fails while there is no network is made again when there is one", async () => {
+  vi.stubGlobal("window", new EventTarget());
+  const network = { onLine: false };
+  vi.stubGlobal("navigator", network);
+  const generateUploadUrl = vi.fn(() => Promise.reject(new TypeError("Failed to fetch")));
+  const queue = createUploadQueue({ generateUploadUrl, onUploaded: async () => undefined });
+  queue.add(files(1));
+  await vi.waitFor(() => expect(queue.getSnapshot()).toMatchObject([{ state: "queued" }]));
+  expect(generateUploadUrl).toHaveBeenCalledTimes(1);
+  network.onLine = true;
+  window.dispatchEvent(new Event("online"));
+  await vi.waitFor(() => expect(queue.getSnapshot()).toMatchObject([{ state: "failed" }]));
+  expect(generateUploadUrl).toHaveBeenCalledTimes(2);
+});
+
 test("files of a folder have their path in it, whether it was chosen or dropped", () => {
   const queue = createUploadQueue({ generateUploadUrl: () => new Promise(() => undefined), onUploaded: async () => 1 });
   const [chosen, dropped, alone, plain] = files(4);
