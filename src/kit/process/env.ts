@@ -110,6 +110,14 @@ export const env = createEnv({
       .optional()
       .transform((bytes) => bytes ?? (onVercel() ? 4 * 1024 * 1024 : undefined)),
     STORAGE_DISK_PATH: z.string().min(1).default(".data/storage"),
+    /** While files move: the other store, and its settings where they differ. Files are read from it, too. */
+    SECOND_STORAGE_DRIVER: z
+      .enum(["disk", "s3", "vercel-blob"], { error: 'put "disk", "s3" or "vercel-blob" there' })
+      .optional(),
+    SECOND_STORAGE_DISK_PATH: z.string().min(1).optional(),
+    SECOND_S3_BUCKET: z.string().min(1).optional(),
+    SECOND_S3_REGION: z.string().min(1).optional(),
+    SECOND_S3_ENDPOINT: z.url({ protocol: /^https?$/, error: "put the store's URL there" }).optional(),
     /** `private` lets browsers keep served files, and `public` also a CDN in front. */
     STORAGE_CACHE: z.enum(["private", "public"], { error: 'put "private" or "public" there' }).default("private"),
     /** How many proxies in front may name the client's address and the request's id. */

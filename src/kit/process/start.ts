@@ -12,7 +12,7 @@ import { giveUpRunning } from "../jobs/jobs";
 import { runInRoute, startRunner } from "../jobs/runner";
 import { watchModels } from "../live/watched";
 import { flushAtOnce, observeConsole } from "../log/function-log";
-import { readDriverEnv } from "../storage/blobs";
+import { readDriverEnv, stores } from "../storage/blobs";
 import { loadAppBeforeFiles } from "../storage/options";
 import { findLooseReferences } from "../storage/references";
 import { ForeignStore, refuseForeignStore } from "../storage/store-id";
@@ -141,10 +141,19 @@ export function checkSettings(): void {
         "STORAGE_DRIVER.",
     );
   }
-  if (process.env.STORAGE_DISK_PATH && driver !== "disk")
+  const { first, second } = stores;
+  if (process.env.STORAGE_DISK_PATH && driver !== "disk" && !second?.name.startsWith("disk"))
     throw new Error(
       `STORAGE_DISK_PATH has no effect with STORAGE_DRIVER=${driver}. Remove it, or set STORAGE_DRIVER=disk.`,
     );
+  if (second?.name === first.name) {
+    throw new Error(
+      `SECOND_STORAGE_DRIVER and its settings name the same store, ${first.name}. Remove them, or name another one.`,
+    );
+  }
+  const other = Object.keys(process.env).find((name) => /^SECOND_(STORAGE|S3)_/.test(name) && process.env[name]);
+  if (!second && other)
+    throw new Error(`${other} has no effect without SECOND_STORAGE_DRIVER. Set both, or remove it.`);
   if (env.CALL_LOG_ROWS === 0 && (process.env.CALL_LOG_DAYS || process.env.CALL_LOG_BYTES)) {
     throw new Error(
       "CALL_LOG_DAYS and CALL_LOG_BYTES have no effect with CALL_LOG_ROWS=0. Remove them, or keep some calls.",

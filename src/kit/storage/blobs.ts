@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { z } from "zod";
 import { traced } from "../log/tracing";
 import { env, onVercel } from "../process/env";
@@ -6,6 +7,7 @@ import { diskDriver } from "./drivers/disk";
 import type { BlobDriver } from "./drivers/driver";
 import { s3Driver } from "./drivers/s3";
 import { vercelBlobDriver } from "./drivers/vercel-blob";
+import { appendsOf, directOf, type Store, twoStores } from "./two-stores";
 
 /** What Vercel says of itself. */
 const system = { VERCEL: z.string().optional(), VERCEL_ENV: z.string().optional() };
@@ -53,20 +55,42 @@ export function readDriverEnv(variables: Record<string, string | undefined>): z.
   throw new Error(`Cannot start, settings of the blob store are missing or wrong:\n${lines.join("\n")}`);
 }
 
-/** The blob store that the environment names. */
-export const blobs = processWide("blobs", () => tracedDriver(openStore()));
-
-function openStore(): BlobDriver {
+/** The stores that the environment names: the one that new blobs go to, and while files move, the other one. */
+export const stores = processWide("stores", (): { first: Store; second: Store | null } => {
   // The build only loads the modules. The settings are those of the start.
-  if (process.env.NEXT_PHASE === "phase-production-build") return diskDriver("");
-  const settings = readDriverEnv(process.env);
+  if (process.env.NEXT_PHASE === "phase-production-build") {
+    return { first: { name: "disk", driver: diskDriver("") }, second: null };
+  }
+  return { first: openStore(process.env), second: env.SECOND_STORAGE_DRIVER ? openStore(secondEnv()) : null };
+});
+
+/** The blob store of the app. */
+export const blobs = processWide("blobs", () => {
+  const { first, second } = stores;
+  return tracedDriver(
+    second ? twoStores(first, second) : { ...first.driver, append: appendsOf(first), direct: directOf(first) },
+  );
+});
+
+/** The settings of the second store: those that begin with `SECOND_`. Others are the same as of the first. */
+function secondEnv(): Record<string, string | undefined> {
+  const own = Object.entries(process.env).filter(([name, value]) => name.startsWith("SECOND_") && value !== "");
+  return { ...process.env, ...Object.fromEntries(own.map(([name, value]) => [name.slice("SECOND_".length), value])) };
+}
+
+function openStore(variables: Record<string, string | undefined>): Store {
+  const settings = readDriverEnv(variables);
   switch (settings.STORAGE_DRIVER) {
-    case "disk":
-      return diskDriver(env.STORAGE_DISK_PATH);
-    case "s3":
-      return s3Driver({ bucket: settings.S3_BUCKET, region: settings.S3_REGION, endpoint: settings.S3_ENDPOINT });
+    case "disk": {
+      const folder = variables.STORAGE_DISK_PATH || env.STORAGE_DISK_PATH;
+      return { name: `disk ${resolve(folder)}`, driver: diskDriver(folder) };
+    }
+    case "s3": {
+      const { S3_BUCKET: bucket, S3_REGION: region, S3_ENDPOINT: endpoint } = settings;
+      return { name: `s3 ${endpoint ?? region}/${bucket}`, driver: s3Driver({ bucket, region, endpoint }) };
+    }
     case "vercel-blob":
-      return vercelBlobDriver();
+      return { name: `vercel-blob ${settings.BLOB_STORE_ID ?? ""}`.trim(), driver: vercelBlobDriver() };
   }
 }
 

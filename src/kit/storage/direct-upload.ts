@@ -68,7 +68,7 @@ export const startDirect = uploadEndpoint(async (request) => {
   const { storageId, owner } = token;
   const allowance = await allowanceOf({ owner, network: clientNetwork(request.headers) });
   if (file.size > allowance.remaining) throw allowance.refusal();
-  if (!blobs.direct || file.size === 0) return { direct: null };
+  if (!blobs.direct?.begin || file.size === 0) return { direct: null };
   await limitRate("directUploads", { identity: owner ?? null, headers: request.headers });
   await allowance.count(file.size);
 

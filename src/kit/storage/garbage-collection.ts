@@ -1,3 +1,4 @@
+import { channel } from "node:diagnostics_channel";
 import { z } from "zod";
 import { Prisma } from "~/generated/prisma/client";
 import { type Client, maintenance, prisma } from "../database/database";
@@ -9,6 +10,16 @@ import { findLooselyReferenced, findReferences, type LooseReference, type Refere
 import { ForeignStore, refuseForeignStore } from "./store-id";
 
 // Garbage collection has two steps: it deletes unreferenced files, and it deletes the bytes that no file owns.
+
+/** Where metrics hear of what was deleted. */
+export const blobsDeleted = channel("kit.deleted");
+
+/** A message of that channel. */
+export interface Deleted {
+  what: "files" | "blobs";
+  count: number;
+  bytes: number;
+}
 
 /** Files that one transaction deletes. */
 const fileBatch = 500;
@@ -94,6 +105,9 @@ export async function deleteUnreferenced(): Promise<FileCount> {
     );
     deleted.files += files;
     deleted.bytes += bytes;
+  }
+  if (blobsDeleted.hasSubscribers) {
+    blobsDeleted.publish({ what: "files", count: deleted.files, bytes: deleted.bytes } satisfies Deleted);
   }
   return deleted;
 }
@@ -181,6 +195,7 @@ export async function deleteUnownedBlobs({ boundsKept = true } = {}): Promise<nu
     // A store that deletes none of a batch is down, so the other batches wait.
     if (taken.length < blobBatch || deleted.length === 0) break;
   }
+  if (blobsDeleted.hasSubscribers) blobsDeleted.publish({ what: "blobs", count, bytes: 0 } satisfies Deleted);
   // Blobs that could not be deleted stay listed, and are due again in ten minutes.
   if (failures.length > 0) throw new Error(`Could not delete ${failures.length} blobs`, { cause: failures[0] });
   return count;

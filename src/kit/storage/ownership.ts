@@ -288,9 +288,12 @@ export async function restoreFile(client: Client, storageId: string): Promise<bo
   return restored === 1;
 }
 
+/** The SQL of the advisory lock that is held on a blob while it is copied to another store. */
+export const blobLock = (blobKey: string) => `hashtextextended(${blobKey}, 1)`;
+
 /**
  * Takes listed blobs that are due, to delete their bytes. No upload can make a file of them any more, and other processes leave
- * them alone for ten minutes.
+ * them alone for ten minutes. Leaves out blobs that are being copied to another store.
  */
 export async function takeDueBlobs(client: Client, limit: number): Promise<string[]> {
   // PostgreSQL computes the array once. With IN it may run the subquery again for each row, and take more than `limit`.
@@ -298,7 +301,8 @@ export async function takeDueBlobs(client: Client, limit: number): Promise<strin
     UPDATE "_unowned_blobs" SET "condemned" = true, "deleteAfter" = now() + interval '10 minutes',
       "fileId" = NULL, "owner" = NULL, "size" = NULL, "deletedAt" = NULL, "file" = NULL
     WHERE "blobKey" = ANY(ARRAY(
-      SELECT "blobKey" FROM "_unowned_blobs" WHERE "deleteAfter" <= now()
+      SELECT "blobKey" FROM "_unowned_blobs"
+      WHERE "deleteAfter" <= now() AND pg_try_advisory_xact_lock(${Prisma.raw(blobLock('"blobKey"'))})
       ORDER BY "deleteAfter" LIMIT ${limit} FOR UPDATE SKIP LOCKED
     ))
     RETURNING "blobKey"`;

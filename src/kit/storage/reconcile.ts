@@ -2,6 +2,7 @@ import { stat } from "node:fs/promises";
 import type pg from "pg";
 import { bytesIn, copyIn } from "./backup";
 import { blobs } from "./blobs";
+import type { BlobDriver } from "./drivers/driver";
 import { storeIdKey } from "./store-id";
 
 /** A file whose row and bytes disagree. */
@@ -34,21 +35,7 @@ const pageKeys = 1_000;
  * run meanwhile: the store is listed first, and an upload lists its blob before the first byte.
  */
 export async function compareWithStore(client: pg.ClientBase): Promise<Differences> {
-  await client.query(`CREATE TEMP TABLE IF NOT EXISTS stored ("key" text PRIMARY KEY, "size" bigint); TRUNCATE stored`);
-  let [keys, sizes]: [string[], number[]] = [[], []];
-  const write = async () => {
-    const insert = `INSERT INTO stored SELECT * FROM unnest($1::text[], $2::bigint[]) ON CONFLICT DO NOTHING`;
-    await client.query(insert, [keys, sizes]);
-    [keys, sizes] = [[], []];
-  };
-  for await (const { key, size } of blobs.list()) {
-    if (key === storeIdKey) continue;
-    sizes.push(size);
-    if (keys.push(key) >= pageKeys) await write();
-  }
-  await write();
-  await client.query("ANALYZE stored");
-
+  await listStore(client, blobs);
   const orphans = await client.query<{ key: string; size: number }>(
     `SELECT "key", "size"::float8 AS "size" FROM stored
      WHERE NOT EXISTS (SELECT FROM "_storage" WHERE "blobKey" = "key")
@@ -70,6 +57,26 @@ export async function compareWithStore(client: pg.ClientBase): Promise<Differenc
     `SELECT (SELECT count(*) FROM "_storage")::int AS "files", (SELECT count(*) FROM stored)::int AS "blobs"`,
   );
   return { files: 0, blobs: 0, ...rows[0], missing, orphans: orphans.rows };
+}
+
+/** Lists a store in the table `stored` of this connection, except its id. Returns how many blobs it has. */
+export async function listStore(client: pg.ClientBase, driver: BlobDriver): Promise<number> {
+  await client.query(`CREATE TEMP TABLE IF NOT EXISTS stored ("key" text PRIMARY KEY, "size" bigint); TRUNCATE stored`);
+  let [keys, sizes]: [string[], number[]] = [[], []];
+  const write = async () => {
+    const insert = `INSERT INTO stored SELECT * FROM unnest($1::text[], $2::bigint[]) ON CONFLICT DO NOTHING`;
+    await client.query(insert, [keys, sizes]);
+    [keys, sizes] = [[], []];
+  };
+  for await (const { key, size } of driver.list()) {
+    if (key === storeIdKey) continue;
+    sizes.push(size);
+    if (keys.push(key) >= pageKeys) await write();
+  }
+  await write();
+  await client.query("ANALYZE stored");
+  const { rows } = await client.query<{ blobs: number }>(`SELECT count(*)::int AS "blobs" FROM stored`);
+  return rows[0]?.blobs ?? 0;
 }
 
 /**

@@ -48,6 +48,8 @@ export const scale = {
   /** Kills of PostgreSQL, and files answered meanwhile. */
   databaseKills: amount("SOAK_DATABASE_KILLS", 2, 20),
   databaseFiles: amount("SOAK_DATABASE_FILES", 60, 2000),
+  /** Kills of each move of all files from one store to the other. */
+  moveKills: amount("SOAK_MOVE_KILLS", 1, 5),
   /** Kills of the built app. */
   appKills: amount("SOAK_APP_KILLS", 0, 20),
   /** Seconds that each kind of hostile client goes on. */

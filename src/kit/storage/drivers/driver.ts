@@ -93,6 +93,8 @@ export interface Progress {
   begun?: BegunParts;
   /** The key of the blob with the last bytes, which are less than a part. */
   aside?: string;
+  /** The store that the bytes are in: see two-stores.ts. */
+  store?: string;
 }
 
 export interface BegunParts {
@@ -104,8 +106,11 @@ export interface BegunParts {
 
 /** Uploads whose bytes go from the client straight to the store. `delete` also removes unfinished ones. */
 export interface DirectUploads {
-  /** Begins an upload. Returns the store's name for it, or `undefined` when the file is sent with one request. */
-  begin(key: string, file: DirectFile): Promise<string | undefined>;
+  /**
+   * Begins an upload. Returns the store's name for it, or `undefined` when the file is sent with one request. Absent where
+   * uploads only go on that have begun.
+   */
+  begin?(key: string, file: DirectFile): Promise<string | undefined>;
   /**
    * Signs requests with which the client may send parts: only for this key, and only until `expires`. They may be sent in any
    * order, in parallel, and again. Later requests for the same parts may be signed, too.

@@ -350,7 +350,11 @@ interface Loaded {
  * Loads the SDK at its first use, so that apps with another driver never load it. The SDK finds the credentials in the
  * environment, in a profile or in the machine's role.
  */
-function s3Client({ region, endpoint, stallTimeoutMs = defaultStallTimeoutMs }: S3Options): () => Promise<Loaded> {
+export function s3Client({
+  region,
+  endpoint,
+  stallTimeoutMs = defaultStallTimeoutMs,
+}: S3Options): () => Promise<Loaded> {
   let loaded: Promise<Loaded> | undefined;
   return () => {
     loaded ??= import("@aws-sdk/client-s3").then((sdk) => ({
