@@ -15,12 +15,15 @@ export async function register(load?: () => Promise<Pick<App, "crons">>, routes?
   // The reader of the log may be gone. Next.js would log that as an uncaught exception, which would fail again, endlessly.
   for (const log of [process.stdout, process.stderr]) log.on("error", () => undefined);
   try {
-    if (process.env.OTEL_EXPORTER_OTLP_ENDPOINT) await (await import("./log/tracing")).startTracing();
+    const isObserved = Boolean(process.env.OTEL_EXPORTER_OTLP_ENDPOINT);
+    if (isObserved) await (await import("./log/tracing")).startTracing();
     const [{ env, onVercel }, { start }] = await Promise.all([import("./process/env"), import("./process/start")]);
+    // Vercel suspends processes between requests.
+    if (isObserved && !onVercel()) (await import("./log/metrics")).startMetrics();
     const app = onVercel() ? undefined : await load?.();
     await start(app, load);
     // Tracing shows the spans of Next.js around those of the kit.
-    if (!routes || onVercel() || process.env.OTEL_EXPORTER_OTLP_ENDPOINT || env.DIRECT_ROUTES === "0") return;
+    if (!routes || onVercel() || isObserved || env.DIRECT_ROUTES === "0") return;
     await (await import("./http/direct-routes")).routeDirectly(routes);
   } catch (error) {
     // Next.js would report the error and serve anyway.

@@ -23,6 +23,9 @@ const headers = {
 
 const streams = processWide("change streams", () => ({ open: 0, withoutAccount: 0, of: new Map<string, number>() }));
 
+/** How many streams this process has open. */
+export const openStreams = (): number => streams.open;
+
 /**
  * Serves the subscription `_kit.changes` with the events that tRPC's httpSubscriptionLink expects. Every tab keeps one open, and
  * tRPC itself would send the events through a chain of five streams, which takes three times the memory.

@@ -1,3 +1,4 @@
+import { channel } from "node:diagnostics_channel";
 import { format } from "node:util";
 import { TRPCError } from "@trpc/server";
 import { v7 } from "uuid";
@@ -15,6 +16,17 @@ export interface Observed {
   /** For example `messages.list`. */
   name: string;
   kind: Kind | "httpAction";
+}
+
+/** Where metrics hear of calls that ended. */
+export const callsEnded = channel("kit.call");
+
+/** A message of that channel. */
+export interface EndedCall {
+  name: string;
+  kind: string;
+  outcome: string;
+  milliseconds: number;
 }
 
 /** Characters to keep of the message of an expected error, and of the stack of any other. */
@@ -37,6 +49,9 @@ export async function observe<R>(
   const finish = (outcome: string | null, error: string | null) => {
     const duration = performance.now() - started;
     if (outcome === null) return;
+    if (callsEnded.hasSubscribers) {
+      callsEnded.publish({ name, kind, outcome, milliseconds: duration } satisfies EndedCall);
+    }
     record({
       _id: v7(),
       time: new Date().toISOString(),

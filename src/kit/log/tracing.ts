@@ -1,4 +1,5 @@
 import { type Attributes, ProxyTracerProvider, SpanStatusCode, trace } from "@opentelemetry/api";
+import { sendLast } from "../process/process-wide";
 import { redact } from "./text";
 
 /** Whether somebody collects spans. Until then OpenTelemetry's provider has no other behind it. */
@@ -23,14 +24,17 @@ export function traced<R>(name: string, attributes: Attributes, work: () => Prom
   });
 }
 
+/** The name of the app in spans and metrics, unless `OTEL_SERVICE_NAME` has another. */
+export const serviceName = "next-trpc-storage";
+
 /**
- * Sends spans to the collector that `OTEL_EXPORTER_OTLP_ENDPOINT` and OpenTelemetry's other variables name: the spans of
- * Next.js for requests, and the kit's within them.
+ * Sends spans to the collector that `OTEL_EXPORTER_OTLP_ENDPOINT` and OpenTelemetry's other variables name: the
+ * spans of Next.js for requests, and the kit's within them. The rest is sent when the process ends.
  */
 export async function startTracing(): Promise<void> {
   const { registerOTel } = await import("@vercel/otel");
   registerOTel({
-    serviceName: "next-trpc-storage",
+    serviceName,
     spanProcessors: [
       {
         onStart: () => undefined,
@@ -49,5 +53,10 @@ export async function startTracing(): Promise<void> {
     ],
     // Spans of `fetch` would hold signed URLs of the blob store. The drivers make spans of their own.
     instrumentations: [],
+  });
+  sendLast(async () => {
+    const provider = trace.getTracerProvider();
+    const sender = provider instanceof ProxyTracerProvider ? provider.getDelegate() : provider;
+    if ("forceFlush" in sender && typeof sender.forceFlush === "function") await sender.forceFlush();
   });
 }

@@ -30,6 +30,13 @@ export function finishBeforeExit(work: Work): void {
   works.add(work);
 }
 
+const lasts = processWide("last sent", () => new Set<() => Promise<unknown>>());
+
+/** Sends what is left at the very end of the process, after all other work. */
+export const sendLast = (send: () => Promise<unknown>): void => void lasts.add(send);
+
+const sendRest = () => Promise.allSettled([...lasts].map((send) => send()));
+
 const controller = processWide("stopping", () => {
   const stop = new AbortController();
   setMaxListeners(0, stop.signal);
@@ -57,7 +64,7 @@ function stop(): void {
   const finished = Promise.allSettled([...works].map((work) => work.finish()));
   const exit = process.exit.bind(process);
   // Next.js ends the process when its requests have ended, without waiting for other work.
-  const exitLater = (code?: number | string | null) => void finished.then(() => exit(code));
+  const exitLater = (code?: number | string | null) => void finished.then(sendRest).then(() => exit(code));
   process.exit = exitLater as typeof process.exit;
   setTimeout(async () => {
     const unfinished = await Promise.all([...works].map((work) => work.giveUp()));
