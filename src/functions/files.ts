@@ -22,6 +22,7 @@ const name = z.string().trim().min(1).max(255);
 /** Returns a URL that takes one file of at most `maxSize` bytes, with one of the `contentTypes`, for example `["image/*"]`. */
 export const generateUploadUrl = mutation({
   args: { maxSize: z.int().nonnegative().optional(), contentTypes: z.array(z.string()).optional() },
+  returns: z.string(),
   handler: (ctx, { maxSize = maxBytes, contentTypes }) =>
     ctx.storage.generateUploadUrl({ maxSize: Math.min(maxSize, maxBytes), contentTypes }),
 });
@@ -42,6 +43,7 @@ export const saveFile = mutation({
 /** Fetches a file from a public URL, saves it under the last part of its path, and returns its storage id. */
 export const downloadAndStore = action.use(requireIdentity)({
   args: { url: z.url({ protocol: /^https?$/ }).max(2000) },
+  returns: storageId(),
   handler: async (ctx, { url }) => {
     await ctx.limitRate("fetches");
     const storageId = await ctx.storage.storeFrom(url, { maxSize: maxBytes });
@@ -126,6 +128,7 @@ export const list = userQuery({
 /** Counts the files of all pages of `list`. */
 export const count = userQuery({
   args: { search },
+  returns: z.number(),
   handler: (ctx, { search }) => ctx.db.file.count({ where: named(search, ctx.identity.tokenIdentifier) }),
 });
 
@@ -163,6 +166,7 @@ export const getUrl = query({
       .optional(),
     downloadAs: z.string().min(1).max(255).optional(),
   },
+  returns: z.string().nullable(),
   handler: async (ctx, { storageId, ...options }) =>
     (await isOwn(ctx, storageId)) ? ctx.storage.getUrl(storageId, options) : null,
 });

@@ -27,6 +27,7 @@ const details = { title: z.string().trim().min(1).max(200), description: z.strin
 const imageId = id("image");
 
 export const generateUploadUrl = userMutation({
+  returns: z.string(),
   handler: (ctx) => ctx.storage.generateUploadUrl({ maxSize, contentTypes: imageTypes }),
 });
 
@@ -117,6 +118,7 @@ export const deleteImage = userMutation({
 /** Makes a new thumbnail for one of the caller's images, and returns its storage id. */
 export const generateThumbnail = userAction({
   args: { imageId },
+  returns: storageId(),
   handler: async (ctx, { imageId }) => {
     const image = await ctx.runQuery(find, { imageId });
     await ctx.limitRate("images");

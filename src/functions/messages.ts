@@ -46,6 +46,7 @@ const imageOf = async (ctx: QueryCtx, id: Id<"_storage">) => {
 
 export const sendMessage = mutation({
   args: { body: z.string().trim().min(1).max(10_000), author },
+  returns: id("message"),
   handler: async (ctx, { body, author }) => {
     await ctx.limitRate("messages");
     const message = await ctx.db.message.create({ data: { body, author, format: "text", owner: await ownerOf(ctx) } });
@@ -54,6 +55,7 @@ export const sendMessage = mutation({
 });
 
 export const generateUploadUrl = mutation({
+  returns: z.string(),
   // `maxSize` is in bytes. Callers without an identity may upload here, too.
   handler: (ctx) => ctx.storage.generateUploadUrl({ maxSize: 5 * 1024 ** 3 }),
 });
@@ -70,6 +72,7 @@ export function refuseUnshown(contentType: string | null): void {
 export const sendImage = mutation({
   // The size is what the sender's browser shows, so that the picture has its place at once.
   args: { storageId: storageId(), author, width: pixels, height: pixels },
+  returns: id("message"),
   handler: async (ctx, { storageId, author, width, height }) => {
     await ctx.limitRate("messages");
     const { contentType, detectedType } = await ctx.storage.claim(storageId);

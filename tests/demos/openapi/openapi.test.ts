@@ -119,13 +119,13 @@ export async function callEverything(fetch: (request: Request) => Promise<Respon
   }
   const author = "Ann";
 
-  const messageId = String(await ok(POST("/api/run/messages/sendMessage", { body: { author, body: "Hello" } })));
-  const sent = await upload(String(await ok(POST("/api/run/messages/generateUploadUrl", {}))));
+  const messageId = await ok(POST("/api/run/messages/sendMessage", { body: { author, body: "Hello" } }));
+  const sent = await upload(await ok(POST("/api/run/messages/generateUploadUrl", {})));
   await ok(POST("/api/run/messages/sendImage", { body: { author, storageId: sent } }));
   const messages = await ok(POST("/api/run/messages/list", { body: { limit: 2 } }));
   await ok(POST("/api/run/messages/deleteMessage", { body: { messageId } }));
 
-  const storageId = await upload(String(await ok(POST("/api/run/files/generateUploadUrl", { body: { contentTypes: ["image/*"] } }))));
+  const storageId = await upload(await ok(POST("/api/run/files/generateUploadUrl", { body: { contentTypes: ["image/*"] } })));
   const file = (await ok(POST("/api/run/files/saveFile", { body: { storageId, name: "a.png" } }))) as { _id: string };
   await ok(POST("/api/run/files/rename", { body: { storageId, name: "b.png" } }));
   const count = await ok(POST("/api/run/files/count", { body: { search: "b" } }));
@@ -138,11 +138,11 @@ export async function callEverything(fetch: (request: Request) => Promise<Respon
   const [link] = (await ok(POST("/api/run/shares/list", { body: { fileId: file._id } }))) as { _id: string }[];
   await ok(POST("/api/run/shares/revoke", { body: { linkId: link?._id ?? "" } }));
   const downloaded = await refused(POST("/api/run/files/downloadAndStore", { body: { url: "http://127.0.0.1/a.png" } }));
-  const other = await upload(String(await ok(POST("/api/run/files/generateUploadUrl"))));
+  const other = await upload(await ok(POST("/api/run/files/generateUploadUrl")));
   await ok(POST("/api/run/files/replace", { body: { fileId: file._id, storageId: other } }));
   await ok(POST("/api/run/files/delete", { body: { storageId: other } }));
 
-  const picture = await upload(String(await ok(POST("/api/run/images/generateUploadUrl"))));
+  const picture = await upload(await ok(POST("/api/run/images/generateUploadUrl")));
   const image = (await ok(POST("/api/run/images/saveImage", { body: { storageId: picture, title: "Dot" } }))) as { _id: string };
   const imageId = image._id;
   await ok(POST("/api/run/images/generateThumbnail", { body: { imageId } }));
