@@ -5,7 +5,7 @@ import { tsImport } from "tsx/esm/api";
 import { describeAccount, findAccount, setAdministrator } from "./administrators.mjs";
 import { ROOT } from "./checkout.mjs";
 import { withClient, withDatabase } from "./database.mjs";
-import { call, printFunctions, printLogs, withKit, withOperator } from "./operator.mjs";
+import { call, examine, printFindings, printFunctions, printLogs, withKit, withOperator } from "./operator.mjs";
 
 // npm run kit -- <command>
 //
@@ -46,6 +46,11 @@ const commands = {
       return withOperator(values, (operator) => printLogs(operator, values));
     },
   },
+  doctor: {
+    usage: "",
+    help: "Checks database, store, proxy, secrets, recurring functions and disk, and says how to repair what is wrong",
+    run: doctor,
+  },
   admin: {
     usage: "<account id> [--remove]",
     help: "Makes an account an administrator. Its id is in its own menu",
@@ -75,6 +80,11 @@ const commands = {
     usage: "[--repair] [--from <folder of an export>]",
     help: "Compares the rows of files with the blob store, and repairs the differences if asked",
     run: () => withKit((url) => withClient(url, reconcile)),
+  },
+  "storage:move": {
+    usage: "--to <disk, s3 or vercel-blob>",
+    help: "Copies all files to the other of two stores, while the app runs with both. Again, only what is new",
+    run: () => withKit(moveFiles),
   },
   update: {
     usage: "<version> [--from <repository>]",
@@ -107,7 +117,7 @@ function usage() {
 
 ${lines.join("\n")}
 
-call, functions and logs take --url <origin> for a deployment, and an administrator's token in KIT_TOKEN.`;
+call, functions, logs and doctor take --url <origin> for a deployment, and an administrator's token in KIT_TOKEN.`;
 }
 
 /**
@@ -127,6 +137,13 @@ function parse(options, least = 0, most = least) {
 function runScript(script) {
   const { status } = spawnSync(process.execPath, [join(ROOT, "scripts", script), ...args], { stdio: "inherit" });
   process.exitCode = status ?? 1;
+}
+
+async function doctor() {
+  const findings = await examine(parse(remote).values);
+  printFindings(findings);
+  // A part that is silent would keep the process from ending.
+  process.exit(findings.some(({ state }) => state === "problem") ? 1 : 0);
 }
 
 function admin() {
@@ -206,6 +223,22 @@ async function reconcile(client) {
     );
   }
   if (lost.length > 0 || (orphans.length > 0 && !values.repair)) process.exitCode = 1;
+}
+
+/** @param {string} url of the database */
+async function moveFiles(url) {
+  const { values } = parse({ to: { type: "string", default: "" } });
+  const { moveBlobs } = await load("storage/move");
+  const { copied, bytes, kept, missing, damaged, uploads, isFirst } = await moveBlobs(url, values.to);
+  console.log(`Copied ${copied} blobs (${bytes} bytes). ${kept} were there.`);
+  for (const key of missing) console.error(`  Blob ${key} is in neither store.`);
+  for (const key of damaged) console.error(`  Blob ${key} is damaged, and was not copied.`);
+  if (missing.length + damaged.length > 0) process.exitCode = 1;
+  if (!isFirst)
+    console.log(`The app still writes to the other store. Set STORAGE_DRIVER=${values.to}, and run this again.`);
+  else if (uploads > 0) console.log(`${uploads} uploads may still end in the old store. Run this again tomorrow.`);
+  else if (!process.exitCode)
+    console.log("The old store has nothing that is needed. Remove the settings SECOND_…, then it can go.");
 }
 
 /** @param {string} module of the kit */

@@ -18,6 +18,8 @@ import { withDatabase } from "./database.mjs";
  *   Promise<{ requestId: string, milliseconds: number, outcome: Outcome }>} run
  * @property {(filter: { function?: string, outcome?: string, after?: number, limit: number }) =>
  *   Promise<{ calls: Call[] }>} calls
+ *
+ * @typedef {{ check: string, state: "ok" | "warning" | "problem" | "unknown", message: string, fix?: string }} Finding
  */
 
 /** Standard output is for results alone. @param {string} line */
@@ -55,15 +57,18 @@ function withApp(work) {
 /**
  * Does `work` with the settings of the app's database, and closes what the kit opened on it.
  *
- * @param {(url: string) => Promise<void>} work
+ * @template T
+ * @param {(url: string) => Promise<T>} work
+ * @param {{ asServed?: boolean }} [options] whether the settings must be those of a server, which has a pooler and a secret
+ * @returns {Promise<T>}
  */
-export function withKit(work) {
+export function withKit(work, { asServed = false } = {}) {
   return withDatabase(async (url) => {
-    process.env.DATABASE_URL = url;
-    process.env.APP_SECRET ??=
-      process.env.NODE_ENV === "production" ? randomBytes(32).toString("hex") : developmentSecret();
+    if (!asServed || !process.env.DATABASE_URL) process.env.DATABASE_URL = url;
+    if (process.env.NODE_ENV !== "production") process.env.APP_SECRET ??= developmentSecret();
+    else if (!asServed) process.env.APP_SECRET ??= randomBytes(32).toString("hex");
     try {
-      await work(url);
+      return await work(url);
     } finally {
       const { storageKit } = /** @type {{ storageKit?: { pools?: Record<string, { end(): Promise<void> }> } }} */ (
         /** @type {unknown} */ (globalThis)
@@ -74,9 +79,47 @@ export function withKit(work) {
 }
 
 /**
+ * Looks at the surroundings of the app that is configured here, or of a deployment at `url`: through its proxies, and with an
+ * administrator's token from inside, too.
+ *
+ * @param {{ url?: string, token?: string }} options
+ * @returns {Promise<Finding[]>}
+ */
+export async function examine({ url, token = process.env.KIT_TOKEN }) {
+  if (url !== undefined) {
+    const { examineProxy } = await tsImport("../src/kit/doctor/proxy.ts", import.meta.url);
+    const outside = await examineProxy(url);
+    if (!token)
+      console.error("Without an administrator's token in KIT_TOKEN, the deployment is only looked at from outside.");
+    return [...outside, ...(token ? await operatorAt(url, token).examine() : [])];
+  }
+  return withKit(
+    async () => {
+      const loaded = await tsImport("../src/kit/doctor/doctor.ts", import.meta.url).catch((error) => ({ error }));
+      if ("error" in loaded) return [{ check: "App: settings", state: "problem", message: loaded.error.message }];
+      const origin = process.env.APP_ORIGIN || `http://localhost:${process.env.PORT || 3000}`;
+      return loaded.examine({ origin, headers: null, throughProxy: true });
+    },
+    { asServed: true },
+  );
+}
+
+const marks = { ok: "✓", warning: "!", problem: "✗", unknown: "?" };
+
+/** Prints what was found, with what to do. @param {Finding[]} findings */
+export function printFindings(findings) {
+  for (const { check, state, message, fix } of findings) {
+    print(`${marks[state]} ${check}: ${message}`);
+    if (fix) print(`${fix}`.replaceAll(/^/gm, "    "));
+  }
+  const count = (/** @type {string} */ wanted) => findings.filter(({ state }) => state === wanted).length;
+  print(`${findings.length} checks, ${count("problem")} problems, ${count("warning")} warnings.`);
+}
+
+/**
  * @param {string} url
  * @param {string} token
- * @returns {Operator}
+ * @returns {Operator & { examine: () => Promise<Finding[]> }}
  */
 function operatorAt(url, token) {
   /** @type {(method: string, name: string, input?: object) => Promise<any>} */
@@ -100,6 +143,7 @@ function operatorAt(url, token) {
     users: async (search) => (await ask("GET", "users.list", { search })).page,
     run: (call) => ask("POST", "functions.run", call),
     calls: (filter) => ask("GET", "calls.list", filter),
+    examine: () => ask("GET", "health.examine", { throughProxy: false }),
   };
 }
 

@@ -5,6 +5,7 @@ export { Api } from "./dashboard/pages/api";
 export { Data } from "./dashboard/pages/data";
 export { Files } from "./dashboard/pages/files";
 export { Functions } from "./dashboard/pages/functions";
+export { Health } from "./dashboard/pages/health";
 export { Logs } from "./dashboard/pages/logs";
 export { Overview } from "./dashboard/pages/overview";
 export { DashboardFrame } from "./dashboard/pages/parts";

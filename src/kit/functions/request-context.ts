@@ -12,6 +12,8 @@ import { limitRate, type RateLimit, type RateLimitName } from "./rate-limit";
 export interface RequestContext {
   /** Names the request in logs and error answers. */
   requestId: string;
+  /** The headers of the request. */
+  headers: Headers;
   /** The public origin, which storage URLs start with, for example `https://files.example.com`. */
   origin: string;
   /** The network that the request came from, for counting: see `clientNetwork`. */
@@ -54,6 +56,7 @@ export function createRequestContext(request: Credentials): RequestContext {
   return {
     requestId: currentRequestId(),
     signal: request.signal,
+    headers: request.headers,
     origin: publicOrigin(request.headers),
     network: clientNetwork(request.headers),
     depth: 0,

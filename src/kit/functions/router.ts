@@ -12,6 +12,7 @@ import { calls } from "../dashboard/calls";
 import { data } from "../dashboard/data";
 import { files } from "../dashboard/files";
 import { functions as runnable } from "../dashboard/functions";
+import { health } from "../dashboard/health";
 import { overview } from "../dashboard/overview";
 import { schedule } from "../dashboard/schedule";
 import { settings } from "../dashboard/settings";
@@ -57,6 +58,7 @@ export function createRouter<Modules extends Record<string, Module>>(
     functions: runnable(http),
     schedule: schedule(crons),
     calls,
+    health,
     users,
     settings: settings(http),
   });

@@ -9,8 +9,19 @@ import { processWide } from "../process/process-wide";
  */
 export const socketAddress = processWide("socket address", () => ({
   header: `x-socket-${randomUUID()}`,
+  /** For `X-Forwarded-For` as it arrived. Without one, Next.js writes the address of the socket there. */
+  forwardedHeader: `x-forwarded-${randomUUID()}`,
   isNoted: false,
 }));
+
+/** The addresses that proxies named, the client's first. */
+export function forwardedAddresses(headers: Headers): string[] {
+  const list = headers.get(socketAddress.isNoted ? socketAddress.forwardedHeader : "x-forwarded-for") ?? "";
+  return list
+    .split(",")
+    .map((address) => address.trim())
+    .filter((address) => address !== "");
+}
 
 /**
  * Returns the network that a request came from, for rate limits: an IPv4 address, or the first half of an IPv6 address, which

@@ -87,10 +87,16 @@ export function watchConnections(): void {
   }, intervalMs).unref();
 }
 
-/** Passes the socket's address on in a header, which replaces one of that name from the client. */
-function noteAddress(request: IncomingMessage, { remoteAddress = "" }: Socket): void {
-  request.headers[socketAddress.header] = remoteAddress;
-  request.headersDistinct[socketAddress.header] = [remoteAddress];
+/** Passes the socket's address, and what proxies say, on in headers, which replace those of these names from the client. */
+function noteAddress({ headers, headersDistinct }: IncomingMessage, { remoteAddress = "" }: Socket): void {
+  const notes = {
+    [socketAddress.header]: remoteAddress,
+    [socketAddress.forwardedHeader]: String(headers["x-forwarded-for"] ?? ""),
+  };
+  for (const [name, value] of Object.entries(notes)) {
+    headers[name] = value;
+    headersDistinct[name] = [value];
+  }
 }
 
 function check(exchange: Exchange, now: number): void {

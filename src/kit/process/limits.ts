@@ -72,6 +72,8 @@ export const limits = {
   /** Bytes of memory for parts of uploads to a cloud store, and of temporary files for parts that do not fit into memory. */
   partBufferBytes: 128 * 1024 * 1024,
   partFileBytes: 4 * 1024 ** 3,
+  /** How long one check of the doctor may take. */
+  checkMs: 5_000,
   /** Approximate bytes of memory for all files that are being sent. */
   responseBufferBytes: 32 * 1024 * 1024,
 };

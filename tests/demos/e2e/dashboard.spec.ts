@@ -16,17 +16,26 @@ test.describe("for everybody else", () => {
   test("no page of the dashboard exists, 404", async ({ visit }) => {
     const page = await visit({ url: "/sign-in" });
     const statuses = async () => {
-      const paths = ["", "/data", "/files", "/functions", "/schedule", "/logs", "/users", "/settings", "/api"].map(
-        (path) => `/dashboard${path}`,
-      );
+      const paths = [
+        "",
+        "/data",
+        "/files",
+        "/functions",
+        "/schedule",
+        "/logs",
+        "/health",
+        "/users",
+        "/settings",
+        "/api",
+      ].map((path) => `/dashboard${path}`);
       return Promise.all(paths.map(async (path) => (await page.request.get(path)).status()));
     };
-    expect(await statuses()).toEqual(Array(9).fill(404));
+    expect(await statuses()).toEqual(Array(10).fill(404));
     await page.request.post("/api/auth/sign-up/email", {
       headers: { Origin: new URL(page.url()).origin },
       data: { name: "Eve", email: "eve@example.com", password: "correct horse" },
     });
-    expect(await statuses()).toEqual(Array(9).fill(404));
+    expect(await statuses()).toEqual(Array(10).fill(404));
     await page.goto("/dashboard/files");
     await expect(page.getByText("This page does not exist")).toBeVisible();
   });

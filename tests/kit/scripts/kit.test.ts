@@ -27,3 +27,17 @@ test("restore-file lists deleted files, and refuses an id that is not one of the
 test("an unknown command is refused with the commands that exist", () => {
   expect(run("toString")).toEqual({ status: 1, text: expect.stringMatching(/no command "toString".*restore-file/s) });
 });
+
+test("doctor names a secret that is too short, and does not print it", () => {
+  const env = { ...process.env, APP_SECRET: "a-short-secret" };
+  const { status, stdout } = spawnSync(process.execPath, ["scripts/kit.mjs", "doctor"], { encoding: "utf8", env });
+  expect([status, stdout]).toEqual([1, expect.stringMatching(/^✗ App: settings: .*APP_SECRET: each secret needs 32/s)]);
+  expect(stdout).not.toContain("a-short-secret");
+});
+
+test("doctor looks at everything, and exits with 0 when nothing is wrong", () => {
+  const env: NodeJS.ProcessEnv = { ...process.env, APP_ORIGIN: "" };
+  const { status, stdout } = spawnSync(process.execPath, ["scripts/kit.mjs", "doctor"], { encoding: "utf8", env });
+  expect([status, stdout]).toEqual([0, expect.stringMatching(/ checks, 0 problems, 0 warnings\.\n$/)]);
+  for (const part of ["Database: triggers", "Store: delete", "App: secrets"]) expect(stdout).toContain(`✓ ${part}`);
+});

@@ -13,9 +13,10 @@ export const hasNginx = !spawnSync("nginx", ["-v"]).error;
  * nginx as it is by default, which buffers answers, in front of servers that come and go.
  *
  * @param pick the origin of a server that is up, asked for each connection
+ * @param more lines for its location
  * @returns the origin of nginx
  */
-export async function startNginx(pick: () => Promise<string>) {
+export async function startNginx(pick: () => Promise<string>, more = "") {
   const sockets = new Set<Socket>();
   const keep = (socket: Socket) => {
     sockets.add(socket);
@@ -35,10 +36,11 @@ export async function startNginx(pick: () => Promise<string>) {
   await once(front, "listening");
 
   const listen = await freePort();
+  const version = /proxy_http_version/.test(more) ? "" : "proxy_http_version 1.1;";
   const nginx = await runNginx(
     `server {
     listen 127.0.0.1:${listen};
-    location / { proxy_pass http://127.0.0.1:${portOf(front)}; proxy_http_version 1.1; proxy_set_header Connection ""; }
+    location / { proxy_pass http://127.0.0.1:${portOf(front)}; ${version} proxy_set_header Connection ""; ${more} }
   }`,
     listen,
   );

@@ -5,8 +5,8 @@ import { createServer, type IncomingMessage, type OutgoingHttpHeaders, type Serv
 /** A server on loopback that speaks the wire protocol of a service, as far as the kit uses it. */
 export interface StandIn {
   url: string;
-  /** What happens to a request instead of the service: a status, or a cut connection. By default nothing. */
-  intercept: (request: IncomingMessage) => number | "cut" | undefined;
+  /** What happens to a request instead of the service: an answer, a cut connection, or silence. By default nothing. */
+  intercept: (request: IncomingMessage) => number | Answer | "cut" | "silence" | undefined;
   stop(): Promise<void>;
 }
 
@@ -34,12 +34,12 @@ export async function startStandIn(
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const instead = standIn.intercept(request);
     if (instead === "cut") return void request.socket.destroy();
+    if (instead === "silence") return;
     if (request.method === "OPTIONS" && !instead) return void response.writeHead(204, preflight).end();
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk);
-    const { status, headers, body } = instead
-      ? ({ status: instead } as Answer)
-      : await answer(request, Buffer.concat(chunks));
+    const { status, headers, body }: Answer =
+      typeof instead === "number" ? { status: instead } : (instead ?? (await answer(request, Buffer.concat(chunks))));
     const length = request.method === "HEAD" ? {} : { "Content-Length": String(Buffer.byteLength(body ?? "")) };
     response.setHeaders(new Map(Object.entries({ ...cors, ...length, ...headers }))).writeHead(status);
     response.end(request.method === "HEAD" ? undefined : body);

@@ -13,6 +13,7 @@ import { useUploads } from "../../client/use-uploads";
 import { DataTable, Pager, useCursors } from "./data-table";
 import { FileDialog } from "./file-dialog";
 import { FileFilters, type Filters, fileColumns, useStoredFiles } from "./file-list";
+import { Diagnosis } from "./health";
 import { DashboardPage, Figures, formatCount, useTRPC, useTRPCClient } from "./parts";
 import { SweepDialog } from "./sweep-dialog";
 
@@ -58,6 +59,7 @@ export function Files() {
         <Totals />
         <FileFilters filters={filters} onChange={setFilters} />
         <UploadList uploads={uploads.filter(({ state }) => state !== "done")} onRetry={retry} onRemove={remove} />
+        <Diagnosis uploads={uploads} />
         {query.isError ? (
           <Failed title="The files could not be loaded" error={query.error} onRetry={() => void query.refetch()} />
         ) : query.isPending ? (

@@ -1,0 +1,205 @@
+import { createHash, randomUUID } from "node:crypto";
+import { statfs } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { prisma } from "../database/database";
+import { DatabaseUnavailable } from "../database/errors";
+import { env } from "../process/env";
+import { limits } from "../process/limits";
+import { blobs, readDriverEnv } from "../storage/blobs";
+import type { Chunk, DirectUploads } from "../storage/drivers/driver";
+import { StorageFullError } from "../storage/drivers/driver";
+import { removeFromList } from "../storage/ownership";
+import { type Finding, look, ok, problem, reasonOf, unknown, warning } from "./finding";
+import { type Bucket, corsOf, examinePermissions, explainS3 } from "./s3";
+
+const bytes: Chunk = new TextEncoder().encode("A blob that the doctor writes, reads and deletes.");
+const sha256 = createHash("sha256").update(bytes).digest("hex");
+
+const settingsOfStore = () => readDriverEnv(process.env);
+type Settings = ReturnType<typeof settingsOfStore>;
+
+/**
+ * Looks at the blob store: writes a blob, reads it, asks for a part of it, and deletes it.
+ *
+ * @param origin of the pages that send files straight to the store
+ */
+export async function examineStore(origin: string): Promise<Finding[]> {
+  const settings = settingsOfStore();
+  const bucket = bucketOf(settings);
+  const advice = { silent: silentAdvice(settings), explain: (error: unknown) => explain(error, settings) };
+  const see = (name: string, work: Parameters<typeof look>[1]) => look(`Store: ${name}`, work, advice);
+  const [reached, space] = await Promise.all([
+    see("connection", async () => {
+      await blobs.check();
+      return ok(`The store (${settings.STORAGE_DRIVER}) answers.`);
+    }),
+    see("space", examineSpace),
+  ]);
+  if (reached.state === "problem") return [reached, space];
+
+  const key = randomUUID();
+  const found = [reached, space];
+  const written = await see("write", () => write(key));
+  found.push(written);
+  if (written.state === "unknown") return found;
+  if (written.state === "ok") found.push(await see("read", () => read(key)), await see("range", () => readRange(key)));
+  if (bucket) found.push(await see("permissions", () => examinePermissions(bucket, randomUUID())));
+  const sign = blobs.direct?.start;
+  if (sign && written.state === "ok") found.push(...(await examineDirect(sign, origin, see, bucket)));
+  found.push(
+    await see("delete", async () => {
+      await blobs.delete(key);
+      if (await blobs.head(key)) return problem("A blob that was deleted is still there.");
+      await removeFromList(prisma, [key]);
+      return ok("A blob can be deleted.");
+    }),
+  );
+  return found;
+}
+
+/** Lists the blob before its first byte, so that garbage collection deletes it if this process dies. */
+async function write(key: string) {
+  const deleteAfter = new Date(Date.now() + 3_600_000);
+  await prisma.unownedBlob.create({ data: { blobKey: key, deleteAfter } });
+  await blobs.put(key, new Blob([bytes]).stream(), "text/plain", bytes.byteLength);
+  return ok("A blob can be written.");
+}
+
+async function read(key: string) {
+  const body = await blobs.get(key);
+  const text = body && (await new Response(body).text());
+  if (text === new TextDecoder().decode(bytes)) return ok("A blob is read as it was written.");
+  return problem(
+    text === null ? "A blob that was written is not there." : "A blob is read with other bytes than were written.",
+  );
+}
+
+async function readRange(key: string) {
+  const body = await blobs.get(key, { start: 2, end: 5 });
+  if (body && (await new Response(body).text()) === "blob") return ok("A part of a blob can be read.");
+  return problem("The store does not answer with a part of a blob.", "Use a store that supports the header Range.");
+}
+
+type See = (name: string, work: Parameters<typeof look>[1]) => Promise<Finding>;
+
+/** Looks at what browsers need that send files straight to the store. The URLs that are signed for this are not used. */
+async function examineDirect(
+  sign: NonNullable<DirectUploads["start"]>,
+  origin: string,
+  see: See,
+  bucket: Bucket | null,
+): Promise<Finding[]> {
+  const key = randomUUID();
+  let verifies: boolean | undefined;
+  const cors = await see("CORS", async () => {
+    const file = { size: bytes.byteLength, contentType: "text/plain", sha256 };
+    const { uploadId, parts } = await sign(key, file, new Date(Date.now() + 60_000));
+    verifies = uploadId === undefined;
+    const [part] = parts;
+    if (!part) return unknown("The store signed no URL.");
+    return preflight(origin, part, bucket);
+  });
+  const checksums = await see("checksums", () =>
+    verifies === undefined
+      ? unknown("The store did not say whether it verifies a SHA-256.")
+      : ok(
+          verifies
+            ? "The store verifies a SHA-256. Files are sent in one request."
+            : "The store verifies no SHA-256 of a PUT. Files are sent in parts, and read once to be verified.",
+        ),
+  );
+  // It ends an upload in parts.
+  await blobs.delete(key).catch(() => undefined);
+  return [cors, checksums];
+}
+
+async function preflight(
+  origin: string,
+  { method, url, headers }: { method: string; url: string; headers: object },
+  bucket: Bucket | null,
+) {
+  const names = Object.keys(headers).sort();
+  const answer = await fetch(url, {
+    method: "OPTIONS",
+    headers: {
+      Origin: origin,
+      "Access-Control-Request-Method": method,
+      ...(names.length > 0 && { "Access-Control-Request-Headers": names.join(",") }),
+    },
+  });
+  const list = (name: string) => (answer.headers.get(name) ?? "").split(",").map((each) => each.trim().toLowerCase());
+  const allows = (name: string, wanted: string) =>
+    list(name).some((each) => each === "*" || each === wanted.toLowerCase());
+  const missing = [
+    ...(allows("access-control-allow-origin", origin) ? [] : [`pages of ${origin}`]),
+    ...(allows("access-control-allow-methods", method) ? [] : [`the method ${method}`]),
+    ...names.filter((name) => !allows("access-control-allow-headers", name)).map((name) => `the header ${name}`),
+  ];
+  if (answer.ok && missing.length === 0) return ok(`Pages of ${origin} may send files straight to the store.`);
+  const refused = answer.ok ? missing.join(", ") : `pages of ${origin}`;
+  return problem(
+    `The CORS rules of the store refuse ${refused} (status ${answer.status}), so every large upload of a browser fails.`,
+    bucket
+      ? corsOf(bucket, origin)
+      : "Connect the Vercel Blob store to the project again. Its CORS rules are not a setting.",
+  );
+}
+
+async function examineSpace() {
+  const space = await blobs.space?.();
+  const gibibytes = (size: number) => `${(size / 1024 ** 3).toFixed(1)} GiB`;
+  if (!space) {
+    // Parts of uploads on their way to the store.
+    const { bavail, bsize } = await statfs(tmpdir());
+    const free = bavail * bsize;
+    const said = `${tmpdir()} has ${gibibytes(free)} free for parts of uploads, which may take ${gibibytes(limits.partFileBytes)}.`;
+    if (free >= limits.partFileBytes) return ok(said);
+    return warning(said, "Free space there, or set TMPDIR to a folder on a larger disk.");
+  }
+  const reserve = space.total * limits.diskReserve;
+  const said = `${gibibytes(space.free)} of ${gibibytes(space.total)} are free at ${env.STORAGE_DISK_PATH}`;
+  const fix = `Free space on the disk of ${env.STORAGE_DISK_PATH}, or move the files to a larger one. ${limits.diskReserve * 100} % stay free.`;
+  if (space.free < reserve) return problem(`${said}. Uploads are refused with status 507.`, fix);
+  if (space.free < 2 * reserve) return warning(`${said}. Soon uploads will be refused.`, fix);
+  return ok(`${said}.`);
+}
+
+function bucketOf(settings: Settings): Bucket | null {
+  if (settings.STORAGE_DRIVER !== "s3") return null;
+  return { bucket: settings.S3_BUCKET, region: settings.S3_REGION, endpoint: settings.S3_ENDPOINT };
+}
+
+function silentAdvice(settings: Settings): string {
+  switch (settings.STORAGE_DRIVER) {
+    case "s3":
+      return `Allow this machine to reach ${settings.S3_ENDPOINT ?? `s3.${settings.S3_REGION}.amazonaws.com`}, or correct S3_ENDPOINT.`;
+    case "disk":
+      return `The disk of ${env.STORAGE_DISK_PATH} hangs. Mount it again if it is a network file system.`;
+    case "vercel-blob":
+      return "Allow this machine to reach vercel.com and blob.vercel-storage.com.";
+  }
+}
+
+/** What a failure of the store means, and what to do. */
+function explain(error: unknown, settings: Settings) {
+  if (error instanceof DatabaseUnavailable) {
+    return unknown("Nothing was written, because the database does not answer, which lists what is written.");
+  }
+  const bucket = bucketOf(settings);
+  if (bucket) return explainS3(error, bucket);
+  const reason = `${reasonOf(error)}.`;
+  if (settings.STORAGE_DRIVER === "vercel-blob") {
+    return problem(
+      reason,
+      "Connect the store to the project again: npx vercel env pull writes its token to .env.local",
+    );
+  }
+  const path = env.STORAGE_DISK_PATH;
+  if (error instanceof StorageFullError)
+    return problem(reason, `Free space on the disk of ${path}, or set STORAGE_DISK_PATH.`);
+  return problem(
+    reason,
+    `Let the user of the process write there, on a disk that is not read-only:\nchown -R ${process.getuid?.() ?? "<user>"} ${path}\n` +
+      `mount -o remount,rw "$(df --output=target ${path} | tail -1)"`,
+  );
+}
