@@ -6,6 +6,7 @@ import { examineDatabase } from "~/kit/doctor/database";
 import type { Finding } from "~/kit/doctor/finding";
 import { examineStore } from "~/kit/doctor/store";
 import { limits } from "~/kit/process/limits";
+import { hasPgBouncer, startPgBouncer } from "../stand-ins/pgbouncer";
 import { startQuietProxy, withoutParameter } from "../stand-ins/quiet-proxy";
 import { startTransactionPooler } from "../stand-ins/transaction-pooler";
 
@@ -58,6 +59,15 @@ test("a pooler in transaction mode is named with the setting", async () => {
   expect(others).toEqual({});
   expect(wrong(await examineDatabase(pooler.url, url))).toEqual({});
   pooler.stop();
+});
+
+test.runIf(hasPgBouncer)("PgBouncer in transaction mode is named, and its connections are not counted", async () => {
+  const pooler = await startPgBouncer(url);
+  const findings = await examineDatabase(pooler.url);
+  expect(Object.keys(wrong(findings))).toEqual(["Database: notifications"]);
+  const connections = findings.find(({ check }) => check === "Database: connections");
+  expect(connections?.message).toContain("which the pooler shares");
+  await pooler.stop();
 });
 
 test("a clock that is wrong is named", async () => {
