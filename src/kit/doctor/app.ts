@@ -4,12 +4,12 @@ import { DatabaseUnavailable } from "../database/errors";
 import { forwardedAddresses } from "../http/client-address";
 import { publicOrigin } from "../http/origin";
 import { readUpkeep } from "../jobs/housekeeping";
-import { env } from "../process/env";
+import { env, onVercel as isOnVercel } from "../process/env";
 import { checkSettings } from "../process/start";
 import { type Finding, look, ok, problem, reasonOf, unknown, warning } from "./finding";
 
 const isProduction = process.env.NODE_ENV === "production";
-const onVercel = process.env.VERCEL === "1";
+const onVercel = isOnVercel();
 
 /**
  * Looks at the app's settings and at its recurring work.

@@ -9,6 +9,7 @@ import { blobs, readDriverEnv } from "../storage/blobs";
 import type { Chunk, DirectUploads } from "../storage/drivers/driver";
 import { StorageFullError } from "../storage/drivers/driver";
 import { removeFromList } from "../storage/ownership";
+import { refusedBy } from "../storage/unreachable-store";
 import { type Finding, look, ok, problem, reasonOf, unknown, warning } from "./finding";
 import { type Bucket, corsOf, examinePermissions, explainS3 } from "./s3";
 
@@ -44,8 +45,9 @@ export async function examineStore(origin: string): Promise<Finding[]> {
   if (written.state === "unknown") return found;
   if (written.state === "ok") found.push(await see("read", () => read(key)), await see("range", () => readRange(key)));
   if (bucket) found.push(await see("permissions", () => examinePermissions(bucket, randomUUID())));
-  const sign = blobs.direct?.start;
-  if (sign && written.state === "ok") found.push(...(await examineDirect(sign, origin, see, bucket)));
+  if (blobs.direct?.begin && written.state === "ok") {
+    found.push(...(await examineDirect(blobs.direct, origin, see, bucket)));
+  }
   found.push(
     await see("delete", async () => {
       await blobs.delete(key);
@@ -82,9 +84,9 @@ async function readRange(key: string) {
 
 type See = (name: string, work: Parameters<typeof look>[1]) => Promise<Finding>;
 
-/** Looks at what browsers need that send files straight to the store. The URLs that are signed for this are not used. */
+/** Looks at what browsers need that send files straight to the store. The request that is signed for this is not sent. */
 async function examineDirect(
-  sign: NonNullable<DirectUploads["start"]>,
+  direct: DirectUploads,
   origin: string,
   see: See,
   bucket: Bucket | null,
@@ -93,56 +95,31 @@ async function examineDirect(
   let verifies: boolean | undefined;
   const cors = await see("CORS", async () => {
     const file = { size: bytes.byteLength, contentType: "text/plain", sha256 };
-    const { uploadId, parts } = await sign(key, file, new Date(Date.now() + 60_000));
+    const uploadId = await direct.begin?.(key, file);
     verifies = uploadId === undefined;
-    const [part] = parts;
-    if (!part) return unknown("The store signed no URL.");
-    return preflight(origin, part, bucket);
+    const [part] = await direct.sign(key, { ...file, uploadId }, [1], new Date(Date.now() + 60_000));
+    const refused = part && (await refusedBy(part, origin));
+    if (!refused) return unknown("The store could not be asked.");
+    if (refused.length === 0) return ok(`Pages of ${origin} may send files straight to the store.`);
+    return problem(
+      `The CORS rules of the store refuse ${refused.join(", ")}, so large files of browsers go through the app.`,
+      bucket
+        ? corsOf(bucket, origin)
+        : "Connect the Vercel Blob store to the project again. Its CORS rules are not a setting.",
+    );
   });
   const checksums = await see("checksums", () =>
     verifies === undefined
       ? unknown("The store did not say whether it verifies a SHA-256.")
       : ok(
           verifies
-            ? "The store verifies a SHA-256. Files are sent in one request."
-            : "The store verifies no SHA-256 of a PUT. Files are sent in parts, and read once to be verified.",
+            ? "The store verifies a SHA-256. Files of known SHA-256 are sent in one request."
+            : "The store verifies no SHA-256. Files are sent in parts, and read once to be verified.",
         ),
   );
   // It ends an upload in parts.
   await blobs.delete(key).catch(() => undefined);
   return [cors, checksums];
-}
-
-async function preflight(
-  origin: string,
-  { method, url, headers }: { method: string; url: string; headers: object },
-  bucket: Bucket | null,
-) {
-  const names = Object.keys(headers).sort();
-  const answer = await fetch(url, {
-    method: "OPTIONS",
-    headers: {
-      Origin: origin,
-      "Access-Control-Request-Method": method,
-      ...(names.length > 0 && { "Access-Control-Request-Headers": names.join(",") }),
-    },
-  });
-  const list = (name: string) => (answer.headers.get(name) ?? "").split(",").map((each) => each.trim().toLowerCase());
-  const allows = (name: string, wanted: string) =>
-    list(name).some((each) => each === "*" || each === wanted.toLowerCase());
-  const missing = [
-    ...(allows("access-control-allow-origin", origin) ? [] : [`pages of ${origin}`]),
-    ...(allows("access-control-allow-methods", method) ? [] : [`the method ${method}`]),
-    ...names.filter((name) => !allows("access-control-allow-headers", name)).map((name) => `the header ${name}`),
-  ];
-  if (answer.ok && missing.length === 0) return ok(`Pages of ${origin} may send files straight to the store.`);
-  const refused = answer.ok ? missing.join(", ") : `pages of ${origin}`;
-  return problem(
-    `The CORS rules of the store refuse ${refused} (status ${answer.status}), so every large upload of a browser fails.`,
-    bucket
-      ? corsOf(bucket, origin)
-      : "Connect the Vercel Blob store to the project again. Its CORS rules are not a setting.",
-  );
 }
 
 async function examineSpace() {

@@ -14,7 +14,8 @@ const logEveryMs = 3_600_000;
 export async function explainUnreachable(part: PartRequest, origin: string | null): Promise<string> {
   const { origin: store } = new URL(part.url);
   const page = origin ?? "null";
-  const isAllowed = await allows(part, page);
+  const refused = await refusedBy(part, page);
+  const isAllowed = refused === null || refused.length === 0;
   const reason = isAllowed
     ? `A browser cannot reach the store at ${store}, although this server can. If that happens to everyone, the address of ` +
       "the store (S3_ENDPOINT) is one that only the server reaches, it has no HTTPS, or browsers do not trust its certificate."
@@ -28,17 +29,31 @@ export async function explainUnreachable(part: PartRequest, origin: string | nul
   return reason;
 }
 
-/** Whether the store answers the preflight of this request with leave to send it. Also `true` when it cannot be asked. */
-async function allows({ method, url, headers }: PartRequest, origin: string): Promise<boolean> {
+/**
+ * What the store's answer to a preflight refuses: pages of this origin, the method or headers. Empty when it allows the request,
+ * and `null` when it cannot be asked.
+ */
+export async function refusedBy({ method, url, headers }: PartRequest, origin: string): Promise<string[] | null> {
+  const names = Object.keys(headers)
+    .map((name) => name.toLowerCase())
+    .sort();
   const asked = {
     Origin: origin,
     "Access-Control-Request-Method": method,
-    "Access-Control-Request-Headers": Object.keys(headers).sort().join(",").toLowerCase(),
+    ...(names.length > 0 && { "Access-Control-Request-Headers": names.join(",") }),
   };
   const answer = await fetch(url, { method: "OPTIONS", headers: asked, signal: AbortSignal.timeout(5_000) }).catch(
     () => null,
   );
-  if (!answer) return true;
-  const allowed = answer.headers.get("Access-Control-Allow-Origin");
-  return answer.ok && (allowed === "*" || allowed === origin);
+  if (!answer) return null;
+  if (!answer.ok) return [`pages of ${origin}`];
+  const allows = (name: string, wanted: string) =>
+    (answer.headers.get(`Access-Control-Allow-${name}`) ?? "")
+      .split(",")
+      .some((each) => each.trim() === "*" || each.trim().toLowerCase() === wanted.toLowerCase());
+  return [
+    ...(allows("Origin", origin) ? [] : [`pages of ${origin}`]),
+    ...(allows("Methods", method) ? [] : [`the method ${method}`]),
+    ...names.filter((name) => !allows("Headers", name)).map((name) => `the header ${name}`),
+  ];
 }
