@@ -3,7 +3,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { CircleAlert, CircleCheck, CircleHelp, RotateCw, TriangleAlert } from "lucide-react";
 import { Failed, Loading } from "../../client/components/lists";
-import type { Upload } from "../../client/use-uploads";
+import type { Upload } from "../../client/upload-queue";
 import { type Answers, CopyButton, DashboardPage, useTRPC } from "./parts";
 
 /** `Store` of `Store: CORS`. */
