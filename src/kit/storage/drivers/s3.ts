@@ -225,16 +225,18 @@ function s3Direct(
   async function signPut(Key: string, { size, contentType, sha256 }: DirectFile, expires: Date): Promise<PartRequest> {
     const { sdk, client } = await connect();
     const { getSignedUrl } = await import("@aws-sdk/s3-request-presigner");
+    // The SDK signs a type in any case, so a file without one needs one here. It is served with its own.
+    const ContentType = contentType ?? "application/octet-stream";
     const headers = {
       "x-amz-checksum-sha256": Buffer.from(sha256 ?? "", "hex").toString("base64"),
-      ...(contentType !== null && { "content-type": contentType }),
+      "content-type": ContentType,
     };
     const command = new sdk.PutObjectCommand({
       Bucket,
       Key,
       ContentLength: size,
       ChecksumSHA256: headers["x-amz-checksum-sha256"],
-      ...(contentType !== null && { ContentType: contentType }),
+      ContentType,
     });
     const url = await getSignedUrl(client, command, {
       expiresIn: secondsUntil(expires),
