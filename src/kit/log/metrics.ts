@@ -34,25 +34,27 @@ export function startMetrics(): void {
   const requests = meter.createHistogram("http.server.request.duration", seconds);
   const sent = meter.createCounter("http.server.sent", bytes);
   const received = meter.createCounter("http.server.received", bytes);
-  const began = new WeakMap<IncomingMessage, { at: number; read: number; written: number }>();
+  const began = new WeakMap<IncomingMessage, number>();
+  // A connection has its next request only after this one.
+  const counted = new WeakMap<object, { read: number; written: number }>();
   subscribe("http.server.request.start", (message) => {
     const { request } = message as { request: IncomingMessage };
-    const { bytesRead: read, bytesWritten: written } = request.socket;
-    began.set(request, { at: performance.now(), read, written });
+    began.set(request, performance.now());
   });
   subscribe("http.server.response.finish", (message) => {
     const { request, response } = message as { request: IncomingMessage; response: ServerResponse };
-    const start = began.get(request);
-    if (!start) return;
+    const { socket } = request;
+    const [start, before] = [began.get(request), counted.get(socket) ?? { read: 0, written: 0 }];
+    counted.set(socket, { read: socket.bytesRead, written: socket.bytesWritten });
+    if (start === undefined) return;
     const attributes = {
       "http.request.method": request.method ?? "",
       "http.response.status_code": response.statusCode,
       "http.route": routeOf(request.url ?? ""),
     };
-    requests.record((performance.now() - start.at) / 1000, attributes);
-    // A connection has its next request only after this one.
-    sent.add(Math.max(0, request.socket.bytesWritten - start.written), attributes);
-    received.add(Math.max(0, request.socket.bytesRead - start.read), attributes);
+    requests.record((performance.now() - start) / 1000, attributes);
+    sent.add(socket.bytesWritten - before.written, attributes);
+    received.add(socket.bytesRead - before.read, attributes);
   });
 
   const calls = meter.createHistogram("kit.function.duration", seconds);
