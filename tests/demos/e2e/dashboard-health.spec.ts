@@ -1,8 +1,8 @@
 import { rename, rm, writeFile } from "node:fs/promises";
-import { expectNoViolations } from "../../e2e/demos/axe";
 import { picture } from "../../e2e/demos/pictures";
 import { expect } from "../../e2e/demos/test";
 import { test } from "./administer";
+import { expectNoViolations } from "./axe";
 
 test("the health page looks at the surroundings, and says how to repair what is wrong", async ({ app, administer }) => {
   await app.database.query(`DROP TRIGGER "list_variants" ON "_storage_variants"`);
