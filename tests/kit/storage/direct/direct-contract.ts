@@ -158,7 +158,9 @@ export function describeDirect(name: string, open: () => Promise<Store>): void {
       Object.assign(kit.env, { STORAGE_REDIRECT_ABOVE: 1001 });
       expect((await get()).status).toBe(200);
       Object.assign(kit.env, { STORAGE_REDIRECT_ABOVE: 1000 });
+      const look = vi.spyOn(kit.blobs, "head");
       expect((await kit.serve(new Request(url, { method: "HEAD" }))).status).toBe(200);
+      expect(look).not.toHaveBeenCalled();
       const redirect = await get();
       expect([redirect.status, redirect.headers.get("cache-control")]).toEqual([307, "no-store"]);
       const served = await fetch(redirect.headers.get("location") ?? "", { headers: { range: "bytes=10-19" } });
