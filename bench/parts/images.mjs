@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import sharp from "sharp";
 import { filePath, mutate, queryPath, signIn, uploadPath } from "../app.mjs";
 import { compare } from "../report.mjs";
@@ -24,8 +25,7 @@ export async function images({ load, newApp, newBaseline, rawNode }) {
   const { headers } = await signIn(app.port);
   const bytes = await takePhoto(photo, 0);
 
-  let stored = 0;
-  // Each round has a new id or name, so that nobody has made an image of it.
+  // Each round has a new id or name, so that nobody has made an image of it. Next.js remembers images of earlier runs.
   const first = (/** @type {(typeof formats)[number]} */ format) => {
     const accept = `image/${format},*/*`;
     return compare({
@@ -45,7 +45,7 @@ export async function images({ load, newApp, newBaseline, rawNode }) {
         {
           name: "Next.js's optimizer (next/image)",
           async measure() {
-            const name = `photo-${format}-${++stored}`;
+            const name = `photo-${randomUUID()}`;
             await fetch(`http://127.0.0.1:${raw.port}/?name=${name}`, { method: "POST", body: bytes });
             const source = encodeURIComponent(`/api/file?small=${name}`);
             return timeOf(baseline.port, `/_next/image?url=${source}&w=${width}&q=75`, accept);
