@@ -79,6 +79,12 @@ describe("the start is refused", () => {
     expect(checkSettings).toThrow(`FILES_ORIGIN is ${files}. ${advice}`);
   });
 
+  test("for FILES_ORIGIN on Vercel", () => {
+    for (const [name, value] of Object.entries(vercel)) vi.stubEnv(name, value);
+    vi.spyOn(env, "FILES_ORIGIN", "get").mockReturnValue("https://files.example.com");
+    expect(checkSettings).toThrow("Vercel serves the app's static files under all names of the project");
+  });
+
   test("for STORAGE_REDIRECT_ABOVE with files on disk", () => {
     vi.spyOn(env, "STORAGE_REDIRECT_ABOVE", "get").mockReturnValue(1);
     expect(checkSettings).toThrow("STORAGE_REDIRECT_ABOVE has no effect");
