@@ -235,11 +235,16 @@ const selectFrom = (table: Table, length: number) =>
    FROM ${table.source}`;
 
 /** A value as a text of at most one character more than this. Of hidden columns it is only known whether there is one. */
-function cell({ name, kind, isHidden }: Column, length: number): string {
+export function cell(
+  { name, type, kind, isHidden }: Pick<Column, "name" | "type" | "kind" | "isHidden">,
+  length: number,
+): string {
   const it = identifier(name);
   if (isHidden) return `CASE WHEN ${it} IS NOT NULL THEN '' END`;
   if (kind === "bytes") return `length(${it})::text`;
-  if (kind === "time") return `to_json(${it}) #>> '{}'`;
+  // Prisma writes times in UTC, also into columns without a time zone.
+  const time = type === "timestamp without time zone" ? `(${it} AT TIME ZONE 'UTC')` : it;
+  if (kind === "time") return `to_json(${time}) #>> '{}'`;
   return `left(${it}::text, ${length + 1})`;
 }
 

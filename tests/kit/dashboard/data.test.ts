@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { cell } from "~/kit/dashboard/data";
 import { tableNamed } from "~/kit/dashboard/tables";
 import { prisma } from "~/kit/database/database";
 import { models } from "~/kit/live/reads";
@@ -130,6 +131,17 @@ describe("a row", () => {
     expect(await data.row({ table: "messages", key: [randomUUID()] })).toBeNull();
   });
 });
+
+test.each(["timestamp with time zone", "timestamp without time zone"])(
+  "a time of the type %s is shown in UTC",
+  async (type) => {
+    const shown = cell({ name: "at", type, kind: "time", isHidden: false }, 10);
+    const [row] = await prisma.$queryRawUnsafe<{ text: string }[]>(
+      `SELECT ${shown} AS text FROM (SELECT '2026-01-02T03:04:05Z'::${type} AS at) AS row`,
+    );
+    expect(new Date(row?.text ?? "").toISOString()).toBe("2026-01-02T03:04:05.000Z");
+  },
+);
 
 describe("secrets", () => {
   const secret = "a secret that nobody may see";
