@@ -140,6 +140,31 @@ const claims: [sentence: string, file: string, name: string][] = [
     "runs each function once for each",
   ],
   ["With a cloud store, and for files of 4 GiB and more", "tests/kit/storage/stored-blob.test.ts", "a File"],
+  [
+    "`npm run kit -- doctor --url https://files.example.com`",
+    "tests/kit/doctor/proxy.test.ts",
+    "an app without a proxy",
+  ],
+  [
+    "| database | version and time zone, the clock",
+    "tests/kit/doctor/database.test.ts",
+    "a pooler in transaction mode",
+  ],
+  ["| store | writes, reads, asks for a range", "tests/kit/doctor/s3.test.ts", "a sound bucket has no findings"],
+  ["| proxy | HTTPS, the origin, the limit", "tests/kit/doctor/proxy.test.ts", "with the lines that were named has no"],
+  ["With `--url` it asks a deployment from outside", "tests/kit/doctor/proxy.test.ts", "an app that cannot be reached"],
+  [
+    "What it writes to the store is deleted again.",
+    "tests/kit/doctor/s3.test.ts",
+    "a sound bucket has no findings, and keeps",
+  ],
+  [
+    "On Vercel there are only spans",
+    "tests/kit/log/tracing.test.ts",
+    "a function, its transaction, and calls of the blob",
+  ],
+  ["Files move between any two stores", "tests/kit/storage/move.test.ts", "files move to a bucket while the app runs"],
+  ["New files go to the bucket, and both are read.", "tests/kit/storage/move.test.ts", "files move to a bucket while"],
   // Vercel, on other pages
   ["| `DIRECT_ROUTES` |", "tests/kit/http/direct-routes.test.ts", "functions, uploads and files are served directly"],
   ["| `APP_ORIGIN` |", "tests/kit/origin.test.ts", "%s, asked as %s: %s"],
