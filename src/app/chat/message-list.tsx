@@ -1,12 +1,11 @@
-import { ArrowDown } from "lucide-react";
+import { ArrowDown, MessagesSquare } from "lucide-react";
 import { type RefObject, useRef, useState } from "react";
 import { ImageUpload } from "~/components/image-upload";
-import { MoreRows, type Upload } from "~/kit/client";
+import { Empty, Failed, Loading, MoreRows, type Upload } from "~/kit/client";
 import { DeleteMessage } from "./delete-message";
 import { EntryItem } from "./entry-item";
 import { ImageMessage } from "./image-message";
 import type { Message } from "./message-list-query";
-import { MessageListState } from "./message-list-state";
 import { startsRun } from "./runs";
 import { awayFromLatest, useKeptPlace } from "./use-kept-place";
 import type { Messages } from "./use-messages";
@@ -151,5 +150,18 @@ export function MessageList({
         )}
       </div>
     </div>
+  );
+}
+
+/** Replaces the list when there are no messages to show. */
+function MessageListState({ query }: Pick<Messages, "query">) {
+  if (query.isPending) return <Loading>Loading messages…</Loading>;
+  if (query.isError) {
+    return <Failed title="The messages could not be loaded" error={query.error} onRetry={() => void query.refetch()} />;
+  }
+  return (
+    <Empty icon={MessagesSquare} title="No messages yet">
+      Write the first one, or drop a picture anywhere on this page.
+    </Empty>
   );
 }

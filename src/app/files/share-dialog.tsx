@@ -3,7 +3,7 @@ import { Check, Copy, Trash2, X } from "lucide-react";
 import { Dialog } from "radix-ui";
 import { useState } from "react";
 import { useTRPC } from "~/components/api";
-import { explainError, Timestamp } from "~/kit/client";
+import { ErrorText, Timestamp } from "~/kit/client";
 import type { SavedFile } from "./file-list-query";
 
 interface ShareDialogProps {
@@ -88,11 +88,7 @@ function NewLink({ fileId }: { fileId: SavedFile["_id"] }) {
         <span className="font-medium">Password (optional)</span>
         <input name="password" type="password" maxLength={200} autoComplete="new-password" className="field" />
       </label>
-      {create.error && (
-        <p role="alert" className="text-danger">
-          {explainError(create.error)}
-        </p>
-      )}
+      <ErrorText error={create.error} />
       <button type="submit" disabled={create.isPending} className="button button-primary">
         Make a link
       </button>
@@ -115,11 +111,7 @@ function Links({ fileId }: { fileId: SavedFile["_id"] }) {
 
   return (
     <>
-      {error && (
-        <p role="alert" className="mt-3 text-danger text-sm">
-          {explainError(error)}
-        </p>
-      )}
+      <ErrorText error={error} className="mt-3" />
       {links.data && links.data.length > 0 && (
         <ul aria-label="Links" className="mt-4 border-line border-t text-sm">
           {links.data.map(({ _id, token, hasPassword, downloads, maxDownloads, expiresAt }) => (
