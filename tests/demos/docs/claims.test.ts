@@ -110,7 +110,7 @@ const claims: [sentence: string, file: string, name: string][] = [
   ["The store's URL works for up to an hour", direct, "serving: a large file that browsers must not show"],
   ["Where a cloud store serves large files itself, a URL", direct, "serving: a large file that browsers must not show"],
   [
-    "finds every byte in the store of now",
+    "the current store still has every byte",
     "tests/kit/storage/backup.test.ts",
     "a database that was restored to an earlier",
   ],
