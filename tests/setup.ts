@@ -15,7 +15,7 @@ Object.assign(process.env, {
 });
 
 afterAll(async () => {
-  // A file that used no database does not load the app only to close it.
+  // Does not load the app only to close it when a file used no database.
   const { storageKit } = globalThis as { storageKit?: { pools?: unknown } };
   if (storageKit?.pools) await (await import("~/kit/testing")).closeApp();
   await database.drop();

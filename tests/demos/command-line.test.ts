@@ -10,7 +10,7 @@ import { flush, observeConsole } from "../kit/inside";
 
 // The commands that work on this database and on a deployment alike.
 
-// Each command is a process.
+// Each command runs in a process of its own, which takes time.
 vi.setConfig({ testTimeout: 120_000 });
 
 function kit(args: string[], env: Record<string, string> = {}) {

@@ -39,12 +39,12 @@ function ask({ origin }: ServerProcess, path: string, options: RequestOptions = 
   });
 }
 
-/** What may differ: Next.js sends no length of short messages, and says of those which it does not compress that it might. */
+/** These headers may differ: Next.js sends no length for short messages, and announces that it might compress them. */
 const others = ["date", "x-request-id", "connection", "keep-alive", "content-length", "transfer-encoding", "vary"];
 const comparable = ({ status, headers, text }: Answer) => ({
   status,
   headers: Object.entries(headers).filter(([name]) => !others.includes(name)),
-  // A page says when it was made.
+  // A page contains the time when it was made.
   text: headers["content-type"]?.startsWith("text/html")
     ? ""
     : text.replaceAll(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}/g, "id"),

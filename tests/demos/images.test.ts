@@ -59,7 +59,7 @@ describe("images", () => {
   test("saving too many in a minute, TOO_MANY_REQUESTS", async () => {
     const ids = [await uploadFile(await png(), "image/png", ann), await uploadFile(await png(), "image/png", ann)];
     await database.$executeRaw`TRUNCATE _rate_limits`;
-    // Where neither identity nor address counts, all callers are one, who may do a hundred times as much.
+    // Callers without an identity and an address count as one caller, which may make a hundred times as many calls.
     const limit = vi.spyOn(env, "RATE_LIMIT_IMAGES", "get").mockReturnValue(0.01);
     const saves = ids.map((storageId) => ann.images.saveImage({ storageId, title: "a" }));
     const outcomes = await Promise.allSettled(saves);

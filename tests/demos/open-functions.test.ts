@@ -6,7 +6,7 @@ import { apiOf, uploadFile } from "../kit/caller";
 const { http, router } = app;
 const { fetch, nobody } = testApp(app);
 
-/** What anyone may call. Whatever else there is refuses a caller without an identity. */
+/** The functions that anyone may call. All others refuse a caller without an identity. */
 const open = [
   "messages.list",
   "messages.sendMessage",
@@ -17,7 +17,7 @@ const open = [
   "files.saveFile",
   "files.getUrl",
   "files.getMetadata",
-  // Answers for the token of a share link, which is a secret.
+  // Needs the token of a share link, which is a secret.
   "shares.get",
   // Names of tables, and when they change.
   "_kit.changes",
@@ -47,7 +47,7 @@ const args = {
 };
 
 describe("without an identity", () => {
-  // The dashboard's, which are for administrators, tests/kit/dashboard/access.test.ts looks at.
+  // tests/kit/dashboard/access.test.ts checks the dashboard's functions, which are for administrators.
   const functions = Object.keys(router._def.procedures).filter(
     (name) => !open.includes(name) && !name.startsWith("dashboard."),
   );

@@ -13,7 +13,7 @@ async function share(terms: { password?: string; maxDownloads?: number; hours?: 
   return { token, fileId, storageId, link };
 }
 
-/** Sends the form of the link's page. Returns the cookie of the download, or where the answer leads. */
+/** Sends the form of the link's page. Returns the cookie of the download, or the URL of the redirect. */
 async function begin(token: string, password = "") {
   const response = await fetch(`/shares/${token}`, { method: "POST", body: new URLSearchParams({ password }) });
   const [cookie] = (response.headers.get("set-cookie") ?? "").split(";");

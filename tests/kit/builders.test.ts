@@ -196,7 +196,7 @@ describe("what a function returns", () => {
 });
 
 describe("a function that is written wrong is refused where it is defined, with what to write", () => {
-  /** As somebody writes it whose editor shows no types. */
+  /** A definition by someone whose editor shows no types. */
   const define = (config: unknown) => () => query(config as Parameters<typeof query>[0]);
   const handler = () => 1;
   test.each([

@@ -7,10 +7,10 @@ const { router } = app;
 
 const call = t.createCallerFactory(router);
 
-/** The functions of the app, called as tRPC calls them, by nobody in particular. */
+/** Calls the app's functions as tRPC does, without an identity. */
 export const api = call(createSystemContext());
 
-/** The same, called by somebody. */
+/** Calls the app's functions with an identity. */
 export const apiOf = (subject: string) =>
   call({
     ...createSystemContext(),

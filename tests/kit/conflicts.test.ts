@@ -99,7 +99,7 @@ describe("conflicting mutations", () => {
 });
 
 describe("a conflict that the handler catches", () => {
-  /** A mutation whose first attempt loses to a write of somebody else's, and what it does with the row then. */
+  /** A mutation whose first attempt loses to a write by another one, and what it then does with the row. */
   async function losing(author: string, handle: (ctx: MutationCtx, update: ReturnType<typeof updating>) => unknown) {
     const { id } = await prisma.message.create({ data: text(author, "0") });
     let attempts = 0;

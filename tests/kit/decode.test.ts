@@ -3,7 +3,7 @@ import { decodeArguments } from "~/kit/functions/args";
 import { transformer } from "~/kit/functions/transformer";
 import { limits } from "~/kit/process/limits";
 
-/** What arrives when a client sends this. */
+/** Returns what the server decodes when a client sends this. */
 const received = (args: unknown): unknown => JSON.parse(JSON.stringify(transformer.serialize(args as object)));
 
 describe("decodeArguments takes what a client sends", () => {
@@ -107,7 +107,7 @@ describe("decodeArguments takes under 50 ms for the worst within the limits", ()
     try {
       decodeArguments(sent);
     } catch {
-      // Refused is as good as taken.
+      // A refusal is as good as a result here.
     }
     // With room for a busy machine: what this guards against takes seconds.
     expect(performance.now() - before).toBeLessThan(250);

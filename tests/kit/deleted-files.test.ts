@@ -65,7 +65,7 @@ describe("a deleted file", () => {
     });
     expect(await (await serve(new Request(url))).text()).toBe("kept a while");
     expect(await restoreFile(prisma, id)).toBe(false);
-    // It is as old as it was, and yet not collected at once.
+    // The file keeps its creation time, and is not collected at once.
     await prisma.$transaction([
       prisma.$executeRaw`SELECT set_config('storage.row', '*', true)`,
       prisma.$executeRaw`UPDATE "_storage" SET "_creationTime" = now() - interval '2 days'`,
@@ -84,7 +84,7 @@ describe("a deleted file", () => {
     )[0]?.key;
     await prisma.$executeRaw`UPDATE "_unowned_blobs" SET "deleteAfter" = now() WHERE "fileId" = ${id}::uuid`;
     const [, restored] = await Promise.all([deleteUnownedBlobs(), restoreFile(prisma, id)]);
-    // One of the two, never both.
+    // One of the two succeeds, never both.
     await eventually(async () => {
       await deleteUnownedBlobs();
       expect([await prisma.storage.count({ where: { id } }), (await blobs.head(key ?? "")) !== null]).toEqual([

@@ -22,7 +22,7 @@ const fetchPublic = (url: string, options: FetchPublicOptions) =>
   fetchTo(url, options, async ({ body }) => Buffer.from(await new Response(body).arrayBuffer()));
 
 const options = { maxSize: 1000, timeout: 2000 };
-/** As if loopback were public: what the tests' own servers need. */
+/** Treats loopback as public, because the tests' own servers are there. */
 const everyPort = Array.from({ length: 65_536 }, (_, port) => port);
 const trusting = { ...options, resolve: async () => ["127.0.0.1"], isAllowed: () => true, ports: everyPort };
 
@@ -131,7 +131,7 @@ describe("fetchPublic", () => {
     const resolve = async () => (asked++ === 0 ? ["127.0.0.2"] : ["127.0.0.1"]);
     const port = await site((_, response) => response.end("secret"));
     const isAllowed = (address: string) => address === "127.0.0.2";
-    // Nothing listens on the checked address: had the name been asked again, the answer would have been the secret.
+    // Nothing listens on the checked address. If the name had been resolved again, the answer would have been the secret.
     await expect(fetchPublic(`http://rebinding.test:${port}/`, { ...trusting, resolve, isAllowed })).rejects.toThrow(
       "Cannot fetch",
     );

@@ -1,4 +1,5 @@
-// What tests of the demos see of the kit beyond its entry points. They are the kit's tests, too. An app's tests have ~/kit/testing.
+// The parts of the kit beyond its entry points that tests of the demos use. These tests belong to the kit, too. An app's
+// tests use ~/kit/testing.
 
 export { allFunctions, isPublic } from "~/kit/functions/server-function";
 export { flush, observeConsole } from "~/kit/log/function-log";

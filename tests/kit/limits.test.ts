@@ -17,7 +17,7 @@ afterEach(() => {
   vi.unstubAllEnvs();
 });
 
-/** Has `limit` calls a minute allowed, and the address of the client believed. */
+/** Allows `limit` calls a minute, and trusts the address that the client names. */
 function allow(name: "RATE_LIMIT_UPLOADS" | "RATE_LIMIT_HTTP", limit: number) {
   vi.spyOn(env, name, "get").mockReturnValue(limit);
   vi.spyOn(env, "TRUST_PROXY", "get").mockReturnValue(1);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { createFairPlaces, createPlaces } from "~/kit/process/places";
 
-/** Work that lasts until it is let go. */
+/** Work that lasts until the test ends it. */
 function work() {
   let letGo: () => void = () => undefined;
   const done = new Promise<void>((resolve) => {

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { startQuietProxy, withoutParameter } from "./stand-ins/quiet-proxy";
 
-// One connection for all functions: whoever waits for a second one waits for ever.
+// There is only one connection for all functions, so code that waits for a second one waits endlessly.
 process.env.DATABASE_POOL_SIZE = "1";
 const { DatabaseUnavailable } = await import("~/kit/database/errors");
 const { http, router } = (await import("~/functions")).app;

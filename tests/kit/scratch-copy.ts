@@ -37,7 +37,7 @@ export async function copyProject(folder: string): Promise<void> {
   const { stdout } = await run("git", ["ls-files", "--cached", "--others", "--exclude-standard", "-z"]);
   for (const file of stdout.split("\0").filter(Boolean)) {
     await mkdir(dirname(join(folder, file)), { recursive: true });
-    // What is deleted and not committed yet.
+    // Ignores files that were deleted and are not committed yet.
     await cp(file, join(folder, file)).catch((error) => error.code === "ENOENT" || Promise.reject(error));
   }
 }

@@ -224,7 +224,7 @@ describe("references", () => {
   });
 });
 
-// The last, since much is left.
+// This test comes last, because it leaves many rows behind.
 test("countUnreferenced, of many files, looks at many jobs once, not for each file", async () => {
   const files = 20_000;
   await prisma.$transaction([

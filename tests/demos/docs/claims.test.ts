@@ -2,16 +2,16 @@ import { readFile } from "node:fs/promises";
 import { expect, test } from "vitest";
 import { pages } from "./pages";
 
-// What the README and docs say of Vercel, poolers, proxies and stores, and the test that each sentence is held by.
+// Sentences of the README and docs about Vercel, poolers, proxies and stores, each with the test that keeps it true.
 
 const about =
   /[Vv]ercel|Neon\b|Supabase|PgBouncer|pooler|\bprox(y|ies)\b|nginx|balancer|CDN\b|\bS3\b|bucket|cloud store|Blob store|\b[Tt]he store\b/;
 
-/** Pages for those who run the app. docs/protocol.md is the contract that all other tests hold. */
+/** Pages for people who run the app. docs/protocol.md is the contract, which all other tests check. */
 const isAboutRunning = (path: string) =>
   /^(README|docs\/(deploying|operating|limits|settings|files|live-queries|jobs|http-actions))\.md$/.test(path);
 
-/** The sentences of a page; a row of a table and an item of a list count as one each, or as several. */
+/** Splits a page into sentences. A row of a table and an item of a list count as one or several. */
 function sentencesOf(prose: string): string[] {
   const parts = prose.split(/\n\s*\n|\n(?=- |\d+\. |\|)/).map((part) => part.replaceAll(/\s+/g, " ").trim());
   return parts
@@ -27,7 +27,7 @@ const direct = "tests/kit/storage/direct/direct-contract.ts";
 const env = "tests/kit/storage/drivers/driver-env.test.ts";
 const here = "tests/demos/docs/claims.test.ts";
 
-/** How sentences begin, or a part of them, and the test: its file, and its name or the beginning of it. */
+/** The beginning or a part of each sentence, and its test: the file, and the name or the beginning of the name. */
 const claims: [sentence: string, file: string, name: string][] = [
   // README.md
   [

@@ -7,11 +7,11 @@ import { withClient } from "../../../scripts/database.mjs";
 import { createDatabase } from "../../database";
 import { type Block, blocks } from "./pages";
 
-// What the pages tell people to write is written into a copy of the project, and used there as the pages say.
+// The code that the pages tell people to write is written into a copy of the project, and used there as the pages say.
 
 const run = promisify(execFile);
 let folder = "";
-/** Where each block with code went, by its path in the copy. */
+/** Where each block of code was written, by its path in the copy. */
 const places = new Map<string, string>();
 /** Files of the project that a page changes. */
 const changed = new Set<string>();

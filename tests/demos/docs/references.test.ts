@@ -13,7 +13,7 @@ const read = (path: string) => readFile(path, "utf8");
 const files = async (folder: string, end: string) =>
   (await readdir(folder, { recursive: true })).filter((name) => name.endsWith(end)).map((name) => join(folder, name));
 
-/** What `find` finds in the pages, each with the page that has it. */
+/** Returns what `find` matches in the pages, each with the page that has it. */
 const mentions = (find: RegExp, isOf: (path: string) => boolean = () => true): [name: string, page: string][] =>
   pages
     .filter(({ path }) => isOf(path))
@@ -47,7 +47,7 @@ test("every npm command is a script of package.json", async () => {
   const { scripts } = JSON.parse(await read("package.json"));
   const named = mentions(/\bnpm run ([a-z][\w:-]*)/g, isAboutNow);
   expect(named.filter(([name]) => !(name in scripts))).toEqual([]);
-  // And people find every script in the pages.
+  // And the pages mention every script.
   const documented = new Set([...named.map(([name]) => name), "test", "start"]);
   expect(Object.keys(scripts).filter((name) => !documented.has(name))).toEqual([]);
 });
@@ -103,7 +103,7 @@ test("every file that a page names exists", () => {
   expect(named.filter(([path]) => !existsSync(path) && !made.has(path))).toEqual([]);
 });
 
-/** Names of environment variables that others than the app read. */
+/** Names of environment variables that other programs read, and not the app. */
 const foreign = /^(NODE_|NEXT_|VERCEL|AWS_|OTEL_|S3_SECRET$|CLAMD_)/;
 
 test("every setting that a page names exists, and docs/settings.md names every setting", async () => {
@@ -116,7 +116,7 @@ test("every setting that a page names exists, and docs/settings.md names every s
   expect(existing.size).toBeGreaterThan(30);
 
   const named = mentions(/`([A-Z][A-Z0-9]*_[A-Z0-9_]+)(?:=[^`]*)?`/g, isAboutNow).filter(
-    // Codes of errors are spelt as settings are.
+    // Codes of errors are spelled like settings.
     ([name]) => !foreign.test(name) && !(name in TRPC_ERROR_CODES_BY_KEY),
   );
   expect(named.filter(([name]) => !existing.has(name))).toEqual([]);

@@ -97,7 +97,7 @@ test("the page follows the visitor's colour scheme", async ({ visit }) => {
 
 test("everything can be done with the keyboard alone", async ({ visit }) => {
   const page = await visit({ name: "Ada" });
-  // Listening takes effect a moment later, and a key press has no moment to lose.
+  // Start listening before the key press, because listening takes effect a moment later.
   const chooser = page.waitForEvent("filechooser");
   await expect(page.getByRole("button", { name: /^Your name/ })).toBeVisible();
   const focused = page.locator(":focus");

@@ -4,16 +4,16 @@ import { expect } from "../../e2e/demos/test";
 
 declare global {
   interface Window {
-    /** Once its source has been evaluated. */
+    /** Defined once axe's source has been evaluated in the page. */
     axe: typeof axe;
   }
 }
 
 const everything = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"];
-/** All else is the same in the dark. */
+/** Only these rules depend on the theme. */
 const colours = ["color-contrast", "link-in-text-block"];
 
-/** Everything that axe knows of WCAG 2.1 AA, and what it recommends beside; in the light and in the dark. */
+/** Checks all rules of axe for WCAG 2.1 AA and its recommendations, in the light and in the dark theme. */
 export async function expectNoViolations(page: Page) {
   if (!(await page.evaluate(() => "axe" in window))) await page.evaluate(axe.source);
   for (const [colorScheme, rules] of [

@@ -4,7 +4,7 @@ import { expect } from "../../e2e/demos/test";
 import { rows, test } from "./administer";
 import { expectNoViolations } from "./axe";
 
-/** Markup that would show, were it not taken for text. */
+/** Markup that would run a script if the page did not treat it as text. */
 const html = `<img src=x onerror="document.title='ran'"><b>bold</b>`;
 
 test("rows are found, lead to the rows and files that they refer to, and appear as they come", async ({

@@ -7,7 +7,7 @@ import { rows, test } from "./administer";
 import { expectNoViolations } from "./axe";
 import { expectDuration, pdf, pixel, red, wav, webm } from "./media";
 
-/** Markup that would show, were it not taken for text. */
+/** Markup that would run a script if the page did not treat it as text. */
 const html = `<img src=x onerror="document.title='ran'"><b>bold</b>`;
 
 test.describe("for everybody else", () => {

@@ -7,11 +7,11 @@ import { expect, test } from "../../e2e/demos/test";
 import { freePort, startApp } from "../../kit/e2e/app";
 import { startFront } from "../../kit/e2e/front";
 
-/** What Vercel takes in one request. */
+/** The largest request body that Vercel accepts. */
 const hostLimit = 4_500_000;
 const mebibyte = 1024 * 1024;
 
-/** Bytes of a film; `LARGE_FILE_MB=300` for one that takes a while. */
+/** Size of the film in bytes. `LARGE_FILE_MB=300` sets a size that takes a while. */
 const size = Number(process.env.LARGE_FILE_MB ?? 20) * mebibyte + 12_345;
 
 for (const [name, open] of Object.entries(cloudStores)) {

@@ -1,6 +1,6 @@
 import { expect, type Page } from "@playwright/test";
 
-/** A page that is red all over. */
+/** A page that is completely red. */
 export const pdf = [
   "%PDF-1.4",
   "1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj",
@@ -50,7 +50,7 @@ export function wav(seconds: number): Buffer {
   return Buffer.concat([header, Buffer.alloc(size)]);
 }
 
-/** Asks again and again: no event is heard in a document that may run no script. */
+/** Asks repeatedly, because no event can be observed in a document that may not run scripts. */
 export async function expectDuration(page: Page, seconds: number): Promise<void> {
   const media = page.locator("video, audio");
   await expect.poll(() => media.evaluate(({ duration }: HTMLMediaElement) => Math.round(duration))).toBe(seconds);

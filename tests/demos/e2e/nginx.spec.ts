@@ -51,7 +51,7 @@ test("behind nginx as the documentation configures it, everything works under th
   const api = connect(`http://127.0.0.1:${listen}`);
   const { page: sent } = await api.messages.list.query();
   expect(sent.find(({ format }) => format === "image")?.url).toContain(`${origin}/api/storage/`);
-  // A body of more than nginx takes by default.
+  // A body that is larger than nginx accepts by default.
   const { pathname, search } = new URL(await api.files.generateUploadUrl.mutate({}));
   const body = new Uint8Array(12 * 1024 * 1024);
   const uploaded = await fetch(`http://127.0.0.1:${listen}${pathname}${search}`, { method: "POST", body });

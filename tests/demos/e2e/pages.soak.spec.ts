@@ -3,7 +3,8 @@ import { expect } from "../../e2e/demos/test";
 import { test } from "./administer";
 import { expectNoViolations } from "./axe";
 
-// Every page as people find it: nothing moves, nothing is complained about, and the browser asks for nothing that it has.
+// Opens every page as people do: nothing moves, the console shows no message, and the browser requests nothing that it
+// already has.
 
 const dashboard = ["", "/data", "/data?table=messages", "/files", "/functions", "/functions?name=messages.sendMessage"];
 dashboard.push("/schedule", "/logs", "/users", "/settings", "/api");
@@ -36,7 +37,7 @@ for (const [device, options] of Object.entries({ "a desktop": {}, "a phone": dev
       const asked: string[] = [];
       page.on("request", (sent) => {
         const { pathname, search } = new URL(sent.url());
-        // Charts and the log ask again and again, and the account that was just made may change the list of users.
+        // Charts and the log refetch regularly, and the account that was just made may change the list of users.
         if (/^\/api\/trpc\/(?!_kit)/.test(pathname) && !/calls\.list|overview|users\.list/.test(pathname))
           asked.push(pathname + search);
       });

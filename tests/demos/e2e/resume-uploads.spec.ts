@@ -11,7 +11,7 @@ import { startFront } from "../../kit/e2e/front";
 test.use({ expectedInConsole: /Failed to load resource|ERR_/ });
 
 const mebibyte = 1024 * 1024;
-/** Bytes of the film; `LARGE_FILE_MB=300` for one that takes a while. */
+/** Size of the film in bytes. `LARGE_FILE_MB=300` sets a size that takes a while. */
 const size = Number(process.env.LARGE_FILE_MB ?? 24) * mebibyte + 12_345;
 
 let folder: string;
@@ -44,11 +44,11 @@ test("an upload to the disk continues after cut lines, through a proxy with a li
   test.setTimeout(300_000);
   const frontOrigin = `http://localhost:${await freePort()}`;
   const app = await startApp({ APP_ORIGIN: frontOrigin });
-  // It takes no more than 5 MiB in one request.
+  // The front accepts no more than 5 MiB in one request.
   const front = await startFront(frontOrigin, [app.origin], 5 * mebibyte);
   const context = await browser.newContext({ baseURL: frontOrigin });
   const page = await context.newPage();
-  /** Where each request began, and where the server said that it is. */
+  /** Where each request began, and where the server said that the upload had stopped. */
   const begins: number[] = [];
   let acknowledged = 0;
   let again = 0;

@@ -2,8 +2,9 @@ import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 
 /**
- * Passes connections on to `target`, until it falls silent: a stream of events that is open then stays so, and carries
- * nothing any more, as when a machine has slept and the network has forgotten it. The others end. New ones work.
+ * Passes connections on to `target` until it falls silent. From then on, an open stream of events stays open but carries
+ * nothing, as when a machine has slept and the network has forgotten the connection. Other open connections end. New ones
+ * work.
  */
 export async function startSilentProxy(at: string, target: string) {
   const sockets = new Set<Socket>();

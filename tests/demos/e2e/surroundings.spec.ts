@@ -4,7 +4,7 @@ import { choose, expectWidths, messageBox, messages, say, sent } from "../../e2e
 import { picture } from "../../e2e/demos/pictures";
 import { expect, insert, newOrigin, test } from "../../e2e/demos/test";
 
-/** A proxy that passes an answer on once it has all of it: a stream never. */
+/** A proxy that passes an answer on only when it has all of it, so it never passes a stream on. */
 async function startBufferingProxy(at: string, target: string) {
   const server = createServer((incoming, answer) => {
     const { method, headers, url } = incoming;
@@ -100,7 +100,7 @@ test("under another name than APP_ORIGIN's, pages write and send pictures", asyn
 test("in the oldest browsers that are supported, pages work", async ({ visit }) => {
   const page = await visit();
   await page.addInitScript(() => {
-    // What Chrome 111 and Safari 16.4 lack.
+    // Functions that Chrome 111 and Safari 16.4 lack.
     Reflect.deleteProperty(AbortSignal, "any");
     Reflect.deleteProperty(URL, "canParse");
     Reflect.deleteProperty(Promise, "withResolvers");
@@ -120,7 +120,8 @@ test("in the oldest browsers that are supported, pages work", async ({ visit }) 
 test("Enter that ends a composition sends nothing; the next one sends the text", async ({ visit }) => {
   const page = await visit();
   await messageBox(page).fill("にほん");
-  // Safari tells of the end first: this Enter is no longer part of the composition, and only its key code says so.
+  // Safari reports the end of the composition before the Enter key. So this Enter is no longer part of the composition, and
+  // only its key code shows that it was.
   const prevented = await messageBox(page).evaluate((box) => {
     const options = { key: "Enter", keyCode: 229, bubbles: true, cancelable: true };
     return !box.dispatchEvent(new KeyboardEvent("keydown", options));

@@ -8,7 +8,7 @@ test(
   "without the demos the app type-checks, builds, and passes its tests in a browser too",
   async () => {
     const copy = await createScratchCopy();
-    // Its own database, and what is committed in it, as in a clone.
+    // The copy has its own database, and only committed files, like a clone.
     const env = { TEST_DATABASE_URL: "", NODE_ENV: "development" };
     try {
       await copy.run(process.execPath, ["scripts/remove-demos.mjs", "--force"], env);

@@ -14,12 +14,15 @@ const { hostileSeconds, limit } = scale;
 
 /** Bytes that the server may use. */
 const memory = 1024 ** 3;
-/** Milliseconds: that nearly every request of a well-behaved client takes at most, and until all is as before. */
+/**
+ * The longest time in milliseconds for nearly every request of a well-behaved client, and the longest time until the server
+ * has recovered.
+ */
 const slowest = 1_000;
 const recovery = 5_000;
 
 /**
- * Somebody who does what the app is for: uploads, saves, lists and reads files, and sends messages.
+ * A person who uses the app as intended: uploads, saves, lists and reads files, and sends messages.
  *
  * @returns their files, by URL, as the SHA-256 of each; and the milliseconds that each request took
  */
@@ -73,7 +76,7 @@ function createVisitor(origin: string) {
         .map((set) => set.split(";")[0])
         .join("; ");
     },
-    /** Once through the main flow. */
+    /** Runs through the main flow once. */
     async visit() {
       const bytes = randomBytes(50_000);
       const storageId = await upload(bytes);
@@ -168,7 +171,7 @@ test.runIf(hostileSeconds > 0 && existsSync(".next/BUILD_ID"))(
         const p99 = percentile(times, 0.99);
         if (attackers.connected) attackers.send([]);
         const ended = performance.now();
-        // As before, when a whole visit takes no longer than one request may.
+        // The server has recovered when a whole visit takes no longer than one request may.
         let recovered = Number.POSITIVE_INFINITY;
         while (recovered > slowest && performance.now() - ended < 2 * recovery) {
           const started = performance.now();

@@ -6,7 +6,7 @@ export interface Line {
   origin: string;
   /** Where it leads. */
   target: string;
-  /** What happens each time that so many more bytes were sent, and how often. */
+  /** Breaks the connection each time that this many more bytes were sent, up to `times` times. */
   breakAfter(bytes: number, how: "cut" | "stall", times?: number): void;
   /** How often that has happened. */
   breaks(): number;

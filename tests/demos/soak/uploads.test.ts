@@ -16,7 +16,7 @@ import type { StandIn } from "../../kit/stand-ins/stand-in";
 import { startBrowser } from "./browser-process";
 import { type Line, openLine } from "./upload-line";
 
-// Uploads of a large file from a browser, while everything that can break does. Needs a build.
+// Uploads a large file from a browser while everything that can break does break. Needs a build.
 
 const mebibyte = 1024 * 1024;
 const size = Number(process.env.UPLOAD_SOAK_MB ?? 300) * mebibyte + 12_345;
@@ -62,7 +62,7 @@ interface World {
   killBrowser: () => Promise<Page>;
 }
 
-/** Waits until so much of the film has arrived. */
+/** Waits until this share of the film has arrived. */
 const arrived = (world: World, share: number) =>
   expectPage
     .poll(() => world.acknowledged(), { timeout: 5 * minutes, intervals: [20] })

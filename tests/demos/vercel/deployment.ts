@@ -41,7 +41,7 @@ interface Instance {
   /** When its process started, by `performance.now`. */
   began: number;
   underWay: number;
-  /** How many requests it got, and how many of them it has nothing left to do for. */
+  /** How many requests the process got, and for how many of them its work is done. */
   passed: number;
   served: number;
 }
@@ -68,7 +68,7 @@ export interface Deployment {
 }
 
 function matches({ src, has = [], missing = [] }: Route, path: string, { headers }: IncomingMessage): boolean {
-  // Vercel's edge says it of every request.
+  // Vercel's edge adds these headers to every request.
   const given: IncomingMessage["headers"] = { ...headers, "x-forwarded-proto": "https" };
   return (
     src !== undefined &&
@@ -161,7 +161,7 @@ export async function startDeployment(folder: string, env: Record<string, string
     } else await pass(incoming, answer, found);
   }
 
-  /** Those that `headers` of next.config.mjs names. */
+  /** The headers that next.config.mjs adds. */
   function headersOf({ pathname }: URL, incoming: IncomingMessage): Record<string, string> {
     const before = routes.slice(
       0,

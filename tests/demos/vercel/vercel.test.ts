@@ -8,7 +8,7 @@ import { createScratchCopy, type ScratchCopy } from "../../kit/scratch-copy";
 import { readWriteToken, startVercelBlob, type VercelBlobStandIn } from "../../kit/stand-ins/vercel-blob";
 import { type Deployment, startDeployment } from "./deployment";
 
-/** The release whose packages are all in the registry. */
+/** A release whose packages are all in the registry. */
 const vercel = "vercel@60.1.3";
 const domain = "app.example.com";
 const minutes = 60_000;
@@ -34,7 +34,7 @@ beforeAll(async () => {
     BLOB_READ_WRITE_TOKEN: readWriteToken,
     BLOB_HOST_STAND_IN: store.url,
   };
-  // What linking a project writes; nothing is asked of Vercel.
+  // The file that linking a project would write. The test asks Vercel for nothing.
   const project = { projectId: "prj_test", orgId: "team_test", settings: { framework: "nextjs" } };
   await mkdir(join(copy.folder, ".vercel"));
   await writeFile(join(copy.folder, ".vercel/project.json"), JSON.stringify(project));

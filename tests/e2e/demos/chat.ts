@@ -4,7 +4,7 @@ import { expect } from "./test";
 
 export const messages = (page: Page) => page.getByRole("log", { name: "Messages" });
 export const messageBox = (page: Page) => page.getByRole("textbox", { name: "Message" });
-/** What has arrived: a message shows before it is sent. */
+/** Messages that the server has stored. Others are shown before they are sent. */
 export const sent = (page: Page) => messages(page).locator("li:not([aria-busy=true])");
 /** The pictures that are sent, of everyone or of one author. */
 export const pictures = (page: Page, author = "") => messages(page).getByRole("img", { name: `Image from ${author}` });

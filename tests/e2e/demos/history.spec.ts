@@ -3,7 +3,7 @@ import type { App } from "../../kit/e2e/app";
 import { messages, say } from "./chat";
 import { expect, test } from "./test";
 
-/** Sends "Message 1" and so on, of two authors in turn. */
+/** Sends "Message 1", "Message 2" and so on, from two authors in turn. */
 async function fill({ api }: App, count: number) {
   for (let number = 1; number <= count; number += 1)
     await api.messages.sendMessage.mutate({ author: `Historian ${number % 2}`, body: `Message ${number}` });
@@ -34,7 +34,7 @@ test("what is being read stays in its place when older messages load above and n
   await page.route(/messages\.list.*cursor/, (route) => void held.push(route));
   await messages(page).hover();
   await page.mouse.wheel(0, -5000);
-  // All the way up, where there is no more to scroll.
+  // Scrolls to the very top.
   const rest = () =>
     messages(page).evaluate(({ scrollTop, scrollHeight, clientHeight }) => scrollHeight - clientHeight + scrollTop);
   await expect.poll(rest).toBeLessThan(1);

@@ -34,7 +34,9 @@ const test = base.extend<object, { sites: Sites }>({
 // In one worker, for all of which the servers below are started.
 test.describe.configure({ mode: "default" });
 
-/** What a script of the page learns of an answer: with `error` nothing, as the browser keeps it from the script. */
+/**
+ * Returns what a script of the page can read of an answer. It is `error` when the browser hides the answer from the script.
+ */
 function fetchFrom(page: Page, url: string, init: RequestInit = {}): Promise<unknown> {
   return page.evaluate(
     async ([target, options]) => {

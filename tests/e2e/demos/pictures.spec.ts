@@ -3,7 +3,7 @@ import { choose, expectWidths, messageBox, messages, pictures, say } from "./cha
 import { largePicture, picture } from "./pictures";
 import { apiOf, expect, test } from "./test";
 
-/** What moved on the page without the visitor's doing, as Chromium reports it; all of it together is CLS. */
+/** Records what moved on the page without an action of the visitor, as Chromium reports it. The sum is CLS. */
 function layoutShifts(page: Page): Promise<unknown[]> {
   return page.evaluate(() => {
     const observer = new PerformanceObserver(() => undefined);
@@ -123,7 +123,7 @@ test("an upload shows how far it is, and can be cancelled", async ({ visit }) =>
 });
 
 test.describe("pictures that cannot be shown", () => {
-  // No smaller image can be made of what is no picture.
+  // No smaller image can be made of a file that is not an image.
   test.use({ expectedInConsole: /status of 422/ });
 
   test("a deleted picture leaves a quiet placeholder, and so does one that is none", async ({ visit }) => {

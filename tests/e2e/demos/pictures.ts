@@ -8,13 +8,13 @@ export interface TestFile {
   buffer: Buffer;
 }
 
-/** A PNG of one colour, of which tests can tell by its width which one it is. */
+/** A PNG of one colour. Tests recognize it by its width. */
 export function picture(name: string, { width = 64, height = 48, colour = [70, 110, 200] } = {}): TestFile {
   const row = Buffer.concat([Buffer.of(0), Buffer.alloc(width * 3, Buffer.from(colour))]);
   return { name, mimeType: "image/png", buffer: png(width, height, Buffer.concat(Array(height).fill(row))) };
 }
 
-/** A PNG of noise, which takes its time to send: about `height` × 3 KB. */
+/** A PNG of noise, which takes time to send: about `height` × 3 KB. */
 export function largePicture(name: string, { height = 400 } = {}): TestFile {
   const rowLength = 1 + 1000 * 3;
   const rows = randomFillSync(Buffer.alloc(rowLength * height));
@@ -22,7 +22,7 @@ export function largePicture(name: string, { height = 400 } = {}): TestFile {
   return { name, mimeType: "image/png", buffer: png(1000, height, rows) };
 }
 
-/** `rows` are of 8-bit RGB pixels, each row with the byte 0 before it, for "no filter". */
+/** Makes a PNG. `rows` are 8-bit RGB pixels, and each row starts with the byte 0, which means "no filter". */
 function png(width: number, height: number, rows: Buffer): Buffer {
   const header = Buffer.alloc(13);
   header.writeUInt32BE(width, 0);

@@ -2,7 +2,7 @@ import type { Page } from "@playwright/test";
 
 export const password = "correct horse";
 
-/** Creates an account, from any page of somebody who is not signed in. */
+/** Creates an account, from any page of a visitor who is not signed in. */
 export async function signUp(page: Page, email: string) {
   await page.getByRole("link", { name: "Sign in" }).click();
   await page.getByRole("link", { name: "Create an account" }).click();

@@ -2,7 +2,7 @@ import { startS3 } from "../../kit/stand-ins/s3";
 import type { StandIn } from "../../kit/stand-ins/stand-in";
 import { readWriteToken, startVercelBlob } from "../../kit/stand-ins/vercel-blob";
 
-/** The folder of the tests has no effect with a cloud store, so that the start would be refused. */
+/** Unsets the folder of the tests. It has no effect with a cloud store, so the start would be refused. */
 const onDisk = { STORAGE_DISK_PATH: "" };
 
 /** Starts a stand-in of each cloud store; `settings` make an app use it. */

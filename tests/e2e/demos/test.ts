@@ -3,7 +3,7 @@ import { test as base } from "../test";
 import { type CloudStore, cloudStores } from "./stores";
 
 export interface WorkerOptions {
-  /** Where the app keeps bytes; without it on the disk. */
+  /** Where the app keeps bytes. By default on the disk. */
   store: CloudStore | undefined;
 }
 
@@ -13,7 +13,7 @@ interface DemoFixtures {
   startAnother: (origin: string, settings?: Record<string, string>) => Promise<Server>;
 }
 
-/** Tests that each find an empty chat. */
+/** Each of these tests starts with an empty chat. */
 export const test = base.extend<DemoFixtures, WorkerOptions>({
   store: [undefined, { option: true, scope: "worker" }],
 
@@ -26,7 +26,7 @@ export const test = base.extend<DemoFixtures, WorkerOptions>({
     { scope: "worker" },
   ],
 
-  // The chat is the page that most of these are about.
+  // Opens the chat by default, because most of these tests are about it.
   visit: ({ visit }, use) => use((visitor) => visit({ url: "/chat", ...visitor })),
 
   emptyChat: [
@@ -54,10 +54,10 @@ export const test = base.extend<DemoFixtures, WorkerOptions>({
   },
 });
 
-/** Where nothing listens yet. */
+/** An origin at which nothing listens yet. */
 export const newOrigin = async () => `http://localhost:${await freePort()}`;
 
-/** The SQL of a message that no page sends. */
+/** The SQL that inserts a message without a page. */
 export const insert = (body: string) =>
   `INSERT INTO messages (_id, author, body, format) VALUES (gen_random_uuid(), 'Ada', '${body}', 'text')`;
 

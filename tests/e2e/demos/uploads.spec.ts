@@ -135,7 +135,7 @@ test("files are searched and ordered, and all of them are counted", async ({ app
   await page.getByRole("searchbox", { name: "Search by name" }).fill("");
   await expect(names).toHaveCount(3);
 
-  // As many again as the list loads at once.
+  // Inserts as many files again as the list loads at once.
   await app.database.query("SET storage.row = '*'");
   await app.database.query(`
     WITH stored AS (

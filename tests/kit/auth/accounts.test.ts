@@ -31,7 +31,7 @@ async function beginUploadAs(id: string) {
   expect((await takeUpload(new Request(url, { method: "POST", headers }))).status).toBe(201);
 }
 
-/** The tables in which an account's id or address stands, apart from that of jobs. */
+/** The tables that contain an account's id or address, except that of jobs. */
 async function tablesWith(id: string, email: string): Promise<string[]> {
   const rows = await database.$queryRaw<{ name: string }[]>`
     SELECT relname AS name FROM pg_class

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { browser, database, mailsTo, mailTo, member, newAddress, oauth, password, tokenOf } from "./people";
 
-// What attackers try, and what they get. Every row is a story: `attack` plays it, and says what came of it.
+// What attackers try, and what they achieve. In each row, `attack` plays a story and returns the outcome.
 
 beforeEach(async () => {
   await database.rateLimit.deleteMany();
@@ -13,7 +13,7 @@ type Person = ReturnType<typeof browser>;
 /** Whether the browser is signed in to an account with this address. */
 const isSignedIn = async (person: Person, email: string) => (await person.user())?.email === email;
 
-/** What an answer tells, apart from what was asked and what is random. */
+/** What an answer reveals, without the request's own values and without random ones. */
 const told = ({ status, body }: { status: number; body: object }, ...asked: string[]) => {
   const hidden = (_: string, value: unknown) =>
     typeof value === "string" && (asked.includes(value) || /^[A-Za-z0-9]{32}$|^\d{4}-\d\d-\d\dT/.test(value))
@@ -22,7 +22,7 @@ const told = ({ status, body }: { status: number; body: object }, ...asked: stri
   return JSON.stringify({ status, body }, hidden);
 };
 
-/** An account of an attacker with somebody's address, as from before the app sent mail: it has a session. */
+/** An account that an attacker made with somebody's address before the app sent mail. It has a session. */
 async function preRegistered(email: string) {
   const attacker = await member(email);
   await database.user.update({ where: { email }, data: { emailVerified: false } });

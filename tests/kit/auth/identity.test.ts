@@ -49,7 +49,7 @@ beforeAll(async () => {
 
 afterAll(() => provider.close());
 
-/** What a caller with this token is, to tRPC and to an HTTP action. */
+/** Returns the identity that tRPC and an HTTP action see for this token. */
 async function ask(authorization: string) {
   const { query } = await import("~/kit/functions/builders");
   const { createRouter } = await import("~/kit/functions/router");
@@ -262,7 +262,7 @@ describe("the app's own sessions and tokens", () => {
       const signedUp = cookieOf(await post("/sign-up/email", account, visitor));
       const { storageId } = await (await upload(url, "on its way")).json();
       if (when === "before") {
-        // Its row was written by what could not see the adoption yet.
+        // A statement that could not see the adoption yet wrote this row.
         await prisma.$transaction([
           prisma.$executeRaw`SELECT set_config('storage.row', '*', true)`,
           prisma.$executeRaw`UPDATE "_storage" SET "owner" = ${before} WHERE "_id" = ${storageId}::uuid`,

@@ -4,7 +4,8 @@ import { afterAll } from "vitest";
 import { startOauth } from "../stand-ins/oauth";
 import { redirectOauthHosts } from "../stand-ins/redirect-oauth-hosts.mjs";
 
-// People with accounts, in an app that sends mail and knows GitHub and Google, before any part of it reads the settings.
+// People with accounts. The app sends mail and accepts GitHub and Google, because these settings are made before any module
+// reads them.
 
 export const oauth = await startOauth();
 const restoreHosts = redirectOauthHosts(oauth.url);
@@ -23,7 +24,7 @@ export const { as, upload, runJobs } = testApp(app);
 const handle = serveAuth(app);
 export const password = "a long enough phrase";
 
-/** A browser, as far as cookies go. */
+/** A browser, reduced to its cookies. */
 export function browser() {
   const jar = new Map<string, string>();
   async function send(path: string, init: RequestInit = {}): Promise<Response> {
@@ -46,7 +47,7 @@ export function browser() {
       const response = await send(path, { method: "POST", body: JSON.stringify(body), headers });
       return { status: response.status, body: await response.json() };
     },
-    /** Goes to a provider, where `oauth.person` agrees, and returns where the way back leads. */
+    /** Goes to a provider, where `oauth.person` agrees, and returns the URL to which the provider leads back. */
     async goTo(provider: "github" | "google", { path = "/sign-in/social", callbackURL = "/" } = {}) {
       const { body, status } = await this.post(path, { provider, callbackURL, errorCallbackURL: "/failed" });
       if (status !== 200) return body.code;
@@ -78,12 +79,12 @@ export const tokenOf = (link: string) => new URL(link).searchParams.get("token")
 let count = 0;
 export const newAddress = () => `person${++count}@example.com`;
 
-/** Whose rows and files these are. */
+/** The `tokenIdentifier` of an account. */
 export const ownerOf = (id: string) => `next-trpc-storage|${id}`;
 
 const passwordHash = await hashPassword(password);
 
-/** Somebody with an account whose address is confirmed, signed in. The rows are those that signing up leaves. */
+/** A person who is signed in to an account with a confirmed address. It has the rows that signing up makes. */
 export async function member(email = newAddress()) {
   const person = browser();
   const id = randomUUID();

@@ -4,8 +4,9 @@ import { describe, expect, test } from "vitest";
 import { anySignal } from "~/kit/client/direct";
 
 /**
- * What browsers lack that Next.js 16 supports (Chrome, Edge and Firefox 111, Safari 16.4), and that TypeScript's libraries know. Where
- * one of these is called, the page is dead without a word. Next.js adds no polyfills for them.
+ * Functions that TypeScript's libraries know, but that are missing in browsers which Next.js 16 supports (Chrome, Edge and
+ * Firefox 111, Safari 16.4). A page that calls one of them stops working without a message. Next.js adds no polyfills for
+ * them.
  */
 const missing = [
   /\bAbortSignal\.any\b/,

@@ -46,7 +46,7 @@ afterEach(() => {
 
 const changed = (data: string[] | null) => stream?.onData({ id: "1", data });
 
-/** As an answer of the server that read these names. */
+/** Acts like an answer of the server that read these names. */
 function answer(path: string, ...names: string[]) {
   const link = noteReads({});
   const response = new Response(null, {
@@ -56,7 +56,7 @@ function answer(path: string, ...names: string[]) {
   link({ op: {}, next } as never).subscribe({});
 }
 
-/** A query on screen: how often it was asked, and what answers it. */
+/** A query on screen. Counts how often it was refetched, and decides what answers it. */
 function show(path: string, input: string, names: string[]) {
   const asked: (() => void)[] = [];
   let read = names;

@@ -1,6 +1,6 @@
 import type { Fleet } from "./fleet";
 
-/** An answer, as far as a client of the tests looks at it. */
+/** The parts of an answer that the tests look at. */
 export interface Answer<Body> {
   status: number;
   /** Of an error. */

@@ -27,7 +27,7 @@ export interface Crowd {
   readonly violations: string[];
 }
 
-/** A line about it. */
+/** Describes the crowd in one line. */
 export function describeCrowd({ files, unanswered, refusals, violations }: Crowd): string {
   const count = (fate: KnownFile["fate"]) => files.filter((file) => file.fate === fate).length;
   const refused = Object.entries(refusals).map(([code, times]) => `, ${times} × ${code}`);

@@ -1,4 +1,4 @@
-// First, since it sets what the others read.
+// This import comes first, because it sets what the others read.
 import "./postgres";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";

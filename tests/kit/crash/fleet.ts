@@ -9,16 +9,16 @@ interface Options {
   launch: Launch;
   size: number;
   random: Random;
-  /** Where servers die, one after the other. */
+  /** The steps at which servers die, one after the other. */
   points?: readonly CrashPoint[];
-  /** When there are no more points: the most requests that a server lives for. By default it stays. */
+  /** How many requests a server lives for at most, when there are no more points. By default it keeps running. */
   lifetime?: number;
-  /** How the latter are ended: at once, or asked to. */
+  /** How servers without a point are ended: killed at once, or asked to stop. */
   signals?: readonly [NodeJS.Signals, ...NodeJS.Signals[]];
   settings?: Record<string, string>;
 }
 
-/** Servers on one database and one folder. Whichever dies is started anew. */
+/** Servers on one database and one folder. A server that dies is started again. */
 export interface Fleet {
   /** The origin of one that is up; waits when none is. */
   origin(): Promise<string>;
@@ -26,7 +26,7 @@ export interface Fleet {
   kills(): number;
   /** Points that no server came to, and servers that died by themselves. */
   readonly failures: string[];
-  /** From now on nobody is killed. */
+  /** Stops killing servers. */
   spare(): void;
   /** Kills them all, at once. */
   stop(): Promise<void>;
@@ -61,7 +61,7 @@ export function startFleet({
 
   async function liveOnce(): Promise<void> {
     const aim = aims.shift();
-    // Not always the first time, so that it dies in the middle of things.
+    // Skips some occurrences of the step at the first attempt, so that the server dies in the middle of its work.
     const skip = aim?.attempts === 0 ? random.below(4) : 0;
     const server = await launch({ ...settings, ...(aim && { CRASH_AT: aim.point, CRASH_SKIP: `${skip}` }) });
     const exit = once(server.child, "exit");

@@ -14,7 +14,10 @@ afterAll(() => server.remove());
 
 const insert = "sql DELETE _unowned_blobs, INSERT _spent_uploads, INSERT _storage";
 
-/** The last step of a server that receives a form of three files, how often it takes that step before, and the files it leaves. */
+/**
+ * The last step of a server that receives a form of three files, how often it has taken that step before, and how many files
+ * it leaves.
+ */
 const points: [CrashPoint, number, number][] = [
   ["before disk create", 0, 0],
   ["after disk write", 1, 0],
@@ -52,7 +55,7 @@ test("a server that is not killed keeps all files of a form", async () => {
   child.kill("SIGKILL");
 }, 60_000);
 
-/** Blobs in the store, also unfinished ones, that no file owns and that garbage collection does not know of. */
+/** Blobs in the store, including unfinished ones, that no file owns and that garbage collection does not know. */
 async function orphans(): Promise<string[]> {
   const owned = await prisma.storage.findMany({ omit: { blobKey: false } });
   const listed = await prisma.unownedBlob.findMany();

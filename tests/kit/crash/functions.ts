@@ -6,7 +6,7 @@ import { jobResult } from "~/kit/jobs/rows";
 import { storageId } from "~/kit/storage/file";
 import { collectGarbage as sweepStorage } from "~/kit/storage/garbage-collection";
 
-/** What the tests need a server to do beside the app's own functions. Registered as `crash`. */
+/** Functions that the tests need in addition to the app's own. They are registered as `crash`. */
 
 export const sweep = action({ handler: () => sweepStorage() });
 
@@ -21,7 +21,7 @@ export const deleteAndThrow = mutation({
 const numbered = { n: z.int() };
 const row = (author: string, n: number) => ({ author, body: `${n}`, format: "text" as const });
 
-/** Leaves one row for each time it takes effect, and time to be killed before and after. */
+/** Leaves one row for each time it takes effect. It pauses before and after, so that it can be killed there. */
 export const countMutation = internalMutation({
   args: numbered,
   handler: async (ctx, { n }) => {

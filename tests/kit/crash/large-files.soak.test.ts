@@ -75,7 +75,7 @@ test.runIf(process.platform === "linux")(
     const growth: Record<string, number> = {};
     for (const [name, go] of Object.entries(ways)) {
       const { child, origin } = await server.launch({});
-      // What the process needs once is not counted.
+      // Memory that the process needs once is not counted.
       const small = await storage.store(new Blob([zeros]));
       for (let warm = 0; warm < 10; warm++) await fetch(`${origin}/http/file/${small}`).then((each) => each.bytes());
       const before = await memoryOf(child, "VmRSS");

@@ -22,7 +22,7 @@ export async function crashPostgres(): Promise<void> {
   client.on("error", () => undefined);
   await client.connect();
   const { rows } = await client.query<{ pid: number }>("SELECT pid FROM pg_stat_activity");
-  // The postmaster first: it would start the others again.
+  // Kills the postmaster first, because it would start the others again.
   for (const pid of [server.pid, ...rows.map(({ pid }) => pid)]) killNow(pid);
   while (await identify(server.pid)) await new Promise(setImmediate);
   server = await startPostgres({ folder, port: server.port });

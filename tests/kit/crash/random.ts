@@ -1,4 +1,4 @@
-/** Chance that repeats itself: the same seed makes the same choices. */
+/** Repeatable random numbers: the same seed makes the same choices. */
 export interface Random {
   /** From 0 up to, but not including, 1. */
   fraction(): number;

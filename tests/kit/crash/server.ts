@@ -33,7 +33,7 @@ await interceptSteps((step, moment) => {
   }
 });
 
-// First, since from its start on it runs jobs.
+// This comes first, because the scheduler runs jobs as soon as it starts.
 const router = createRouter({ files, orders, crash });
 if (process.env.ON_STORED) setStorageOptions({ onStored: [crash.countStored, crash.countStoredAction] });
 await start({ crons });
@@ -47,7 +47,7 @@ const receive = httpAction(async (ctx, request) => {
   return Response.json(files.file);
 });
 http.route({ path: "/form", method: "POST", handler: receive, maxRequestSize: 10_000_000_000 });
-/** As if loopback were public. */
+/** Treats loopback as public. */
 const trusting = { resolve: async () => ["127.0.0.1"], isAllowed: () => true, maxSize: 10_000_000_000 };
 const storeFrom = httpAction(async (ctx, request) => {
   const url = new URL(request.url).searchParams.get("url") ?? "";

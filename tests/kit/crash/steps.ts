@@ -2,7 +2,7 @@ import fs from "node:fs/promises";
 import { syncBuiltinESMExports } from "node:module";
 import pg from "pg";
 
-/** Told of each step twice; what it throws before a step makes the step fail. */
+/** Called before and after each step. An error that it throws before a step makes the step fail. */
 type Reached = (step: string, moment: "before" | "after") => void;
 
 /**

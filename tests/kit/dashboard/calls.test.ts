@@ -9,7 +9,7 @@ beforeAll(async () => {
   calls = (await account({ isAdmin: true })).api.dashboard.calls;
 });
 
-/** The calls that match, once they are in the log, which takes a moment. */
+/** Returns the calls that match, once they are in the log, which takes a moment. */
 async function listed(filter: Parameters<typeof calls.list>[0], count: number) {
   return eventually(async () => {
     const { calls: found } = await calls.list(filter);

@@ -5,7 +5,7 @@ import { curlOf, curlOfRequest } from "~/kit/dashboard/pages/curl";
 const origin = "http://localhost:3000";
 const nasty = `it's $HOME \`id\` "q" \\ \n`;
 
-/** What a shell makes of a command, without running it. */
+/** Splits a command as a shell would, without running it. */
 function words(command: string): string[] {
   const printed = execFileSync("sh", ["-c", `token=t; printf '%s\\0' ${command}`], { encoding: "utf8" });
   return printed.split("\0").slice(0, -1);

@@ -17,7 +17,7 @@ const name = new URL(url).pathname.slice(1);
 beforeAll(() => database.connect());
 afterAll(() => database.end());
 
-/** What is wrong: by check, what was seen, and what to do. */
+/** The problems, each with its check, what was seen, and what to do. */
 const wrong = (findings: Finding[]) =>
   Object.fromEntries(findings.filter(({ state }) => state !== "ok").map((each) => [each.check, each]));
 

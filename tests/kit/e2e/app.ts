@@ -39,7 +39,7 @@ export function connect(origin: string, headers?: Record<string, string>): Api {
   });
 }
 
-/** @param settings beside those of every test, or instead of them */
+/** @param settings in addition to those of every test, or instead of them */
 export async function startApp(settings: Record<string, string> = {}): Promise<App> {
   if (!existsSync(".next/BUILD_ID")) throw new Error("There is no build to test; run `npm run build`, or `npm test`.");
   const { url, drop } = await createDatabase();
@@ -60,7 +60,7 @@ export async function startApp(settings: Record<string, string> = {}): Promise<A
   await database.connect();
   const serveAt = (at: string) => {
     const { port } = new URL(at);
-    // Apps of a minute: optimising Prisma's WebAssembly would take two fifths of their start.
+    // These apps live for a minute, and optimizing Prisma's WebAssembly would take two fifths of their start.
     const next = ["--liftoff-only", "node_modules/next/dist/bin/next", "start", "--port", port];
     return startServer({ name: `app-${port}`, args: next, env, ready: "Ready" });
   };

@@ -9,11 +9,11 @@ import {
 import { type Api, type App, connect, startApp } from "./app";
 
 interface Visitor extends BrowserContextOptions {
-  /** Under which they write in the chat; otherwise the page makes one up. */
+  /** The name under which the visitor writes in the chat. By default the page makes one up. */
   name?: string;
-  /** The page they open, by default the first. */
+  /** The page that the visitor opens. By default the first page. */
   url?: string;
-  /** They have from the start; by default none. */
+  /** Cookies that the visitor has from the start. By default none. */
   cookies?: Cookie[];
 }
 
@@ -25,7 +25,7 @@ interface TestFixtures {
 }
 
 interface WorkerFixtures {
-  /** What is set for the app, beside what every test sets. */
+  /** Settings of the app, in addition to those of every test. */
   settings: Record<string, string>;
   /** The built app, with a database and a folder for bytes of the worker's own. */
   app: App;

@@ -72,6 +72,6 @@ test("the app's host sends requests for files to the host of the files, and serv
   expect((await send("app.test", url.pathname)).location).toBe(url.href);
   expect((await send("app.test", path)).status).toBe(404);
   expect(await send("app.test", "/chat")).toMatchObject({ status: 200, body: "app" });
-  // A name that a proxy made up is not sent anywhere, because it could come back for ever.
+  // A request for a name that a proxy made up is not redirected, because it could come back endlessly.
   expect(await send("10.0.0.1:3000", url.pathname)).toMatchObject({ status: 200, body: "the file" });
 });

@@ -131,7 +131,7 @@ describe("an upload that is refused", () => {
 
   test.each(early)("%s → %i %s before the body; then the connection goes on", async (_, status, code, path, lines) => {
     const client = await connect();
-    // What follows must be taken for the body, not for requests.
+    // The server must treat the following bytes as the body, not as requests.
     const body = head("GET /api/storage/smuggled").repeat(20_000);
     client.write(head(`POST ${await path()}`, `Content-Length: ${body.length}`, ...lines));
     const refusal = await client.response();
@@ -284,7 +284,7 @@ describe("a client that goes away", () => {
     const slow = createServer((req, res) => {
       const body = new ReadableStream({
         pull(controller) {
-          // Node tells the answer of its connection's end a moment later, and drops what is written in between.
+          // Node.js reports the end of the connection a moment later, and drops what is written in between.
           if (++pieces === 2) res.socket?.destroy();
           controller.enqueue(new Uint8Array(10));
         },

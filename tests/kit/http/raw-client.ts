@@ -13,7 +13,7 @@ export interface RawClient {
   write(data: string | Uint8Array): void;
   /** The next response, whole. Rejects when the connection ends before. */
   response(method?: string): Promise<RawResponse>;
-  /** What comes until the connection ends, or breaks. */
+  /** Everything that arrives until the connection ends or breaks. */
   rest(): Promise<Buffer>;
   close(): void;
 }
@@ -34,7 +34,7 @@ export async function dial(port: number): Promise<RawClient> {
     ended = true;
     wake();
   };
-  // A reset is an end as well; the test says whether it may be.
+  // A reset counts as an end. The test says whether a reset is allowed.
   socket.on("end", end).on("close", end).on("error", end);
 
   const more = () =>

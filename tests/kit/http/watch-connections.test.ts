@@ -178,6 +178,6 @@ test("a request's socket has its address noted, whatever the client says that it
   const second = await connect();
   second.write(`GET / HTTP/1.1\r\nHost: a\r\n${names[0]}: 8.8.8.8\r\n\r\n`);
   await second.response();
-  // Loopback is a proxy's.
+  // Loopback counts as the address of a proxy.
   expect(seen).toEqual({ network: null, names: [names[0]] });
 });

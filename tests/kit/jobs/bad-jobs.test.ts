@@ -17,7 +17,7 @@ const caller = createSystemContext();
 const mutate = actionCtx(caller).runMutation;
 const act = actionCtx(caller).runAction;
 
-/** What `fetch` throws when a service is down. */
+/** The error of `fetch` when a service is down. */
 const serviceDown = () =>
   Object.assign(new TypeError("fetch failed"), {
     cause: Object.assign(new Error("connect"), { code: "ECONNREFUSED" }),
@@ -202,7 +202,7 @@ describe("an action", () => {
     let lost = 0;
     spy.mockImplementation((async (config: { text: string }) => {
       const result = await query(config);
-      // It took effect, and nobody learns it.
+      // The statement takes effect, but its answer is lost.
       if (/"state" = 'inProgress', "takenBy"/.test(config.text) && lost++ === 0)
         throw new Error("Connection terminated");
       return result;

@@ -7,7 +7,7 @@ import "~/functions";
 
 test("a process with nothing to do asks the database nothing, and hears of a new job at once", async () => {
   const stop = startRunner();
-  // Those of before the start: recurring jobs, and whatever is due.
+  // Waits for jobs from before the start: recurring ones, and others that are due.
   await eventually(async () =>
     expect(await prisma.scheduledFunction.count({ where: { state: "inProgress" } })).toBe(0),
   );

@@ -15,10 +15,10 @@ const caller = createSystemContext();
 const mutate = actionCtx(caller).runMutation;
 const act = actionCtx(caller).runAction;
 
-/** How often each name was tried, and how often it throws first. */
+/** How often each name was tried, and how often it throws before it succeeds. */
 let tries: Record<string, number> = {};
 let failing: Record<string, number> = {};
-/** What a function that was called waits for. */
+/** Functions wait for this promise. */
 let gate: Promise<void> = Promise.resolve();
 
 function attempt(name: string): number {
@@ -75,7 +75,7 @@ const jobs = (name = "retry.work") => prisma.scheduledFunction.findMany({ where:
 const count = (author: string) => prisma.message.count({ where: { author } });
 const retry = { maxAttempts: 3, initialBackoffMs: 0 };
 
-/** Runs all that is due, and what that leads to. */
+/** Runs all jobs that are due, and the jobs that they schedule. */
 async function runAll(): Promise<void> {
   while ((await runDueJobs(5_000)) > 0);
 }

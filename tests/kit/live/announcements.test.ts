@@ -33,7 +33,7 @@ beforeEach(async () => {
   await announced(async () => undefined);
 });
 
-/** The tables that `work` announced, in order: what was heard before a change that comes after it. */
+/** The tables that `work` announced, in order: everything that arrived before a change that was made after it. */
 async function announced(work: () => Promise<unknown>): Promise<(string | null)[]> {
   heard = [];
   await work();

@@ -24,7 +24,7 @@ function follow(since: string | null) {
 
 const change = (table: string) => pool.query(`TRUNCATE ${table}`);
 
-/** Where the history is after everything committed so far. */
+/** The position in the history after everything committed so far. */
 async function now(): Promise<string> {
   const { next } = follow(null);
   await next();

@@ -2,7 +2,7 @@ import { createServer } from "node:net";
 import { afterAll, expect, test, vi } from "vitest";
 import { startQuietProxy } from "../stand-ins/quiet-proxy";
 
-// The direct way is closed: something accepts connections and never says a word.
+// The direct connection does not work: something accepts connections and never answers.
 const silent = createServer((socket) => socket.on("error", () => undefined)).listen(0, "127.0.0.1");
 await new Promise((resolve) => silent.once("listening", resolve));
 const address = silent.address();

@@ -75,7 +75,7 @@ describe("a query", () => {
 });
 
 describe("a change", () => {
-  /** What is told of a change to a tab that knows values, or does not. */
+  /** The names that a tab receives for a change, if it knows values or does not. */
   async function told(byValue: boolean, change: () => Promise<unknown>): Promise<string[]> {
     const end = new AbortController();
     const changes = changesSince(null, end.signal, byValue);
@@ -138,7 +138,7 @@ describe("a change", () => {
 });
 
 describe("processes that name changes differently", () => {
-  /** As another process runs `work`, with another secret. */
+  /** Runs `work` like a process with another secret. */
   async function withAnotherSecret<T>(work: () => T): Promise<T> {
     const key = processWide<Buffer>("key of live names", () => Buffer.alloc(32));
     const own = Buffer.from(key);

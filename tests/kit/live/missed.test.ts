@@ -9,7 +9,7 @@ let heard: Heard[] = [];
 let look: () => void = () => undefined;
 const stops: (() => void)[] = [];
 
-/** Resolves when `what` is heard, with all that was heard until then. */
+/** Resolves when `what` arrives, with everything that arrived until then. */
 const hears = (what: Heard) =>
   new Promise<Heard[]>((resolve) => {
     look = () => heard.includes(what) && resolve(heard.splice(0));

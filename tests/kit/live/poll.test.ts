@@ -14,7 +14,7 @@ const heard: Heard[] = [];
 let look: () => void = () => undefined;
 let stop: () => void;
 
-/** Resolves when one of `tables` has been heard of `times` times since, with all that was heard. */
+/** Resolves when one of `tables` has arrived `times` times since, with everything that arrived. */
 const hears = (tables: Heard | Heard[], times = 1) =>
   new Promise<Heard[]>((resolve) => {
     look = () => {

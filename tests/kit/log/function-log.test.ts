@@ -27,7 +27,7 @@ afterEach(() => {
 });
 
 const minute = 60_000;
-/** A whole hour, lately. */
+/** A whole hour in the recent past. */
 const hour = Math.floor(Date.now() / 3_600_000 - 2) * 3_600_000;
 
 interface Row {

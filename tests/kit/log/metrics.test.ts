@@ -23,7 +23,7 @@ interface Metric {
 }
 
 const metrics = new Map<string, Point[]>();
-/** What OTLP over HTTP, as JSON, is sent to. */
+/** A collector that receives OTLP over HTTP, as JSON. */
 const collector = createServer(async (request, response) => {
   const body = (await json(request)) as { resourceMetrics: { scopeMetrics: { metrics: Metric[] }[] }[] };
   for (const { scopeMetrics } of body.resourceMetrics) {

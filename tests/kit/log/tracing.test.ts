@@ -23,7 +23,7 @@ interface Export {
 }
 
 const spans: Span[] = [];
-/** What OTLP over HTTP, as JSON, is sent to. */
+/** A collector that receives OTLP over HTTP, as JSON. */
 const collector = createServer(async (request, response) => {
   const { resourceSpans } = (await json(request)) as Export;
   spans.push(...resourceSpans.flatMap(({ scopeSpans }) => scopeSpans.flatMap((scope) => scope.spans)));
@@ -45,7 +45,7 @@ beforeEach(() => {
   spans.length = 0;
 });
 
-/** Has what ended sent, and what was sent. */
+/** Flushes the spans that ended, and returns what was sent. */
 async function exported(): Promise<Span[]> {
   const provider = trace.getTracerProvider() as unknown as { getDelegate(): { forceFlush(): Promise<void> } };
   await provider.getDelegate().forceFlush();
@@ -69,7 +69,7 @@ const store = action({
 const fail = action({ handler: () => Promise.reject(new Error("of https://s3.test/?token=secret")) });
 createRouter({ test: { save, nested, store, fail } });
 
-/** Each span below that within which it ran. */
+/** Arranges the spans as a tree: each below the span within which it ran. */
 function tree(spans: Span[], parent?: string): unknown[] {
   return spans
     .filter(({ parentSpanId }) => (parentSpanId || undefined) === parent)

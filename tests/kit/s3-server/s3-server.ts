@@ -33,7 +33,7 @@ export async function openS3Server(): Promise<S3Store> {
   });
 }
 
-/** The `Host` header goes with it as it is, for it is signed. */
+/** Forwards the `Host` header unchanged, because it is signed. */
 async function forward(
   endpoint: string,
   { method, url = "", headers }: IncomingMessage,

@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { expect, test, vi } from "vitest";
 
-// Each command is a process.
+// Each command runs in a process of its own, which takes time.
 vi.setConfig({ testTimeout: 120_000 });
 
 const run = (...args: string[]) => {

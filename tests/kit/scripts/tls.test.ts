@@ -49,7 +49,7 @@ describe.runIf(hasOpenssl)("a database with a certificate of its provider's own"
     const signing = ["-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", "names"];
     openssl(folder, "x509", "-req", "-in", "server.csr", "-out", "server.pem", ...signing);
     await chmod(join(folder, "server.key"), 0o600);
-    // As root, PostgreSQL is started as somebody else.
+    // When the tests run as root, PostgreSQL runs as another user.
     if (process.getuid?.() === 0) spawnSync("chown", ["postgres", join(folder, "server.key")]);
     server = await startPostgres({
       folder: join(folder, "postgres"),

@@ -11,7 +11,7 @@ export interface Person {
 
 /** GitHub and Google on loopback: OAuth 2.0 with PKCE (RFC 6749, RFC 7636), as far as Better Auth uses them. */
 export interface OauthStandIn extends StandIn {
-  /** Who is signed in at the providers, and agrees. */
+  /** The person who is signed in at the providers, and agrees. */
   person: Person;
   /** Of an app that uses them. */
   settings: Record<string, string>;
@@ -20,7 +20,7 @@ export interface OauthStandIn extends StandIn {
 const clientSecret = "a secret of the stand-in";
 
 export async function startOauth(): Promise<OauthStandIn> {
-  /** By code: what the authorization request said, and who agreed. Each is used once. */
+  /** By code: what the authorization request said, and who agreed. Each code is used once. */
   const codes = new Map<string, { request: URLSearchParams; person: Person }>();
   const people = new Map<string, Person>();
 

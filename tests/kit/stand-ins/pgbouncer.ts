@@ -37,7 +37,7 @@ ignore_startup_parameters = extra_float_digits
 `,
   );
   await spawnSync("chmod", ["-R", "a+rX", folder]);
-  // It refuses to run as root.
+  // PgBouncer refuses to run as root.
   const asOther = process.getuid?.() === 0 ? ["-u", "postgres"] : [];
   const child = spawn("pgbouncer", [...asOther, join(folder, "pgbouncer.ini")], { stdio: "ignore" });
   await listening(child, listen);

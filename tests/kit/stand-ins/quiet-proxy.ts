@@ -2,8 +2,8 @@ import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 
 /**
- * Stands between an app and its PostgreSQL as a network does: until it falls silent, when it accepts connections and
- * keeps those there are, and nothing comes through any more.
+ * Stands between an app and its PostgreSQL like a network. When it falls silent, it accepts connections and keeps the
+ * existing ones, but passes nothing through any more.
  *
  * @param rewrite changes the start-up message, as a pooler may
  */
@@ -46,7 +46,7 @@ export async function startQuietProxy(databaseUrl: string, rewrite = (startup: B
   };
 }
 
-/** The start-up message without one of its parameters: what a pooler does that knows better. */
+/** Removes a parameter from the start-up message, as some poolers do. */
 export function withoutParameter(name: string) {
   return (startup: Buffer): Buffer => {
     const [head, ...fields] = [startup.subarray(0, 8), ...startup.subarray(8).toString("latin1").split("\0")];

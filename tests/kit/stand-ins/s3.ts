@@ -108,7 +108,7 @@ export async function startS3(kind: "Amazon" | "Ceph" = "Amazon"): Promise<S3Sto
     return xml("ListMultipartUploadsResult", list.join(""));
   }
 
-  /** Two to an answer, so that readers have to turn the page. */
+  /** Answers contain two entries, so that readers have to read several pages. */
   function listObjects(after: string): Answer {
     const keys = [...objects.keys()].filter((key) => key > after).sort();
     const page = keys.slice(0, 2).map((key) => {
@@ -144,7 +144,7 @@ export async function startS3(kind: "Amazon" | "Ceph" = "Amazon"): Promise<S3Sto
     }
   }
 
-  /** Two to an answer, so that readers have to turn the page. */
+  /** Answers contain two entries, so that readers have to read several pages. */
   function listParts({ parts }: Upload, after: number): Answer {
     const numbers = [...parts.keys()].filter((number) => number > after).sort((a, b) => a - b);
     const page = numbers.slice(0, 2).map((number) => {
@@ -174,7 +174,7 @@ export async function startS3(kind: "Amazon" | "Ceph" = "Amazon"): Promise<S3Sto
       return failure(400, "InvalidPart");
     }
     if (bytes.slice(0, -1).some(({ length }) => length < minimalPart)) return failure(400, "EntityTooSmall");
-    // As Cloudflare R2 wants it.
+    // Cloudflare R2 requires this.
     if (bytes.slice(0, -1).some(({ length }) => length !== bytes[0]?.length)) return failure(400, "InvalidPart");
     uploads.delete(uploadId);
     objects.set(key, { bytes: Buffer.concat(bytes), contentType });

@@ -16,7 +16,9 @@ export interface Answer {
   body?: string | Buffer;
 }
 
-/** Any page may call it, as buckets are configured for direct uploads: no header of an answer is exposed. */
+/**
+ * Pages of any origin may call it, like buckets that are configured for direct uploads. No header of an answer is exposed.
+ */
 const cors = { "Access-Control-Allow-Origin": "*" };
 const preflight = { ...cors, "Access-Control-Allow-Methods": "GET, PUT, POST", "Access-Control-Allow-Headers": "*" };
 
@@ -45,7 +47,7 @@ export async function startStandIn(
     response.end(request.method === "HEAD" ? undefined : body);
   }
 
-  // One that is closed for being idle just when it is used again would fail a request.
+  // If an idle connection were closed just as it is used again, a request would fail.
   server.keepAliveTimeout = 0;
   server.listen(port, "127.0.0.1");
   await once(server, "listening");
@@ -65,7 +67,7 @@ export async function startStandIn(
 
 const etags = new WeakMap<Buffer, string>();
 
-/** What a store calls just these bytes, made once: they are asked about again and again. */
+/** The entity tag that a store gives these bytes. It is computed once, because tests ask for it often. */
 export function etag(bytes: Buffer): string {
   const tag = etags.get(bytes) ?? `"${createHash("md5").update(bytes).digest("hex")}"`;
   etags.set(bytes, tag);

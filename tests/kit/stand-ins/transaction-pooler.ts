@@ -40,7 +40,7 @@ export async function startTransactionPooler(databaseUrl: string) {
   };
 }
 
-/** A message of PostgreSQL's is a letter, its length in four bytes that count themselves, and the rest of it. */
+/** A message of PostgreSQL consists of a letter, its length in four bytes (which the length includes), and its content. */
 function withoutNotifications(forward: (message: Buffer) => void) {
   let received = Buffer.alloc(0);
   return (bytes: Buffer) => {

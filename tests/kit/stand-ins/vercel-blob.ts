@@ -80,7 +80,7 @@ export async function startVercelBlob(port?: number): Promise<VercelBlobStandIn>
     return json({ pathname, size: bytes.length, contentType, uploadedAt: new Date(), etag: etag(bytes) });
   }
 
-  /** Two to an answer, so that readers have to turn the page. */
+  /** Answers contain two entries, so that readers have to read several pages. */
   function list(after: string): Answer {
     const names = [...blobs.keys()].filter((name) => name > after).sort();
     const page = names.slice(0, 2).map((pathname) => ({
@@ -144,7 +144,7 @@ export async function startVercelBlob(port?: number): Promise<VercelBlobStandIn>
   return Object.assign(standIn, { blobs, apiUrl: `${standIn.url}/api/blob` });
 }
 
-/** A bearer token opens everything, a signed URL what it was signed for. */
+/** A bearer token gives access to everything. A signed URL gives access only to what it was signed for. */
 function refuseRequest({ headers }: IncomingMessage, url: URL, pathname: string, operation: string): Answer | null {
   if (headers.authorization === `Bearer ${readWriteToken}`) return null;
   const delegation = url.searchParams.get("vercel-blob-delegation") ?? "";

@@ -51,7 +51,7 @@ afterAll(async () => {
   for (const folder of folders) await rm(folder, { recursive: true });
 });
 
-/** An empty database that has the same store, as one has that was restored to an earlier time. */
+/** An empty database that belongs to the same store, like one that was restored to an earlier time. */
 async function newDatabaseOfStore() {
   const { client } = await newDatabase();
   const stored = await blobs.get(storeIdKey);
@@ -103,7 +103,7 @@ describe("an export under load, killed and repeated", () => {
     return text;
   }
 
-  /** Kills a command as soon as it has done a part of its work. */
+  /** Kills a command as soon as it has done part of its work. */
   async function killAfterSome(child: ChildProcess, count: () => Promise<number>) {
     await vi.waitFor(async () => expect(await count()).toBeGreaterThan(0), { timeout: 120_000, interval: 5 });
     child.kill("SIGKILL");
@@ -157,7 +157,7 @@ describe("an export under load, killed and repeated", () => {
       expect(createHash("sha256").update(Buffer.from(bytes)).digest("hex")).toBe(file.sha256);
     }
     expect((await store.count()).blobs).toBe(files.length);
-    // Its triggers and foreign keys are there again.
+    // The triggers and foreign keys exist again.
     await expect(client.query(`DELETE FROM "_storage"`)).rejects.toThrow();
     await expect(client.query(`UPDATE "files" SET "storageId" = gen_random_uuid()`)).rejects.toThrow(/foreign key/);
     await store.stop();
@@ -186,7 +186,7 @@ test("a second export copies only what is new, and one of a file that was erased
 test("a database that was restored to an earlier time finds every byte, and what differs is found and repaired", async () => {
   const [folder, client] = [await newFolder(), await clientOf()];
   const { tables } = await exportApp(client, folder);
-  // The database of that moment, beside the store as it is: both have the same blobs.
+  // The database of an earlier moment, beside the current store.
   const earlier = await newDatabaseOfStore();
   await importApp(earlier, folder);
   const { page } = await ann.files.list({ limit: 5 });
@@ -208,7 +208,7 @@ test("a database that was restored to an earlier time finds every byte, and what
   await blobs.put(cut.blobKey, new Blob(["cut"]).stream());
   const broken = await compareWithStore(earlier);
   expect(broken.missing.map(({ stored }) => stored).sort()).toEqual([3, null]);
-  // Without an export their bytes are nowhere.
+  // Without an export, the bytes cannot be restored.
   expect(await repair(earlier, broken)).toHaveLength(2);
   expect(await repair(earlier, broken, folder)).toEqual([]);
   expect(await compareWithStore(earlier)).toMatchObject({ missing: [], orphans: [] });

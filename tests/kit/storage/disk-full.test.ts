@@ -67,7 +67,7 @@ describe.runIf(process.platform === "linux" && process.getuid?.() === 0)("a disk
   const ballast = join(folder, "ballast");
   let mounted = false;
   beforeAll(async () => {
-    // Where not even root may, as in many containers, the tests above have to do.
+    // In many containers not even root may mount one. Then the tests above must suffice.
     mounted = spawnSync("mount", ["-t", "tmpfs", "-o", "size=64m", "tmpfs", folder]).status === 0;
     if (mounted) await writeFile(ballast, new Uint8Array(63 * mebibyte));
   });

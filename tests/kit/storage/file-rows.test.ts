@@ -60,7 +60,7 @@ describe("_storage", () => {
     const storageId = await uploadFile("not mine");
     const sneaky = mutation({
       handler: async (ctx) => {
-        // Nobody's any more, and so not the caller's: the claim writes no row.
+        // The file has no owner any more, so it is not the caller's, and the claim writes no row.
         await ctx.storage.claim(storageId);
         await ctx.storage.claim(storageId).catch(() => null);
         await ctx.db.$executeRaw`DELETE FROM "_storage" WHERE "_id" = ${storageId}::uuid`;

@@ -20,7 +20,7 @@ export async function uploadFile(body: BodyInit, contentType = "image/png"): Pro
   return answer.storageId;
 }
 
-/** The whole content of the storage: ids of files, keys of blobs that nobody owns, and blobs on the disk. */
+/** Everything in the storage: ids of files, keys of unowned blobs, and blobs on the disk. */
 export async function everything() {
   const files = await prisma.storage.findMany({ select: { id: true }, orderBy: { id: "asc" } });
   const unowned = await prisma.unownedBlob.findMany({ select: { blobKey: true }, orderBy: { blobKey: "asc" } });
@@ -36,7 +36,7 @@ export async function everything() {
   };
 }
 
-/** How many files below `folder` the process has open; for Linux to tell. */
+/** How many files below `folder` the process has open. Works on Linux only. */
 export async function openFiles(folder = process.env.STORAGE_DISK_PATH ?? ""): Promise<number> {
   const descriptors = process.platform === "linux" ? await readdir("/proc/self/fd") : [];
   const paths = await Promise.all(descriptors.map((name) => readlink(`/proc/self/fd/${name}`).catch(() => "closed")));
@@ -45,7 +45,7 @@ export async function openFiles(folder = process.env.STORAGE_DISK_PATH ?? ""): P
 
 type Piece = string | Uint8Array<ArrayBuffer> | Error;
 
-/** A body that gives each piece when it is asked for it; an error is where it breaks off. */
+/** A body that makes each piece when it is read. It breaks off at an error. */
 export function streamOf(...pieces: (Piece | (() => Promise<Piece>))[]) {
   const rest = [...pieces];
   return new ReadableStream<Uint8Array<ArrayBuffer>>(

@@ -115,7 +115,7 @@ test("before the app writes to it, a store can be filled; a move that breaks off
   s3.intercept = ({ method }) => (method === "GET" && ++reads > 4 ? 500 : undefined);
   await expect(both.moveBlobs(url, "disk")).rejects.toThrow();
   s3.intercept = () => undefined;
-  // What a process leaves that is killed as it writes.
+  // Leaves what a process leaves that is killed while it writes.
   const { rows } = await client.query(
     `SELECT "blobKey", "size"::int AS "size" FROM "_storage" ORDER BY "size" DESC LIMIT 1`,
   );
@@ -203,7 +203,7 @@ test("direct uploads that began in a bucket go on there when the app writes to a
   const both = await start(diskThenS3);
   expect(both.blobs.direct?.begin).toBeUndefined();
   for (const { key, upload } of begun) {
-    // The requests for parts may be signed later, and that for a whole file not.
+    // The requests for parts may be signed later. The request for a whole file may not.
     const [part] = upload.uploadId ? ((await both.blobs.direct?.sign(key, upload, [1], expires)) ?? []) : [whole];
     const { method, url: signed = "", headers } = part ?? {};
     expect((await fetch(signed, { method, headers, body: bytes })).status).toBe(200);

@@ -19,7 +19,7 @@ const { router } = app;
 const usual = { ...limits };
 const from = (address: string) => ({ "x-forwarded-for": address });
 
-/** What everybody stored is counted now and then: here, each time. */
+/** What all callers without an account stored is only counted from time to time. Here it is counted each time. */
 const counted = processWide("storage without an account", () => ({ countAgainAt: 0 }));
 
 async function userOf(id: string, isAnonymous: boolean): Promise<string> {
@@ -39,7 +39,7 @@ async function apiOfUser(id: string, isAnonymous: boolean) {
 
 beforeEach(() => {
   vi.spyOn(env, "TRUST_PROXY", "get").mockReturnValue(1);
-  // The disk of whoever runs this test has its own reserve.
+  // The disk of the machine that runs this test has its own reserve.
   vi.spyOn(blobs, "space").mockResolvedValue({ free: 10 ** 13, total: 10 ** 13 });
   counted.countAgainAt = 0;
 });

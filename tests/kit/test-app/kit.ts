@@ -1,17 +1,17 @@
-// A component that imports a function is told so by name, instead of by what the function needs.
+// With this import, the build names a component that imports a function by mistake.
 import "server-only";
 import { createKit } from "~/kit/server";
 
 /** The kit of the app that the kit's tests call, instead of src/kit.ts. */
 export const kit = createKit({
   auth: {
-    // By model, the column that says whose a row is: these become an account's when its visitor signs up.
+    // For each model, the column that holds the owner. When a visitor signs up, these rows become the account's.
     owners: { message: "owner", file: "owner", image: "uploadedBy" },
-    // Whose Bearer tokens to accept, beside the app's own and AUTH_ISSUER's:
+    // Issuers whose Bearer tokens are accepted, besides the app itself and AUTH_ISSUER, for example
     //   { issuer: "https://accounts.example.com", audience: "my-app" }
     issuers: [],
   },
 });
 
-/** What functions are made with. */
+/** The builders of functions. */
 export const { query, mutation, action, internalQuery, internalMutation, internalAction, httpAction } = kit;

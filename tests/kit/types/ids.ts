@@ -16,7 +16,7 @@ mutation({
     same<typeof args.imageId, Id<"image">>(true);
     same<typeof args.messageIds, Id<"message">[] | undefined>(true);
 
-    // Rows have ids, whatever of them is selected, and their relations too.
+    // All rows have typed ids, whichever columns are selected, and so do their relations.
     const message = await ctx.db.message.findFirstOrThrow();
     same<typeof message.id, Id<"message">>(true);
     same<typeof message.storageId, Id<"_storage"> | null>(true);
@@ -46,9 +46,9 @@ mutation({
     // @ts-expect-error
     await ctx.scheduler.cancel(args.imageId);
 
-    // A text is one, and is checked when the function runs.
+    // A text is accepted as an id, and checked when the function runs.
     await ctx.storage.getUrl(message.body);
-    // Every id is a text.
+    // Every id is also a text.
     const text: string = message.id;
     return text.toUpperCase();
   },

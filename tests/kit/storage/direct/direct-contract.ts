@@ -24,7 +24,10 @@ interface Started {
   direct: { parts: Part[]; complete: { url: string; receipt: string } };
 }
 
-/** What direct uploads do alike on every store that has them. `open` starts it, and sets the environment to it. */
+/**
+ * Tests that direct uploads behave the same on every store that supports them. `open` starts the store and sets the
+ * environment for it.
+ */
 export function describeDirect(name: string, open: () => Promise<Store>): void {
   describe(name, () => {
     let store: Store;
@@ -76,7 +79,7 @@ export function describeDirect(name: string, open: () => Promise<Store>): void {
     /** Lets every listing be due, and sweeps. */
     async function sweepAll() {
       await kit.prisma.storage.findMany().then((files) => Promise.all(files.map(({ id }) => kit.storage.delete(id))));
-      // Each deletion has set off a sweep of its own, which may have taken a blob and not deleted it yet.
+      // Each deletion has started a collection of its own, which may have taken a blob and not deleted it yet.
       await eventually(async () => {
         await kit.prisma.$executeRaw`UPDATE "_unowned_blobs" SET "deleteAfter" = now()`;
         await kit.deleteUnownedBlobs();
@@ -90,7 +93,7 @@ export function describeDirect(name: string, open: () => Promise<Store>): void {
     test("too many begun in a minute, 429 with when to try again, and nothing is begun", async () => {
       const url = await kit.storage.generateUploadUrl();
       const file = { size: 100_000_000, contentType: "video/mp4" };
-      // Where no address is known all callers count as one, which may do a hundred times as much.
+      // Callers without a known address count as one caller, which may make a hundred times as many calls.
       const limit = vi.spyOn(kit.env, "RATE_LIMIT_UPLOADS", "get").mockReturnValue(0.01);
       await start(url, file);
       const begun = await count();
@@ -142,7 +145,7 @@ export function describeDirect(name: string, open: () => Promise<Store>): void {
       });
       const blob = await kit.storage.get(body.storageId);
       expect(Buffer.from(await new Response(blob).arrayBuffer()).equals(bytes)).toBe(true);
-      // The answer may have been lost, and the token is used up for other ways too.
+      // The answer may have been lost. The token cannot be used for other uploads either.
       expect(await complete(receipt, answers)).toMatchObject({ status: 409, body: { storageId: body.storageId } });
       expect(await start(url, { size: 1 })).toMatchObject({ status: 409, body: { code: "StorageTokenUsed" } });
     });

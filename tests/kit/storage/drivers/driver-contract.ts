@@ -4,7 +4,7 @@ import type { BlobDriver, Chunk, Progress } from "~/kit/storage/drivers/driver";
 
 const mebibyte = 2 ** 20;
 
-/** What every blob store does alike. `create` makes an empty one. */
+/** Tests that all blob stores behave the same. `create` makes an empty store. */
 export function describeDriver(name: string, create: () => Promise<BlobDriver>): void {
   describe(`${name}, as every driver`, () => {
     let driver: BlobDriver;
@@ -254,7 +254,7 @@ export async function* chunksOf(bytes: Uint8Array, size: number): AsyncGenerator
   for (let at = 0; at < copy.length; at += size) yield copy.subarray(at, at + size);
 }
 
-/** Text as chunks; an error is where the body breaks off. */
+/** Yields the texts as chunks. An error is thrown where the body breaks off. */
 export async function* chunksFrom(...pieces: (string | Error)[]): AsyncGenerator<Chunk> {
   for (const piece of pieces) {
     if (piece instanceof Error) throw piece;

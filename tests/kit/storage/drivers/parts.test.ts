@@ -49,7 +49,7 @@ describe("sendInParts", () => {
   test.each([
     [1_000_003, memory],
     [source.length, memory],
-    // Nothing fits into memory, or the beginning of a part does.
+    // Either nothing fits into memory, or only the beginning of a part does.
     [1_000_003, 0],
     [777_777, 10_000_000],
   ])("sends every byte in its place, in chunks of %i with %i bytes of memory", async (size, bytes) => {
@@ -93,7 +93,7 @@ describe("sendInParts", () => {
 describe("an S3 store over a slow network", () => {
   let silent = false;
   const server = createServer((request, response) => {
-    // A little at a time: no request is quick, and none is still.
+    // Sends a little at a time, so that no request is quick, and none stands still.
     const timer = setInterval(() => {
       if (silent) return;
       const chunk = request.read(Math.min(256 * 1024, request.readableLength || 1));

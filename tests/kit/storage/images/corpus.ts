@@ -33,7 +33,7 @@ export async function oriented(orientation: number): Promise<Uint8Array<ArrayBuf
   return bytesOf(sharp(mirrored).withMetadata({ orientation }).jpeg());
 }
 
-/** Where a phone took it: EXIF with GPS and the name of a camera. */
+/** A picture that says where a phone took it: EXIF with GPS and the name of a camera. */
 export const withPlace = () =>
   bytesOf(
     halves()
@@ -71,7 +71,7 @@ export async function animatedAvif(): Promise<Uint8Array<ArrayBuffer>> {
   return avif;
 }
 
-/** A PNG whose header says that it has this many pixels, and that has none. */
+/** A PNG whose header claims this many pixels, although it has none. */
 export async function claiming(width: number, height: number): Promise<Uint8Array<ArrayBuffer>> {
   const png = Buffer.from(await bytesOf(canvas(1, 1).png()));
   png.writeUInt32BE(width, 16);

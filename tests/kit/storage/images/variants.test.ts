@@ -174,7 +174,7 @@ describe("an image by its URL", () => {
     ["ImageUnreadable", picture.slice(0, picture.length / 2)],
   ])("answers 422 %s, and does not decode it again", async (code, bytes) => {
     const id = await store(bytes);
-    // The server looks at what may be an image once more, in the background.
+    // The server examines a possible image once more, in the background.
     if (code === "ImageUnreadable") await vi.waitFor(async () => expect(await imageOf(id)).not.toBeNull());
     const get = vi.spyOn(blobs, "get");
     const url = await urlOf(id, { width: 80 });

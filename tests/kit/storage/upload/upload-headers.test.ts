@@ -60,7 +60,7 @@ describe("parseContentType", () => {
     ["semicolons", `a/b${";".repeat(15_000)}"`],
     ["parameters", `a/b${";a=b".repeat(4000)}"`],
     ["backslashes", `a/b;a="${"\\\\".repeat(7000)}`],
-    // Short enough to be looked at closely.
+    // Short enough to be checked in full.
     ["short parameters", `a/b${";a=b ".repeat(48)}"`],
   ])("full of %s → BadHeader", (_, value) => {
     expect(() => parseContentType(new Headers({ "Content-Type": value }))).toThrow(badHeader);

@@ -18,18 +18,18 @@ const answers = {
   "content-type": "application/json",
 };
 
-/** The answer, after a check that its headers are those of every answer. */
+/** Returns the answer, after checking that it has the headers of every answer. */
 async function read(response: Response, headers: Record<string, string> = {}) {
   expect(Object.fromEntries(response.headers)).toEqual({ ...answers, ...headers });
   return { status: response.status, ...((await response.json()) as { code?: string; storageId?: string }) };
 }
 
-/** Expects the upload to be refused so, and to leave nothing behind. */
+/** Expects the upload to be refused with this status and code, and to leave nothing behind. */
 async function expectRefusal(attempt: () => Promise<Response>, status: number, code: string) {
   const before = await everything();
   const { message, ...refusal } = (await read(await attempt())) as { message?: string };
   expect(refusal).toEqual({ status, code });
-  // It says what to do, and no more than that.
+  // The message says what to do, and nothing internal.
   expect(message).toMatch(/; |write /);
   expect(message).not.toMatch(/\/(tmp|src|node_modules)\/|Error:/);
   expect(await everything()).toEqual(before);
@@ -216,7 +216,7 @@ describe("a token", () => {
     await storage.delete(storageId);
     expect(await read(await post(url, text))).toEqual(used);
     expect(await storage.getMetadata(storageId)).toBeNull();
-    // The sweep that the delete began would be seen by the next test.
+    // Waits for the collection that the delete began. Otherwise the next test would see it.
     await eventually(async () => expect((await everything()).unowned).toEqual([]));
   });
 

@@ -6,11 +6,13 @@ import { type MutationCtx, pageArgs, paginate, type QueryCtx, requireIdentity, s
 const userQuery = query.use(requireIdentity);
 const userMutation = mutation.use(requireIdentity);
 
-/** Bytes of the largest file; anybody may upload here. */
+/** The size of the largest file, in bytes. Anyone may upload here. */
 const largest = 5 * 1024 ** 3;
 const name = z.string().trim().min(1).max(255);
 
-/** A URL that takes one file of at most `maxSize` bytes and one of `contentTypes`, as `["image/*"]`. */
+/**
+ * Returns a URL that takes one file of at most `maxSize` bytes and of one of the `contentTypes`, for example `["image/*"]`.
+ */
 export const generateUploadUrl = mutation({
   args: { maxSize: z.int().nonnegative().optional(), contentTypes: z.array(z.string()).optional() },
   handler: (ctx, { maxSize = largest, contentTypes }) =>
@@ -98,7 +100,7 @@ export const read = action.use(requireIdentity)({
   },
 });
 
-/** Who uploaded a file, as `tokenIdentifier`, or `null` when that is not known. */
+/** Returns who uploaded a file, as `tokenIdentifier`, or `null` when that is not known. */
 export const ownerOf = internalQuery({
   args: { storageId: storageId() },
   handler: async (ctx, { storageId }) => (await ctx.db.storage.findUnique({ where: { id: storageId } }))?.owner ?? null,
@@ -107,7 +109,7 @@ export const ownerOf = internalQuery({
 const identifierOf = async (ctx: Pick<QueryCtx | MutationCtx, "auth">) =>
   (await ctx.auth.getUserIdentity())?.tokenIdentifier ?? null;
 
-/** Files uploaded without an identity belong to those without one who know the id. */
+/** Files that were uploaded without an identity belong to everyone without an identity who knows the id. */
 async function isOwn(ctx: QueryCtx, id: string): Promise<boolean> {
   const file = await ctx.db.storage.findUnique({ where: { id }, select: { owner: true } });
   return file !== null && file.owner === (await identifierOf(ctx));

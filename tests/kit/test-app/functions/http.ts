@@ -15,7 +15,7 @@ const open = cors({
   headers: ["Content-Type", "Digest"],
 });
 
-/** Anyone may call these, but not without end. */
+/** Actions that anyone may call, up to a rate limit. */
 const limitedAction = httpAction.use(async (ctx) => {
   await ctx.limitRate("http");
   return {};
@@ -48,7 +48,7 @@ const getImage = httpAction(async (ctx, request) => {
 });
 http.route(open({ path: "/getImage", method: "GET", handler: getImage }));
 
-/** Access control at serving time: the owner's, by session or Bearer token. */
+/** Checks each time that the caller owns the image, by session or Bearer token. */
 const getPrivateImage = httpAction(async (ctx, request) => {
   const identity = await ctx.auth.getUserIdentity();
   const id = storageId().safeParse(query(request).storageId);

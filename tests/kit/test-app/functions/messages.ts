@@ -32,7 +32,7 @@ export const sendMessage = mutation({
 });
 
 export const generateUploadUrl = mutation({
-  // Bytes. Anybody may upload here.
+  // `maxSize` is in bytes. Anyone may upload here.
   handler: (ctx) => ctx.storage.generateUploadUrl({ maxSize: 5 * 1024 ** 3 }),
 });
 
@@ -58,7 +58,7 @@ export const sendImage = mutation({
   },
 });
 
-/** Only whoever sent a message deletes it, and its image when nothing else shows it. */
+/** Only the sender of a message can delete it. */
 export const deleteMessage = mutation.use(requireIdentity)({
   args: { messageId: id("message") },
   handler: async (ctx, { messageId }) => {
@@ -66,13 +66,13 @@ export const deleteMessage = mutation.use(requireIdentity)({
     const message = await ctx.db.message.findFirst({ where });
     if (!message) throw new TRPCError({ code: "NOT_FOUND", message: `There is no message ${messageId} of yours` });
     await ctx.db.message.delete({ where });
-    // The image may be shown or kept elsewhere too; when nothing refers to it any more it is collected.
+    // Other rows may reference the image. Garbage collection deletes it when none does.
   },
 });
 
 const ownerOf = async (ctx: Pick<MutationCtx, "auth">) => (await ctx.auth.getUserIdentity())?.tokenIdentifier ?? null;
 
-/** For the HTTP API, whose messages say where they come from. */
+/** Sends a message for the HTTP API. The text says where it comes from. */
 export const sendOne = internalMutation({
   args: { body: z.string().trim().min(1).max(10_000), author },
   handler: (ctx, { body, author }) => ctx.runMutation(sendMessage, { author, body: `Sent via HTTP action: ${body}` }),

@@ -6,7 +6,7 @@ const order = { orderId: z.uuid() };
 /** How long an order can be canceled after it was paid. */
 const coolingOffMs = 24 * 60 * 60 * 1000;
 
-/** Begins: the row and the first step come together, or neither does. */
+/** The first step: the row and the job for the next step are made together, or not at all. */
 export const place = mutation({
   args: { item: z.string().min(1) },
   handler: async (ctx, { item }) => {
@@ -42,7 +42,7 @@ export const paid = internalMutation({
       where: { id: orderId, state: "paying" },
       data: { state: "paid", paymentId },
     });
-    // Whoever canceled the order meanwhile is paid back.
+    // If the order was canceled meanwhile, the customer gets the money back.
     const next = count === 1 ? ship : refund;
     await ctx.scheduler.runAfter(count === 1 ? coolingOffMs : 0, next, { orderId });
   },
@@ -70,13 +70,13 @@ export const cancel = mutation({
     const { state } = await ctx.db.order.findUniqueOrThrow({ where: { id: orderId } });
     if (state !== "paying" && state !== "paid") return false;
     await ctx.db.order.update({ where: { id: orderId }, data: { state: "canceled" } });
-    // While it is being paid, `paid` pays it back.
+    // If the order is being paid at the moment, `paid` refunds it.
     if (state === "paid") await ctx.scheduler.runAfter(0, refund, { orderId });
     return true;
   },
 });
 
-/** Live on screen, since it reads the row. */
+/** This query is live on screen, because it reads the row. */
 export const get = query({
   args: order,
   handler: (ctx, { orderId }) => ctx.db.order.findUnique({ where: { id: orderId } }),
