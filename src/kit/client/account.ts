@@ -49,7 +49,7 @@ export function useDevices() {
   };
 }
 
-/** A list of the account's, which is read again after each change of it. */
+/** A list that belongs to the account. It is refetched after each change to it. */
 function useAccountList<T>(queryKey: string[], queryFn: () => Promise<T>) {
   const queryClient = useQueryClient();
   const list = useQuery({ queryKey, queryFn });
@@ -60,7 +60,7 @@ function useAccountList<T>(queryKey: string[], queryFn: () => Promise<T>) {
   return { list, change };
 }
 
-/** In words what a `User-Agent` says. Later names contain earlier ones. */
+/** Names the browser and the system of a `User-Agent`. The order matters: Edge, for example, also calls itself Chrome. */
 function deviceName(userAgent: string): string {
   const find = (names: Record<string, RegExp>) => Object.entries(names).find(([, sign]) => sign.test(userAgent))?.[0];
   const browser = find({

@@ -56,7 +56,10 @@ const maxRounds = 3;
 /** By upload URL. A retry sends only the parts that are missing. */
 const begun = new Map<string, Begun>();
 
-/** Whether this page has sent to the store. Then a lost connection is only that. */
+/**
+ * Whether this page has already sent bytes to the store. If so, a lost connection does not mean that the store is
+ * unreachable.
+ */
 let hasReachedStore = false;
 
 /** When this browser cannot send to the store, all files go through the app for this long. */
@@ -99,7 +102,7 @@ export async function uploadDirectly(request: DirectRequest): Promise<Uploaded |
     }
     if (error instanceof UploadClosed) {
       begun.delete(url);
-      // Without a file there, what is left of the upload's time is enough for another.
+      // If the upload ended without a file, its URL is still valid, and another upload begins with it.
       const isOver = parseAnswer(error.answer.text).code !== "StorageTokenUsed";
       if (isOver && earlier) return uploadDirectly({ ...request, begun: null });
       return readStorageId(error.answer);
@@ -177,7 +180,7 @@ async function sendParts(started: Begun, requests: Map<number, PartRequest>, req
     onBegun?.(started);
   };
 
-  /** Gets signed requests for this part and the next ones. The store may tell that it has some of them. */
+  /** Gets signed requests for this part and the next ones. The answer may say that the store already has some of them. */
   async function sign(first: number): Promise<void> {
     const parts = numbers.filter((number) => number >= first && !(number in answers)).slice(0, batch);
     const answer = await askApp(url, { receipt: complete.receipt, parts }, signal);
@@ -249,7 +252,7 @@ async function isUnreachable(storeUrl: string, appUrl: string, lost: number): Pr
       () => false,
     );
   if (!(await answers(appUrl, { method: "OPTIONS" }))) return false;
-  // A page may always ask so. It cannot read the answer.
+  // A page may always send a request in this mode. It cannot read the answer.
   return (await answers(new URL(storeUrl).origin, { mode: "no-cors" })) || lost > 2;
 }
 

@@ -8,7 +8,10 @@ import { createContext, useContext, useEffect, useSyncExternalStore } from "reac
 import type { KitRouter } from "../functions/router";
 
 const showReconnectingAfterMs = 1_000;
-/** Milliseconds that an attempt to open the stream may take, and between attempts. Both double each time, up to `last`. */
+/**
+ * Milliseconds that an attempt to open the stream may take, and that pass between attempts. Both double each time, up to
+ * `last`.
+ */
 const attempt = { first: 2_000, last: 30_000 };
 const pause = { first: 500, last: 5_000 };
 /** How often a tab without a stream refetches everything. */
@@ -303,7 +306,10 @@ export function refresh(
   }
 }
 
-/** What a query reads is only known for certain when its answer has come, which may have been read before the change. */
+/**
+ * Refetches a query after the answer to its running request. Only that answer says which tables the query reads, and it may
+ * have been read before the change.
+ */
 async function refetchAfterAnswer(queryClient: QueryClient, query: Query, applies: () => boolean) {
   await query.promise?.catch(() => undefined);
   if (applies()) await refetch(queryClient, query, false);

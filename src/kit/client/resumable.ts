@@ -86,7 +86,7 @@ export async function uploadInChunks({ url, file, sha256, onProgress, signal }: 
     await refuseChanged(body);
     await retries.wait(answer);
     const reached = await locate(false);
-    // A line that breaks again and again may still be a way.
+    // A connection that breaks again and again may still make progress.
     if (typeof reached === "number" && reached > offset) retries.reset();
     return reached;
   }
@@ -113,5 +113,8 @@ const base64OfHex = (hex: string) => btoa(hex.replace(/../g, (byte) => String.fr
 
 const clamp = (value: number, least: number, most: number) => Math.min(most, Math.max(least, value));
 
-/** Offset mismatch, checksum, locked, timeout and too many requests, and failures of a server. */
+/**
+ * Whether a later attempt may succeed: after an offset mismatch, a wrong checksum, a lock, a timeout, too many requests, or
+ * a failure of the server.
+ */
 const isPassing = (status: number) => [400, 408, 409, 423, 429].includes(status) || status >= 500;

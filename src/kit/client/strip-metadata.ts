@@ -50,14 +50,17 @@ function keptParts(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer>[] {
 
 const isMarker = (byte: number) => byte !== 0 && !(byte >= 0xd0 && byte <= 0xd7);
 
-/** Of the segments for applications: JFIF, the colour profile, and how Adobe's colours are stored. All others are not for pixels. */
+/**
+ * Whether to keep a segment. Of the segments for applications, only JFIF, the colour profile and Adobe's colour encoding
+ * affect the pixels.
+ */
 function isKept(marker: number, segment: Uint8Array): boolean {
   if (marker === 0xfe) return false;
   if (marker < 0xe0 || marker > 0xef) return true;
   return marker === 0xe0 || marker === 0xee || (marker === 0xe2 && startsWith(segment, "ICC_PROFILE\0"));
 }
 
-/** Whether the content of a segment, behind its marker and its length, starts with this text. */
+/** Whether the content of a segment, after its marker and its length, starts with this text. */
 const startsWith = (segment: Uint8Array, text: string) =>
   [...text].every((letter, index) => segment[4 + index] === letter.charCodeAt(0));
 

@@ -22,7 +22,7 @@ export interface Unfinished {
   sent: number;
   /** What a direct upload needs to continue; `null` for an upload through the app. */
   direct: Begun | null;
-  /** Where the browser gives one, the file itself: it need not be chosen again. */
+  /** The file itself, if the browser gives access to it. Then it need not be chosen again. */
   handle?: FileSystemFileHandle & { requestPermission?: () => Promise<PermissionState> };
 }
 
@@ -44,7 +44,7 @@ async function run<R>(mode: IDBTransactionMode, use: (store: IDBObjectStore) => 
     const opening = indexedDB.open(databaseName, 2);
     opening.onupgradeneeded = () => {
       const { result } = opening;
-      // What version 1 says of direct uploads is not enough to continue them.
+      // What version 1 stored about direct uploads is not enough to continue them.
       if (result.objectStoreNames.contains("uploads")) result.deleteObjectStore("uploads");
       result.createObjectStore("uploads", { keyPath: "url" });
     };

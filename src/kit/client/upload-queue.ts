@@ -23,7 +23,7 @@ export interface Upload {
   state: "queued" | "uploading" | "paused" | "uploaded" | "saving" | "done" | "failed";
   /** Bytes. */
   sent: number;
-  /** Bytes a second, of the last seconds. `null` until it is known. */
+  /** Bytes per second, over the last seconds. `null` until it is known. */
   speed: number | null;
   storageId: Id<"_storage"> | null;
   /** Set when `failed`. */
@@ -55,7 +55,7 @@ interface QueueOptions extends UploadQueueOptions {
 /** Files that were added together. */
 interface Batch {
   ids: number[];
-  /** Those before this place are done or failed. */
+  /** The uploads before this place are done or failed. */
   next: number;
 }
 
@@ -77,7 +77,10 @@ const rememberMs = 2_000;
 /** How many images of one choice have a preview before they are sent. Making one for each of thousands stops the page. */
 const previews = 100;
 
-/** After this time a saved file is not looked for any more in the list where it appears: it may be on another page of the list. */
+/**
+ * After this time the queue stops waiting for a saved file to appear in its list. The file may be on another page of the
+ * list.
+ */
 export const arrivesWithinMs = 30_000;
 
 /**
@@ -159,7 +162,10 @@ export function createUploadQueue(options: QueueOptions) {
     saveNext(job.batch);
   }
 
-  /** Calls again after the time that a server asked for, or when there is a network again. Meanwhile the file waits, and with it its place among those being sent. */
+  /**
+   * Repeats the call after the time that the server asked for, or once there is a network again. Meanwhile the file keeps
+   * its place among those being sent.
+   */
   async function patiently<R>(id: number, signal: AbortSignal, call: () => Promise<R>): Promise<R> {
     for (;;) {
       try {

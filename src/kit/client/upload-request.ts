@@ -14,7 +14,10 @@ export interface SendRequest {
   /** Receives the number of bytes of the body sent so far. */
   onProgress?: (sent: number) => void;
   signal?: AbortSignal;
-  /** Gives a connection up when the browser comes online again, or when the answer takes long. Nothing is lost then. */
+  /**
+   * Whether the request can be sent again without losing anything. Then it is given up when the browser comes online again,
+   * or when the answer takes long.
+   */
   isRepeatable?: boolean;
 }
 
@@ -177,7 +180,7 @@ export function readCode({ text }: Answer): string | undefined {
   return typeof code === "string" ? code : undefined;
 }
 
-/** `null` instead of a lost connection. */
+/** Resolves to `null` when the connection is lost, instead of rejecting. */
 export async function orNull(sending: Promise<Answer | null>): Promise<Answer | null> {
   return sending.catch((error) => {
     if (error instanceof UploadError && error.code === "ConnectionLost") return null;
@@ -200,7 +203,10 @@ export async function readPart(part: Blob): Promise<Uint8Array<ArrayBuffer>> {
 
 const readBytes = 4 * 1024 * 1024;
 
-/** After a connection was lost: finds out whether it was the file. Reads all of the part, because some of it may be there still. */
+/**
+ * Finds out whether a changed file was the reason for a lost connection. Reads the whole part, because some of it may still
+ * be readable.
+ */
 export async function refuseChanged(part: Blob): Promise<void> {
   for (let at = 0; at < part.size; at += readBytes) await readPart(part.slice(at, at + readBytes));
 }
@@ -216,7 +222,7 @@ export function createRetries(signal?: AbortSignal) {
   async function wait(answer: Answer | null): Promise<void> {
     const askedMs = waitAskedBy(answer);
     if (answer && askedMs > longestWaitMs) throw explain(answer);
-    // The server says itself when it goes on.
+    // The server has said when to continue.
     if (answer && askedMs > 0 && [423, 429].includes(answer.status)) return pause(askedMs, signal);
     const waitMs = waitsMs[failures];
     failures += 1;
@@ -243,12 +249,12 @@ export function createRetries(signal?: AbortSignal) {
 /** Over how many milliseconds the speed is measured. */
 const speedMs = 3_000;
 
-/** Returns a function that tells the speed in bytes a second, of the last seconds. */
+/** Returns a function that computes the speed of the last seconds, in bytes per second. */
 export function createSpeedometer() {
   const points: { at: number; sent: number }[] = [];
   return (at: number, sent: number): number | null => {
     points.push({ at, sent });
-    // A connection that broke takes back bytes that did not arrive.
+    // When a connection breaks, bytes that did not arrive no longer count as sent.
     while (points[0] && (points[0].sent > sent || points[0].at < at - speedMs)) points.shift();
     const [first] = points;
     return first && at - first.at > 500 ? (1000 * (sent - first.sent)) / (at - first.at) : null;

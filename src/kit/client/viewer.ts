@@ -5,12 +5,12 @@ import { anonymousClient } from "better-auth/client/plugins";
 
 /** Who uses this browser, and has a session. */
 export interface Viewer {
-  /** The account's id, by which an operator makes it an administrator's. */
+  /** The account's id, with which an operator makes the account an administrator. */
   id: string;
   name: string;
   /** `null` for a visitor without an account. */
   email: string | null;
-  /** Whether to show the way to the dashboard. The server checks each call of it. */
+  /** Whether to show the link to the dashboard. The server checks each of its calls. */
   isAdmin: boolean;
 }
 
@@ -24,13 +24,13 @@ const queryKey = ["viewer"];
 export const viewerQuery = queryOptions<Viewer | null>({
   queryKey,
   staleTime: 0,
-  // 0 is what `prefetchViewer` says.
+  // `prefetchViewer` sets this time to 0.
   refetchOnMount: ({ state }) => state.dataUpdatedAt === 0,
   queryFn: async ({ client }): Promise<Viewer | null> => {
     const session = await authClient.getSession();
     if (!session) return null;
     const { id, name, email, isAnonymous } = session.user;
-    // Only the page knows this.
+    // The session does not say it. The server has put it into the page.
     const known = client.getQueryData<Viewer | null>(queryKey);
     return { id, name, email: isAnonymous ? null : email, isAdmin: known?.id === id && known.isAdmin === true };
   },

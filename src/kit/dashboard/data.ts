@@ -10,14 +10,18 @@ import { adminProcedure, liveProcedure } from "./admin-procedure";
 import { previewsOf } from "./files";
 import { type Column, identifier, listTables, type Query, type Table, tableNamed } from "./tables";
 
-// The rows of the app's tables. Names come from the schema and the catalogue, and values are parameters. Nothing is written.
+// Reads the rows of the app's tables, and never writes. Names in the SQL come from the schema and from PostgreSQL's
+// catalogue. Values are sent as parameters.
 
 /** Milliseconds that PostgreSQL may take for one statement. */
 const statementTimeoutMs = 5_000;
-/** Rows that one statement compares with filters that no index answers, and milliseconds after which a page looks no further. */
+/**
+ * How many rows one statement compares with filters that have no index, and after how many milliseconds a page stops
+ * looking.
+ */
 const examinedRows = 10_000;
 const examinedMs = 50;
-/** Characters that are shown of a value in a list, and in the dialog of its row. */
+/** How many characters of a value are shown, in a list and in the dialog of its row. */
 const cellLength = 200;
 const wholeLength = 20_000;
 
@@ -56,7 +60,7 @@ export const data = t.router({
     return { columns: table.columns, ...(await withPreviews(ctx.origin, table, page)), nextCursor };
   }),
 
-  /** One row with longer values, and the columns of other tables that refer to it; `null` when it is gone. */
+  /** One row with longer values, and the columns of other tables that reference it; `null` when the row does not exist. */
   row: adminProcedure.input(z.object({ table: name, key })).query(async ({ ctx, path, input }) => {
     const { table, found } = await read(async (query) => {
       const table = await tableNamed(query, input.table);
@@ -77,7 +81,7 @@ interface Found {
   cells: (string | null)[];
 }
 
-/** Statements of one transaction that only reads, each with a time limit. */
+/** Runs statements in one read-only transaction, each with a time limit. */
 async function read<R>(body: (query: Query) => Promise<R>): Promise<R> {
   const client = await pool.connect();
   let failure: Error | undefined;
@@ -91,7 +95,7 @@ async function read<R>(body: (query: Query) => Promise<R>): Promise<R> {
     return result;
   } catch (error) {
     const state = sqlState(error);
-    // A connection that answered with an error is as good as new after the transaction.
+    // After the rollback, a connection on which a statement failed can be used again.
     await client.query("ROLLBACK").catch((lost: Error) => {
       failure = lost;
     });
@@ -99,7 +103,7 @@ async function read<R>(body: (query: Query) => Promise<R>): Promise<R> {
       const message = `PostgreSQL needed more than ${statementTimeoutMs / 1000} s. Filter by a column that has an index`;
       throw new TRPCError({ code: "TIMEOUT", message, cause: error });
     }
-    // A value that is not of the column's type, or a type that cannot be compared in this way.
+    // The value does not have the column's type, or values of this type cannot be compared in this way.
     if (error instanceof Error && state && /^(22|42883)/.test(state)) {
       throw new TRPCError({ code: "BAD_REQUEST", message: `Cannot filter: ${error.message}`, cause: error });
     }
@@ -116,7 +120,7 @@ async function readPage(query: Query, table: Table, { filters, limit, cursor }: 
   const [direct, others] = await splitFilters(query, table, filters);
   const toCursor = ({ key }: Pick<Found, "key">) => JSON.stringify(key);
 
-  // A view has no key, so that it has one page.
+  // A view has no key, so it has only one page.
   if (!order) {
     const values: unknown[] = [];
     const where = filters.map((each) => condition(table, each, values));
@@ -125,7 +129,8 @@ async function readPage(query: Query, table: Table, { filters, limit, cursor }: 
   }
   if (others.length === 0 || direct.length > 0) {
     const values: unknown[] = [];
-    // PostgreSQL plans what has an OFFSET by itself: it uses the index, instead of looking for matches in the order of the key.
+    // With OFFSET, PostgreSQL plans the subquery separately: it uses the index instead of looking for matches in the order
+    // of the key.
     const source = direct.length
       ? `(SELECT * FROM ${table.source} WHERE ${all(direct.map((each) => condition(table, each, values)))} OFFSET 0) AS found`
       : table.source;
@@ -157,7 +162,7 @@ async function readPage(query: Query, table: Table, { filters, limit, cursor }: 
   }
 }
 
-/** Splits filters into those by which an index finds few rows, and all others. */
+/** Splits filters into those for which an index finds few rows, and all others. */
 async function splitFilters(
   query: Query,
   table: Table,
@@ -197,7 +202,7 @@ function condition(table: Table, { column: name, operator, value }: Filter, valu
     case "atMost":
       return `${it} <= ${typed()}`;
     default:
-      // Not every type can be compared, but every type has a text.
+      // Not every type can be compared, but every value can be converted to text.
       return column.isIndexed || column.kind !== "text" ? `${it} = ${typed()}` : `${it}::text = $${values.push(value)}`;
   }
 }
@@ -234,7 +239,10 @@ const selectFrom = (table: Table, length: number) =>
   `SELECT ${keyText(table)} AS key, ARRAY[${table.columns.map((column) => cell(column, length)).join(", ")}]::text[] AS cells
    FROM ${table.source}`;
 
-/** A value as a text of at most one character more than this. Of hidden columns it is only known whether there is one. */
+/**
+ * The SQL of a value as text, cut to one character more than `length`. For a hidden column it only says whether there is a
+ * value.
+ */
 export function cell(
   { name, type, kind, isHidden }: Pick<Column, "name" | "type" | "kind" | "isHidden">,
   length: number,
@@ -248,7 +256,7 @@ export function cell(
   return `left(${it}::text, ${length + 1})`;
 }
 
-/** The rows, and previews of the files that they refer to, by storage id. */
+/** The rows, with previews of the files that they reference, by storage id. */
 async function withPreviews(origin: string, table: Table, rows: Found[]) {
   const columns = table.columns.flatMap(({ references, isKey }, at) => {
     const isFile = references?.table === "_storage" || (table.name === "_storage" && isKey);

@@ -20,13 +20,13 @@ import { adminProcedure, foreignKeyViolations, liveProcedure } from "./admin-pro
 
 const hour = 60 * 60 * 1000;
 
-/** Live by the files, and by all that may refer to them. */
+/** Live: refetched when files change, or rows of a table that may reference files. */
 const fileProcedure = adminProcedure.use(async ({ ctx, path, next }) => {
   noting(ctx, path).noteReads?.(["_storage", ...(await referringTables())]);
   return next();
 });
 
-/** The first half of a content type; `none` is of files without. */
+/** The first half of a content type. `none` stands for files without a content type. */
 const kinds = ["image", "video", "audio", "text", "application", "none"] as const;
 
 const listArgs = {
@@ -42,7 +42,7 @@ const listArgs = {
 export const files = t.router({
   total: liveProcedure("_storage").query(readTotals),
 
-  /** A page of files, with what refers to each. */
+  /** A page of files, each with the rows that reference it. */
   list: fileProcedure.input(z.object(listArgs)).query(async ({ ctx, input }) => {
     const { page, nextCursor } = await listFiles(input);
     return { page: await described(ctx.origin, page), nextCursor };
@@ -59,7 +59,7 @@ export const files = t.router({
     return createUploadUrl(ctx.origin, {}, identity?.tokenIdentifier);
   }),
 
-  /** Deletes files, all or none. Returns how many there were. */
+  /** Deletes files: all of them or none. Returns how many existed. */
   delete: adminProcedure
     .input(z.object({ storageIds: z.array(storageId()).min(1).max(100), permanently: z.boolean().default(false) }))
     .mutation(async ({ input }) => {
@@ -74,7 +74,7 @@ export const files = t.router({
       }
     }),
 
-  /** Serves a file that the app holds. */
+  /** Releases a held file, so that it is served. */
   release: adminProcedure.input(z.object({ storageId: storageId() })).mutation(async ({ input }) => {
     if (await releaseFile(prisma, input.storageId)) return;
     throw new TRPCError({ code: "NOT_FOUND", message: `Cannot release file ${input.storageId}: it was deleted` });
@@ -83,31 +83,31 @@ export const files = t.router({
   /** The latest deleted files whose bytes are still kept. */
   deleted: liveProcedure("_storage").query(() => listDeletedFiles(100)),
 
-  /** Undoes a deletion: the file comes back, the rows that referred to it do not. */
+  /** Undoes a deletion. The file comes back, but the rows that referenced it do not. */
   restore: adminProcedure.input(z.object({ storageId: storageId() })).mutation(async ({ input }) => {
     if (await restoreFile(prisma, input.storageId)) return;
     throw new TRPCError({ code: "NOT_FOUND", message: `Cannot restore file ${input.storageId}: its bytes are gone` });
   }),
 
-  /** Lets the bytes of a deleted file go now, for those who must not keep them. */
+  /** Deletes the bytes of a deleted file now, for operators who must not keep them. */
   forget: adminProcedure.input(z.object({ storageId: storageId() })).mutation(async ({ input }) => {
     await forgetDeleted(prisma, [input.storageId]);
     deleteUnownedBlobsSoon();
   }),
 
-  /** How upkeep went: its steps, and the columns without a foreign key that keep files. */
+  /** How the last housekeeping went: its steps, and the columns that name files without a foreign key. */
   upkeep: liveProcedure("_scheduled_functions").query(async () => ({
     steps: await readUpkeep(),
     looseReferences: await readLooseReferences(),
   })),
 
-  /** What the next sweep would remove, as found out last, and the age in hours from which it does. */
+  /** The last preview of garbage collection, and the grace period in hours. */
   sweepPreview: liveProcedure("_scheduled_functions").query(async () => ({
     preview: await readGarbagePreview(),
     graceHours: env.UNREFERENCED_GRACE_HOURS,
   })),
 
-  /** Has it found out anew, in a moment. Returns the time from which a preview is new. */
+  /** Schedules a new preview. A preview that was made after the returned time is the new one. */
   refreshSweepPreview: adminProcedure.mutation(async ({ ctx }) => {
     const now = Date.now();
     await scheduler(ctx, alone).runAfter(0, preview);
@@ -115,12 +115,12 @@ export const files = t.router({
   }),
 });
 
-/** Files as the dashboard shows them: with what refers to them, and URLs that work for an hour. */
+/** Files as the dashboard shows them, with the rows that reference them and with URLs that work for an hour. */
 async function described(origin: string, found: StoredFile[]) {
   const referring = await referencesOf(found.map(({ _id }) => _id));
   return found.map((file) => {
     const references: FileReference[] = referring.get(file._id) ?? [];
-    // Stored files have no name. This takes the name of one row that refers to the file.
+    // Stored files have no name. This takes the name of one row that references the file.
     const downloadAs = references.find(({ label }) => label)?.label?.slice(0, 255) ?? file._id;
     const url = (options: FileUrlOptions) => createFileUrl(origin, file._id, { expiresIn: hour, ...options });
     const imageUrl = url({ width: 1280 });
@@ -143,7 +143,7 @@ export async function previewsOf(origin: string, storageIds: string[]) {
   );
 }
 
-/** A row that refers to a file. */
+/** A row that references a file. */
 interface FileReference {
   table: string;
   column: string;
@@ -152,16 +152,19 @@ interface FileReference {
   label: string | null;
 }
 
-/** Of one column; enough to tell who uses a file, and the same cost for one that a million rows use. */
+/**
+ * How many references are read for each column. That is enough to see who uses a file, and costs the same when a million
+ * rows do.
+ */
 const perColumn = 5;
 
-/** What refers to these files, by storage id, as the database's own foreign keys tell. */
+/** The rows that reference these files, by storage id. The database's own foreign keys say which tables to read. */
 async function referencesOf(storageIds: string[]): Promise<Map<string, FileReference[]>> {
   const found = new Map<string, FileReference[]>(storageIds.map((id) => [id, []]));
   const columns = await findReferences(prisma);
   if (columns.length === 0 || storageIds.length === 0) return found;
   const selects = columns.map(({ table, column }) => {
-    // Names from the catalogue, quoted by PostgreSQL.
+    // PostgreSQL has quoted these names, which are from its catalogue.
     const [from, key] = [Prisma.raw(table), Prisma.raw(column)];
     return Prisma.sql`
       SELECT file.id::text AS id, ${table} AS "table", ${column} AS "column", referring.* FROM file, LATERAL (
@@ -177,7 +180,7 @@ async function referencesOf(storageIds: string[]): Promise<Map<string, FileRefer
   return found;
 }
 
-/** The tables that may refer to files. */
+/** The tables whose rows may reference files. */
 async function referringTables(): Promise<string[]> {
   return (await findReferences(prisma)).map(({ table }) => unquoted(table));
 }
@@ -185,11 +188,13 @@ async function referringTables(): Promise<string[]> {
 const unquoted = (name: string) => name.replaceAll('"', "");
 
 interface StoredFile extends FileMetadata {
-  /** Who uploaded it, as `tokenIdentifier`; `null` when nobody was known. */
+  /** The uploader, as `tokenIdentifier`; `null` when the uploader had no identity. */
   owner: string | null;
 }
 
-/** A page of files. It costs the same however many there are, by the indexes of the migration `dashboard`. */
+/**
+ * Reads a page of files by the indexes of the migration `dashboard`, so that it costs the same however many files there are.
+ */
 async function listFiles({
   limit,
   cursor,
@@ -216,7 +221,7 @@ async function findFile(storageId: string): Promise<StoredFile | null> {
   return file ?? null;
 }
 
-/** As the index has it. */
+/** Compares the same expression as the index, so that PostgreSQL uses the index. */
 function ofKind(kind: (typeof kinds)[number] | undefined): Prisma.Sql {
   if (kind === undefined) return Prisma.sql`true`;
   const value = Prisma.sql`split_part(lower("contentType"), '/', 1)`;

@@ -108,7 +108,7 @@ interface HttpCall {
   userId: string | null;
 }
 
-/** Bytes of a response to show. */
+/** How many bytes of a response are shown. */
 const shownBytes = 64 * 1024;
 
 /** Sends a request to an HTTP action as a user. The result has the status, the headers, and the body as text. */
@@ -141,7 +141,9 @@ async function startOf({ body }: Response): Promise<string> {
   return Buffer.concat(chunks).subarray(0, shownBytes).toString();
 }
 
-/** Runs it under an entry of the function log that names the administrator and the user. Its calls are the user's. */
+/**
+ * Records the run in the function log with the administrator and the user. Calls within the run have the user's identity.
+ */
 async function timed(admin: RequestContext, context: RequestContext, run: () => Promise<unknown>): Promise<Run> {
   const [by, as] = await Promise.all([admin.identity(), context.identity()]);
   const { requestId } = context;

@@ -4,7 +4,7 @@ import { t } from "../functions/builders";
 import { liveProcedure } from "./admin-procedure";
 
 export const health = t.router({
-  /** What the app depends on, and what is wrong with it. Not live, since it takes some seconds. */
+  /** Examines what the app depends on. Not live, because this takes some seconds. */
   examine: liveProcedure()
     .input(z.object({ throughProxy: z.boolean().default(true) }))
     .query(({ ctx, input }) => examine({ origin: ctx.origin, headers: ctx.headers, ...input })),

@@ -7,18 +7,18 @@ import { readTotals } from "../storage/quota";
 import { liveProcedure } from "./admin-procedure";
 
 const hourMs = 3_600_000;
-/** Jobs that wait this long for a process that runs them are too many, or there is no such process. */
+/** A job that is overdue by this long shows that there are too many jobs, or that no process runs them. */
 const overdueMs = 60_000;
-/** Jobs that are counted one by one. */
+/** Jobs are counted exactly up to this number. */
 const countedJobs = 1_000;
 
-/** What needs attention, as a sentence, and the page that shows more. */
+/** A problem that needs attention, as a sentence, and the page that shows more. */
 interface Problem {
   text: string;
   href: string;
 }
 
-/** Not live: calls are many, and looking at them is one too. The page asks every ten seconds. */
+/** Not live, because there are many calls, and viewing the page makes more. The page asks every ten seconds instead. */
 export const overview = liveProcedure().query(async () => {
   const now = Date.now();
   const [calls, failing, stored, jobs, upkeep, loose] = await Promise.all([

@@ -34,7 +34,7 @@ const ask: ReturnType<typeof queryClient>["prefetchQuery"] = (options) => queryC
 /** What charts show at first. */
 const lastHour = { hours: 1, buckets: 60 };
 
-/** What each page asks for at first. The arguments are those of the page, or the browser would ask again. */
+/** What each page asks for at first. The arguments must equal those of the page, or the browser asks again. */
 const pages = {
   overview: ({ overview, calls }: Api) => [ask(overview.queryOptions()), ask(calls.stats.queryOptions(lastHour))],
   data({ data }: Api, search: URLSearchParams) {

@@ -35,7 +35,7 @@ export const schedule = ({ jobs }: CronJobs) =>
       ),
     ),
 
-    /** Keeps a job from starting, or one that runs from scheduling more. */
+    /** Keeps a pending job from starting, and a running one from scheduling more jobs. */
     cancel: adminProcedure.input(job).mutation(({ ctx, input }) => scheduler(ctx, alone).cancel(input.jobId)),
 
     /** Cancels all jobs of a list, or those of one function in it. Recurring functions are left alone. Returns how many it canceled. */
@@ -43,7 +43,7 @@ export const schedule = ({ jobs }: CronJobs) =>
       .input(z.object({ list: z.enum(["pending", "running"]), name: jobArgs.name }))
       .mutation(({ input }) => cancelAll(input)),
 
-    /** Runs the function of a job that ended again, now, with the same arguments. Returns the new job's id. */
+    /** Schedules the function of an ended job again, now, with the same arguments. Returns the new job's id. */
     runAgain: adminProcedure.input(job).mutation(async ({ input: { jobId } }) => {
       const again = await rerunJob(prisma, jobId);
       if (!again) throw new TRPCError({ code: "NOT_FOUND", message: `There is no job ${jobId} that ended` });
@@ -60,7 +60,7 @@ const jobArgs = {
 
 type List = z.output<typeof jobArgs.list>;
 
-/** Each by an index: what is next first, or what was last. */
+/** Each list is read by an index: the next jobs first, or the latest ones. */
 const lists: Record<List, { where: Prisma.Sql; by: "scheduledTime" | "completedTime"; direction: Direction }> = {
   pending: { where: Prisma.sql`"state" = 'pending'`, by: "scheduledTime", direction: "asc" },
   running: { where: Prisma.sql`"state" = 'inProgress'`, by: "scheduledTime", direction: "desc" },
@@ -92,9 +92,9 @@ interface Row {
   scheduledTime: Date;
   /** Attempts that failed. */
   failures: number;
-  /** Attempts at most; `null` of a job without `retry`. */
+  /** The most attempts; `null` for a job without `retry`. */
   maxAttempts: number | null;
-  /** When it is tried again, if it waits for that. */
+  /** When the next attempt is, if the job waits for one. */
   retryAt: Date | null;
   key: string | null;
   completedTime: Date | null;

@@ -9,7 +9,7 @@ import { liveProcedure } from "./admin-procedure";
 /** A setting, as it is in force. */
 interface Setting {
   name: string;
-  /** Of a secret, what may be said of it. `null` when it is not set and has no default. */
+  /** For a secret, only a description of it. `null` when the setting has no value and no default. */
   value: string | null;
   isSecret: boolean;
   /** Whether the environment sets it. Otherwise it is the default. */
@@ -25,7 +25,7 @@ const open = new Set(
 
 export const settings = (http: HttpRouter) =>
   t.router({
-    /** The settings and limits in force, and the addresses that other services need. Never a secret. */
+    /** The settings and limits in force, and the addresses that other services need. Never contains a secret. */
     list: liveProcedure().query(({ ctx: { origin } }) => ({
       settings: Object.entries({ ...env, ...readDriverEnv(process.env) })
         .filter(([name]) => name !== "VERCEL")
@@ -46,7 +46,7 @@ function describe([name, value]: [string, unknown]): Setting {
   return { name, value: value === undefined ? null : shown, isSecret, isSet };
 }
 
-/** Of a URL the host and what follows it, and of other secrets how long they are. */
+/** Describes a secret: a URL by its host and what follows it, anything else by its length. */
 function aboutSecret(value: unknown): string {
   if (typeof value === "string" && URL.canParse(value)) {
     const { host, pathname } = new URL(value);

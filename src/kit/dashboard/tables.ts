@@ -7,7 +7,7 @@ export type Query = <Row>(sql: string, values?: unknown[]) => Promise<Row[]>;
 
 export interface Column {
   name: string;
-  /** As PostgreSQL writes it, for example `timestamp with time zone`. */
+  /** The type as PostgreSQL writes it, for example `timestamp with time zone`. */
   type: string;
   /** How it is shown. Values of `number`, `boolean` and `time` are compared as such, all others as texts. */
   kind: "text" | "number" | "boolean" | "time" | "bytes";
@@ -22,7 +22,7 @@ export interface Column {
 
 export interface Table {
   name: string;
-  /** In SQL. */
+  /** The name of the table in SQL. */
   source: string;
   /** Whether it is one of the kit's own tables. */
   isKit: boolean;
@@ -45,7 +45,7 @@ const hiddenColumns = new Set([
   "_unfinished_uploads.progress",
 ]);
 
-/** Names of columns that hold secrets, in any table. A `tokenIdentifier` is the name of somebody. */
+/** Names of columns that hold secrets, in any table. A `tokenIdentifier` is not a secret, because it only names a user. */
 const secretName = /passw|secret|token(?!_?identifier)|(private|api|blob)_?key|(backup|recovery)_?codes|\botp\b/i;
 
 interface Entry {
@@ -65,7 +65,7 @@ const entries = (): Entry[] =>
     };
   });
 
-/** Rows that are counted one by one. Of more, PostgreSQL's own estimate is shown. */
+/** Rows are counted exactly up to this number. Beyond it, PostgreSQL's estimate is shown. */
 const countedRows = 10_000;
 
 /** All tables with about how many rows they have, the app's own first. */
@@ -86,7 +86,7 @@ export async function listTables(query: Query): Promise<(Entry & { rows: number 
     .sort((one, other) => Number(one.isKit) - Number(other.isKit) || one.name.localeCompare(other.name));
 }
 
-/** The migrations that make the others have not been run. */
+/** Leaves out tables whose migrations have not run yet. */
 async function existingEntries(query: Query): Promise<(Entry & { estimate: number })[]> {
   const known = entries();
   const found = await query<{ source: string; estimate: number }>(

@@ -34,18 +34,18 @@ const listArgs = z.object({
   cursor: z.string().max(300).nullish(),
 });
 
-/** Files that are counted one by one. */
+/** Files are counted exactly up to this number. */
 const countedFiles = 10_000;
 
 const userId = z.string().max(255);
 
 export const users = t.router({
-  /** A page of users, the newest first; with a `search`, those that it finds, by their addresses. */
+  /** A page of users, newest first. With `search`, the users that it finds, by address. */
   list: liveProcedure("_users")
     .input(listArgs)
     .query(({ input }) => (input.search === "" ? listUsers(input) : findUsers(input))),
 
-  /** A user with the devices that are signed in, and how much they store; `null` when there is none. */
+  /** A user, their signed-in devices, and how much they store; `null` when there is no such user. */
   get: liveProcedure("_users", "_storage")
     .input(z.object({ userId }))
     .query(async ({ input: { userId } }) => {
@@ -75,7 +75,7 @@ export const users = t.router({
       };
     }),
 
-  /** Makes an account an administrator's, or takes that role away. Nobody can take it from themselves. */
+  /** Makes an account an administrator, or takes that role away. Administrators cannot take it from themselves. */
   setAdmin: adminProcedure
     .input(z.object({ userId, isAdmin: z.boolean() }))
     .mutation(({ ctx, input: { userId, isAdmin } }) =>
@@ -102,7 +102,7 @@ export const users = t.router({
       return (await prisma.session.deleteMany({ where })).count;
     }),
 
-  /** Deletes a user with the rows and files that are theirs, for good. Administrators have to lose that role before. */
+  /** Permanently deletes a user with the user's rows and files. An administrator must lose that role first. */
   delete: adminProcedure.input(z.object({ userId })).mutation(({ ctx, input: { userId } }) =>
     recorded(ctx, "delete", "deleted", userId, async (user) => {
       if (user.isAdmin) throw refusal("An administrator cannot be deleted. Take that role away first");
@@ -121,7 +121,7 @@ export const users = t.router({
 
 const refusal = (message: string) => new TRPCError({ code: "CONFLICT", message });
 
-/** Does something to another user, under an entry of the function log that names both. */
+/** Does something to another user, and records it in the function log with both names. */
 async function recorded(
   { identity, requestId }: RequestContext,
   what: string,
@@ -139,7 +139,10 @@ async function recorded(
   });
 }
 
-/** By the index `_users_newest`, which is on a number: PostgreSQL rewrites comparisons of truth values, and then misses it. */
+/**
+ * Uses the index `_users_newest`. It is on a number, because PostgreSQL rewrites comparisons of booleans and then misses the
+ * index.
+ */
 async function listUsers({ kind, limit, cursor }: z.output<typeof listArgs>) {
   const [, time, id] = /^(\d{1,15})_(.+)$/s.exec(cursor ?? "") ?? [];
   if (cursor && id === undefined) {
@@ -154,7 +157,7 @@ async function listUsers({ kind, limit, cursor }: z.output<typeof listArgs>) {
   return toPage(found, limit, ({ createdAt, id }) => `${createdAt}_${id}`);
 }
 
-/** By the index `_users_lower_email`. */
+/** Uses the index `_users_lower_email`. */
 async function findUsers({ search, limit }: z.output<typeof listArgs>) {
   const found = await pools.functions.sql<User>(
     `SELECT ${columns} FROM "_users" WHERE "_id" = $1

@@ -23,9 +23,9 @@ const leftOut = [
   "_storage_variants",
 ];
 
-/** Rows that are read, and written, by one statement. */
+/** Rows that one statement reads or writes. */
 const pageRows = 500;
-/** Files that are copied at once. */
+/** Files that are copied at the same time. */
 const copies = 4;
 
 const manifestSchema = z.object({
@@ -36,7 +36,7 @@ const manifestSchema = z.object({
   migrations: z.array(z.string()),
   /** The number of rows of each table. */
   tables: z.record(z.string(), z.int()),
-  /** Files that are not in the export: their bytes were gone when they should be copied, or did not have their digest. */
+  /** Files that are not in the export, because their bytes were missing or did not match their digest. */
   missing: z.array(z.string()),
 });
 type Manifest = z.output<typeof manifestSchema>;
@@ -52,24 +52,24 @@ interface File {
 const manifestIn = (snapshot: string) => join(snapshot, "export.json");
 const rowsIn = (snapshot: string, table: string) => join(snapshot, `${encodeURIComponent(table)}.jsonl`);
 
-/** Where an export keeps the bytes of a digest. */
+/** Returns the path at which an export keeps the bytes with this digest. */
 export const bytesIn = (folder: string, sha256: string) => join(folder, "files", sha256.slice(0, 2), sha256);
 
-/** What an export did. */
+/** The result of an export. */
 export interface Exported extends Manifest {
   /** Files whose bytes were copied, and files whose bytes the folder had. */
   copied: number;
   kept: number;
   /** Files whose bytes were erased after their rows had been read. They are not in the export. */
   erased: string[];
-  /** Files whose bytes in the store do not have their digest. They are not in the export. */
+  /** Files whose stored bytes do not match their digest. They are not in the export. */
   damaged: string[];
 }
 
 /**
- * Writes the rows of one moment, and then the bytes of their files, into a folder. The app may run meanwhile: deleted bytes are
- * kept for `DELETED_FILE_RETENTION_HOURS`. Bytes that the folder has are not copied again, so an export that was interrupted
- * continues, and the next one copies what is new.
+ * Exports the rows as of one moment, and then the bytes of their files, into a folder. The app may run meanwhile, because
+ * the bytes of deleted files are kept for `DELETED_FILE_RETENTION_HOURS`. Bytes that the folder already has are not copied
+ * again. So an interrupted export can be continued, and the next export copies only what is new.
  */
 export async function exportApp(client: pg.ClientBase, folder: string): Promise<Exported> {
   const snapshots = join(folder, "snapshots");
@@ -92,7 +92,7 @@ export async function exportApp(client: pg.ClientBase, folder: string): Promise<
   const { erased, damaged } = done;
   const manifest: Manifest = { format: 1, time, migrations, tables, missing: [...erased, ...damaged] };
   await writeDurably(manifestIn(snapshot), JSON.stringify(manifest, null, 2));
-  // Older ones, and what an interrupted export left.
+  // Deletes older snapshots, and what an interrupted export left.
   for (const name of before) await rm(join(snapshots, name), { recursive: true, force: true });
   return { ...manifest, erased, damaged, copied: done.copied.length, kept: done.kept.length };
 }
@@ -135,7 +135,7 @@ async function* linesOf(path: string): AsyncGenerator<string> {
   yield* createInterface({ input: createReadStream(path), crlfDelay: Number.POSITIVE_INFINITY });
 }
 
-/** Does `work` with each file of a snapshot, some at a time. */
+/** Calls `work` with each file of a snapshot, several at a time. */
 async function forEachFile(snapshot: string, work: (file: File) => Promise<void>): Promise<void> {
   const lines = linesOf(rowsIn(snapshot, "_storage"));
   const worker = async () => {
@@ -148,7 +148,7 @@ type Copied = "copied" | "kept" | "erased" | "damaged";
 
 async function copyOut(folder: string, file: File): Promise<Copied> {
   const path = bytesIn(folder, file.sha256);
-  // It got this name when its digest had been verified.
+  // A file gets this name only after its digest was verified, so comparing the size is enough.
   if ((await stat(path).catch(() => null))?.size === file.size) return "kept";
   const body = await blobs.get(file.blobKey);
   if (!body) return "erased";
@@ -175,19 +175,19 @@ async function writeDurably(path: string, text: string): Promise<void> {
   await rename(`${path}.new`, path);
 }
 
-/** What an import did. */
+/** The result of an import. */
 export interface Imported {
   /** When the rows were read. */
   time: string;
   rows: number;
   files: number;
-  /** Files that are not there, because the export has no bytes of them. */
+  /** Files that were not imported, because the export does not have their bytes. */
   missing: string[];
 }
 
 /**
- * Brings an export into an empty database with the same migrations, and into the blob store of the settings. The digest of every
- * file is verified. Bytes come first and all rows in one transaction, so an import that was interrupted may be repeated.
+ * Imports an export into an empty database with the same migrations, and into the configured blob store. The digest of every
+ * file is verified. Bytes come first and all rows in one transaction, so an interrupted import can be repeated.
  * @throws when the database or the store is another app's, or a file's bytes are not in the folder
  */
 export async function importApp(client: pg.ClientBase, folder: string): Promise<Imported> {
@@ -221,7 +221,7 @@ async function latestSnapshot(folder: string): Promise<{ snapshot: string; manif
   throw new Error(`${folder} has no finished export. Run npm run kit -- export ${folder}.`);
 }
 
-/** What the kit itself writes at a start. An import replaces it. */
+/** The kit writes rows into these tables when it starts. An import replaces them. */
 const ofStart = ["_system_state", "_storage_totals", "_scheduled_functions", "_calls", "_call_counts"];
 
 async function refuseUsed(client: pg.ClientBase, tables: string[]): Promise<void> {
@@ -240,7 +240,7 @@ async function storeIdOf(client: pg.ClientBase): Promise<unknown> {
   return rows[0]?.value;
 }
 
-/** Stores the bytes of a file, unless an earlier import did. */
+/** Stores the bytes of a file, unless an earlier import already did. */
 export async function copyIn(folder: string, file: File): Promise<void> {
   const found = await blobs.head(file.blobKey);
   if (found) {
@@ -279,7 +279,8 @@ async function insertRows(client: pg.ClientBase, snapshot: string, { tables, mis
   let count = 0;
   await client.query("BEGIN");
   try {
-    // Rows refer to each other in circles, so foreign keys are checked at the end. Triggers have made what they make.
+    // Rows reference each other in circles, so foreign keys are checked at the end. Triggers are disabled, because the
+    // export has the rows that they made.
     const foreignKeys = await foreignKeysOf(client, names);
     for (const { table, name } of foreignKeys) {
       await client.query(`ALTER TABLE ${quoted(table)} DROP CONSTRAINT ${quoted(name)}`);

@@ -9,7 +9,7 @@ import { s3Driver } from "./drivers/s3";
 import { vercelBlobDriver } from "./drivers/vercel-blob";
 import { appendsOf, directOf, type Store, twoStores } from "./two-stores";
 
-/** What Vercel says of itself. */
+/** Variables that Vercel sets. */
 const system = { VERCEL: z.string().optional(), VERCEL_ENV: z.string().optional() };
 
 const disk = z.object({ STORAGE_DRIVER: z.literal("disk"), ...system }).refine((variables) => !onVercel(variables), {
@@ -21,7 +21,7 @@ const s3 = z.object({
   STORAGE_DRIVER: z.literal("s3"),
   S3_BUCKET: z.string({ error: "put the bucket's name there; `aws s3 mb s3://NAME` makes one" }),
   S3_REGION: z.string({ error: "put the bucket's region there; `aws configure get region` says yours, R2 has auto" }),
-  /** For a store that is not Amazon's. */
+  /** Set for a store that is not Amazon's. */
   S3_ENDPOINT: z
     .url({ protocol: /^https?$/, error: "put the store's URL there, as https://s3.example.com" })
     .optional(),
@@ -55,7 +55,7 @@ export function readDriverEnv(variables: Record<string, string | undefined>): z.
   throw new Error(`Cannot start, settings of the blob store are missing or wrong:\n${lines.join("\n")}`);
 }
 
-/** The stores that the environment names: the one that new blobs go to, and while files move, the other one. */
+/** The stores that the environment names: the one that new blobs go to, and the other one while files move between two. */
 export const stores = processWide("stores", (): { first: Store; second: Store | null } => {
   // The build only loads the modules. The settings are those of the start.
   if (process.env.NEXT_PHASE === "phase-production-build") {
@@ -72,7 +72,7 @@ export const blobs = processWide("blobs", () => {
   );
 });
 
-/** The settings of the second store: those that begin with `SECOND_`. Others are the same as of the first. */
+/** The settings of the second store. A setting that begins with `SECOND_` replaces the first store's setting. */
 function secondEnv(): Record<string, string | undefined> {
   const own = Object.entries(process.env).filter(([name, value]) => name.startsWith("SECOND_") && value !== "");
   return { ...process.env, ...Object.fromEntries(own.map(([name, value]) => [name.slice("SECOND_".length), value])) };

@@ -13,7 +13,7 @@ export interface StoredFile {
   size: number;
 }
 
-/** Of an image that is too large to be decoded, this many first bytes are read. Nearly every image has its size in them. */
+/** How many first bytes are read of an image that is too large to decode. Nearly every image has its dimensions in them. */
 const headBytes = 256 * 1024;
 
 /** Looks at a new file in the background, if it is an image. When that fails, `describeImages` does it later. */
@@ -40,10 +40,10 @@ async function describeImage({ storageId, blobKey, size }: StoredFile): Promise<
     WHERE "_id" = ${storageId}::uuid AND "image" IS NULL`;
 }
 
-/** Images that one run looks at. */
+/** Images that one run describes. */
 const imagesPerRun = 500;
 
-/** Looks at images that nobody has looked at, the newest first. */
+/** Describes images that have no description yet, newest first. */
 export async function describeImages(): Promise<void> {
   const files = await maintenance.$queryRaw<StoredFile[]>`
     SELECT "_id"::text AS "storageId", "blobKey", "size"::float AS "size" FROM "_storage"

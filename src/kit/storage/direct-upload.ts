@@ -165,13 +165,13 @@ function parse<T>(schema: z.ZodType<T>, body: unknown): T {
   return data;
 }
 
-/** Refuses an upload that has made its file already, or that was refused before. */
+/** Refuses an upload that has already made its file, or that was refused before. */
 async function refuseClosed(storageId: string): Promise<never> {
   if (await isUsed(prisma, storageId)) throw UploadError.used(storageId);
   throw UploadError.incomplete("no usable");
 }
 
-/** Compares what the store has with what was announced. Returns its SHA-256, for which it may have to read the bytes. */
+/** Compares the bytes in the store with what was announced. Returns their SHA-256, which may require reading all of them. */
 async function verify(receipt: Receipt, sent: DirectResult): Promise<string> {
   if (sent.size !== receipt.size) throw UploadError.incomplete(`${sent.size} of ${receipt.size}`);
   const { contentType, sha256 } = receipt;

@@ -15,24 +15,24 @@ export interface FileMetadata {
   size: number;
   /** As sent with the upload; `null` when none was. */
   contentType: string | null;
-  /** The type that the first bytes have. Absent when they are of none that is known, as those of text. */
+  /** The type that the first bytes show. Absent when they match no known type, for example for text. */
   detectedType?: string;
   /** Set while the file waits for `ctx.storage.release`. */
   held?: true;
-  /** What an image looks like, once it was looked at. Absent for other files. */
+  /** The properties of an image, once it has been examined. Absent for other files. */
   image?: ImageMetadata;
 }
 
-/** What is known about an image by its bytes. */
+/** What the bytes of an image say about it. */
 export interface ImageMetadata {
-  /** Pixels, upright. Of an animation, those of one frame. */
+  /** In pixels, after rotation to upright. For an animation, the width of one frame. */
   width: number;
   height: number;
   /** A blurred placeholder of about 25 bytes, in base64: see https://evanw.github.io/thumbhash. */
   thumbhash?: string;
-  /** Whether it moves. */
+  /** Whether the image is an animation. */
   animated: boolean;
-  /** Frames of an animation. 1 for other images, and when the frames cannot be counted. */
+  /** The number of frames of an animation. 1 for other images, and when the frames cannot be counted. */
   pages: number;
 }
 

@@ -11,10 +11,10 @@ import { ForeignStore, refuseForeignStore } from "./store-id";
 
 // Garbage collection has two steps: it deletes unreferenced files, and it deletes the bytes that no file owns.
 
-/** Where metrics hear of what was deleted. */
+/** The channel on which metrics learn what was deleted. */
 export const blobsDeleted = channel("kit.deleted");
 
-/** A message of that channel. */
+/** A message on that channel. */
 export interface Deleted {
   what: "files" | "blobs";
   count: number;

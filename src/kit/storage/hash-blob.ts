@@ -5,14 +5,14 @@ import { limits } from "../process/limits";
 import type { BlobDriver, Chunk } from "./drivers/driver";
 import { UploadError } from "./upload-error";
 
-/** How often in a row a connection may break without a byte read. */
+/** How many times in a row a connection may break before any byte is read. */
 const maxFailures = 3;
 
 /**
- * The SHA-256 of a blob of `size` bytes. After a broken connection it continues where it was.
+ * Returns the SHA-256 of a blob of `size` bytes. After a broken connection it continues where it stopped.
  *
- * A large blob that is listed among the unowned ones is read in slices, because hosts and proxies end a request that takes long.
- * What is known of its hash after a slice is kept in the list, and the next call continues.
+ * A large blob that is listed among the unowned ones is read in slices, because hosts and proxies end a request that takes
+ * long. The state of the hash after a slice is stored in the list, and the next call continues from it.
  * @throws UploadError `UploadLocked` after a slice that was not the last, `StorageUnavailable`
  */
 export async function hashBlob(driver: BlobDriver, key: string, size: number): Promise<string> {
@@ -61,7 +61,7 @@ async function* readAhead(body: ReadableStream<Chunk>): AsyncGenerator<Chunk> {
   }
 }
 
-/** How far a blob is hashed, and what is known of its hash. */
+/** How far a blob has been hashed, and the state of its hash. */
 const hashing = z.object({ position: z.int().nonnegative(), state: z.base64() });
 
 async function findHashing(key: string): Promise<{ position: number; state: string | null } | null> {
@@ -77,7 +77,7 @@ async function continueHash(state: string | null) {
   return state === null ? hash.init() : hash.load(Buffer.from(state, "base64"));
 }
 
-/** Keeps the position that is further, when requests hash the same blob. */
+/** Stores the state of a hash, unless another request that hashes the same blob got further. */
 async function keepHashing(key: string, position: number, saved: Uint8Array): Promise<void> {
   const state = Buffer.from(saved).toString("base64");
   await prisma.$executeRaw`

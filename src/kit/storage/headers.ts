@@ -103,7 +103,7 @@ function badHeader(name: string, value: string, advice: string): UploadError {
 /** The longest time that caches keep a file. The file never changes, and a cache may drop it earlier. */
 const maxAgeSeconds = 30 * 24 * 60 * 60;
 
-/** A file that is opened by its URL is a document of the app's origin. This lets it show itself and nothing else. */
+/** A file that is opened by its URL is a document of the app's origin. This policy lets it show itself and nothing else. */
 export const passivePolicy = "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; sandbox";
 
 /** Any site may show a file of which it has the URL. */
@@ -122,7 +122,7 @@ export interface Serving {
   download?: string;
   /** Default: caches keep the file for as long as its URL works. */
   cacheControl?: string;
-  /** Serves the file as an image in this form, and not its bytes. */
+  /** Serves an image in this form that is made of the file, instead of the file's own bytes. */
   image?: ImageForm;
 }
 
@@ -181,10 +181,10 @@ export function dispositionOf(contentType: string | null, download?: string): st
   return contentDisposition(name, { fallback: name?.replace(/[^\x20-\x7e]/gu, "_") });
 }
 
-/** The last part of a path without what file systems refuse; `undefined` when nothing is left. */
+/** The last part of a path, without characters that file systems refuse. `undefined` when nothing is left. */
 function fileName(text: string): string | undefined {
   const last = text.split(/[\\/]/).filter(Boolean).at(-1) ?? "";
-  // Characters that change the direction of text would make another extension appear than the name has.
+  // Characters that change the direction of text could hide the real extension of a name.
   const name = last.replace(/\p{Cc}/gu, "_").replace(/\p{Bidi_Control}/gu, "");
   return /^[. ]*$/.test(name) ? undefined : name;
 }

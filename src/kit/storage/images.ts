@@ -8,11 +8,11 @@ import { processWide } from "../process/process-wide";
 import type { ImageMetadata } from "./file";
 import type { VariantKey, VariantRefusal } from "./ownership";
 
-// What is done with the pixels of images. sharp is loaded when the first image is decoded, and not before.
+// Decodes, describes and changes images. sharp is loaded when the first image is decoded, and not before.
 
 /**
- * Runs work that decodes an image in its turn: `limits.images` run at once in a process. They are decoded by the threads that
- * also read files, and the limit leaves some of these threads for files.
+ * Runs work that decodes an image, at most `limits.images` at once in a process. Images are decoded by the threads that also
+ * read files, and the limit leaves some of these threads for files.
  *
  * @throws TRPCError `TOO_MANY_REQUESTS` when `limits.imagesWaiting` others wait
  * @example
@@ -23,7 +23,7 @@ export const inImageTurn = processWide("images", () => createPlaces(limits.image
 /** How long the work on one image may take. */
 const maxSeconds = 20;
 
-/** The largest side that WebP can have. AVIF and JPEG can have more. */
+/** The longest side of a WebP image, in pixels. AVIF and JPEG allow longer sides. */
 const maxSide = 16_383;
 
 /** The bytes are not an image, or cannot be decoded within the limits. */
@@ -75,8 +75,8 @@ export async function refuseTooManyPixels(image: Blob): Promise<void> {
 }
 
 /**
- * Changes an image with sharp, which this loads. `edit` gets it upright and in sRGB, of an animation the first frame. It waits
- * for its turn, because decoding takes much memory, and ends after 20 s.
+ * Changes an image with sharp. `edit` receives the image upright and in sRGB, or the first frame of an animation. The work
+ * waits for its turn, because decoding takes much memory, and fails after 20 seconds.
  *
  * @throws TRPCError `PAYLOAD_TOO_LARGE`, `TOO_MANY_REQUESTS`, or `BAD_REQUEST` when the bytes cannot be decoded
  * @example
@@ -142,7 +142,7 @@ async function inspect(bytes: Buffer, type: string): Promise<Decodable> {
   };
 }
 
-/** APNG and animated AVIF, of which sharp reads only the first frame, or nothing. */
+/** Whether this is an APNG or an animated AVIF. sharp reads only their first frame, or nothing. */
 const isForeignAnimation = (bytes: Buffer, type: string) =>
   type === "image/apng" || (type === "image/avif" && hasBrand(bytes, "avis"));
 
@@ -211,7 +211,8 @@ function write(image: Sharp, format: VariantKey["format"], moves: boolean, hasAl
 const placeholderSide = 100;
 
 /**
- * Looks at an image. Of an image of which only the head is given, there is no placeholder.
+ * Reads the dimensions of an image, and makes its placeholder. There is no placeholder when only the head of the image is
+ * given.
  *
  * @throws ImageRefused
  */

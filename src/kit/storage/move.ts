@@ -8,8 +8,8 @@ import { listStore } from "./reconcile";
 import { storeIdKey } from "./store-id";
 import type { Store } from "./two-stores";
 
-// Copies all blobs from one of two stores to the other, while the app runs with both: see two-stores.ts. Nothing is deleted
-// from the old store. Once all processes have the new one first, and everything is copied, it can go as a whole.
+// Copies all blobs from one of two stores to the other while the app runs with both: see two-stores.ts. Nothing is deleted
+// from the old store. It can be removed once everything is copied and all processes write to the new store.
 
 /** Blobs that are copied at once, each with a connection of its own. */
 const copies = 4;
@@ -31,25 +31,25 @@ interface Owned {
   contentType: string | null;
 }
 
-/** What a move did. */
+/** The result of a move. */
 export interface Moved {
   copied: number;
   /** Bytes that were copied. */
   bytes: number;
   /** Blobs that the new store had already. */
   kept: number;
-  /** Blobs that neither store has, and blobs whose bytes have another digest than their row. */
+  /** Blobs that neither store has, and blobs whose bytes do not match the digest in their row. */
   missing: string[];
   damaged: string[];
-  /** Uploads that may still end in the old store. */
+  /** Uploads that may still complete in the old store. */
   uploads: number;
   /** Whether the app writes to the new store. */
   isFirst: boolean;
 }
 
 /**
- * Copies to the store with the driver `to` what it lacks. May be interrupted, repeated, and run several times at once. The
- * SHA-256 of each blob is verified as it is read from the new store.
+ * Copies the blobs that the store with the driver `to` lacks. It may be interrupted, repeated, and run several times at
+ * once. The SHA-256 of each blob is verified as it is read from the new store.
  *
  * @param url of the database
  */
@@ -70,7 +70,8 @@ export async function moveBlobs(url: string, to: string): Promise<Moved> {
     await copyId(source.driver, target.driver);
     const since = isFirst ? await noteBegin(main, target.name) : null;
     moved.kept = await listStore(main, target.driver);
-    // While uploads end in the old store, each round has some more. When the app still writes there, they would not end.
+    // While uploads complete in the old store, each round finds a few more blobs. If the app still writes there, one round
+    // is enough, because new blobs would never stop coming.
     for (let before = -1; before !== moved.copied && (isFirst || before < 0); ) {
       before = moved.copied;
       await copyMissing(main, workers, (client, blob) => copy(client, blob, source.driver, target.driver, moved));
@@ -109,13 +110,13 @@ async function copyId(source: BlobDriver, target: BlobDriver): Promise<void> {
     );
   }
   if (known !== null && found === null) {
-    // What a process left that was killed as it wrote the id.
+    // Deletes what a process left that was killed while it wrote the id.
     await target.delete(storeIdKey);
     await target.put(storeIdKey, new Blob([known]).stream(), "text/plain");
   }
 }
 
-/** Returns when a move to this store began: from then on uploads begin there. */
+/** Returns the time when the move to this store began. Since then, uploads begin there. */
 async function noteBegin(client: pg.ClientBase, name: string): Promise<Date> {
   const { rows } = await client.query<{ since: Date }>(
     `INSERT INTO "_system_state" AS state ("key", "value") VALUES ('storageMove', jsonb_build_object('to', $1::text, 'since', now()))
@@ -126,7 +127,7 @@ async function noteBegin(client: pg.ClientBase, name: string): Promise<Date> {
   return rows[0]?.since ?? new Date();
 }
 
-/** Does `work` with all owned blobs that the table `stored` lacks, some at a time. */
+/** Calls `work` with each owned blob that the table `stored` lacks, several at a time. */
 async function copyMissing(
   main: pg.ClientBase,
   workers: pg.ClientBase[],
@@ -149,8 +150,8 @@ async function copyMissing(
 }
 
 /**
- * Copies one blob, unless it was deleted or is there already. Garbage collection leaves a blob alone that is being copied: it
- * could not delete a copy that is only made afterwards. Returns whether the new store has it.
+ * Copies one blob, unless it was deleted or the new store has it already. Garbage collection skips a blob while it is being
+ * copied, because it could not delete a copy that is made afterwards. Returns whether the new store has the blob.
  */
 async function copy(
   client: pg.ClientBase,
@@ -168,7 +169,7 @@ async function copy(
       moved.kept += 1;
       return true;
     }
-    // What an interrupted copy left.
+    // Deletes what an interrupted copy left.
     await target.delete(blobKey);
     const body = await source.get(blobKey);
     if (!body) {
@@ -189,7 +190,7 @@ async function copy(
   }
 }
 
-/** Writes a blob, and reads it again. Returns whether its bytes have the digest both times. */
+/** Writes a blob, and reads it again. Returns whether its bytes match the digest both times. */
 async function put(target: BlobDriver, { blobKey, sha256, size, contentType }: Owned, body: AsyncIterable<Chunk>) {
   const hash = createHash("sha256");
   async function* hashed() {

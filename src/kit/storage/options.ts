@@ -6,8 +6,8 @@ import { processWide } from "../process/process-wide";
 /** What an app decides about the files that it stores. */
 export interface StorageOptions {
   /**
-   * Mutations and actions that are scheduled for each new file, in the statement that makes its row: mutations run exactly once,
-   * actions at most once, whichever way the file came. Each takes `{ storageId }`.
+   * Mutations and actions that are scheduled for each new file, in the statement that makes its row, however the file was
+   * uploaded. Mutations run exactly once, and actions at most once. Each takes `{ storageId }`.
    */
   onStored?: readonly Schedulable<{ storageId: Id<"_storage"> }>[];
   /** A new file is not served, and `getUrl` is `null`, until a function calls `ctx.storage.release`. Default: `false`. */
@@ -30,14 +30,14 @@ interface Settings {
   quota?: Quota;
 }
 
-/** The routes of files do not load the functions of the app, so `kit.app` leaves this here for them. */
+/** The storage routes do not load the app's functions, so `kit.app` stores the options here for them. */
 const known = processWide("storage options", () => ({
   settings: undefined as Settings | undefined,
-  /** Loads the app, where the start does not. */
+  /** Loads the app, if the start of the process did not. */
   load: async (): Promise<unknown> => undefined,
 }));
 
-/** Called when the functions are registered. Throws for one that is not. */
+/** Called after the functions are registered. Throws when `onStored` has a function that is not registered. */
 export function setStorageOptions({ onStored = [], hold = false, quota }: StorageOptions): void {
   const names = onStored.map((fn) => {
     const name = nameOf(fn);
@@ -49,12 +49,14 @@ export function setStorageOptions({ onStored = [], hold = false, quota }: Storag
   known.settings = { onStored: names, hold, quota };
 }
 
-/** In development, where functions are compiled when they are first needed: how to load them before the first file. */
+/**
+ * Sets how to load the app's functions before the first file is stored, for processes that do not load them at the start.
+ */
 export function loadAppBeforeFiles(load: () => Promise<unknown>): void {
   known.load = load;
 }
 
-/** What the app decided. */
+/** Returns the app's storage options. */
 export async function storageOptions(): Promise<Settings> {
   if (!known.settings) await known.load();
   return known.settings ?? { onStored: [], hold: false };

@@ -30,7 +30,7 @@ export const allowWrite = (storageId: string) => Prisma.sql`
 
 /** Lists the blob of an upload before its first byte. Returns `false` when the upload URL was used. */
 export async function listUpload({ blobKey, storageId }: { blobKey: string; storageId: string }): Promise<boolean> {
-  // Through the driver, because Prisma takes as long for a statement as PostgreSQL does.
+  // Uses the driver directly, because Prisma would double the time of the statement.
   const listed = await pool.sql(
     `INSERT INTO "_unowned_blobs" ("blobKey", "deleteAfter")
      SELECT $1, now() + interval '${uploadHours + 1} hours'
@@ -157,7 +157,7 @@ export interface VariantKey extends ImageForm<"avif" | "webp" | "jpeg" | "fallba
   storageId: string;
 }
 
-/** What became of an image: it was made, the file itself is served, or the code of a refusal. */
+/** The outcome of making an image: it was made, the file itself is served instead, or the code of a refusal. */
 export type VariantResult =
   | { result: "made"; sha256: string; size: number; contentType: string }
   | { result: "original" }
@@ -165,14 +165,14 @@ export type VariantResult =
 
 export type VariantRefusal = "NotAnImage" | "ImageUnreadable" | "ImageTooLarge" | "ImageTooSlow";
 
-/** Minutes for which others leave an image to the process that makes it. */
+/** Minutes for which other processes leave an image to the process that is making it. */
 const makingMinutes = 2;
 /** Minutes for which a refusal is remembered. */
 const refusalMinutes = 60;
 
 /**
- * Lets the caller make an image, and lists its blob. Returns `false` when it is made already, or another process is making it.
- * Throws a violation of a foreign key when there is no such file.
+ * Lets the caller make an image, and lists its blob. Returns `false` when the image is already made, or when another process
+ * is making it. Throws a violation of a foreign key when there is no such file.
  */
 export async function claimVariant(client: Client, key: VariantKey, blobKey: string): Promise<boolean> {
   const claimed = await client.$executeRaw`

@@ -28,7 +28,7 @@ export interface Storer {
 export interface Allowance {
   /** Bytes. Uploads that run at the same time do not see each other, so together they may exceed it. */
   remaining: number;
-  /** The error for more bytes than that. */
+  /** Makes the error for an upload that exceeds `remaining`. */
   refusal: () => UploadError;
   /** Counts bytes that were sent, or will be. Throws when they are too many for a sender without an account. */
   count(bytes: number): Promise<void>;
@@ -85,7 +85,7 @@ export async function usageOf(identity: string): Promise<Usage> {
   return { files: Number(row?.files ?? 0), bytes: Number(row?.bytes ?? 0) };
 }
 
-/** Refuses to make `owner` the owner of so many more bytes. Claims that run at the same time do not see each other. */
+/** Throws when `owner` may not own this many more bytes. Claims that run at the same time do not see each other. */
 export async function refuseOverQuota(owner: string, bytes: number): Promise<void> {
   const { remaining, quota } = await lookUp(owner);
   if (bytes <= remaining) return;
@@ -105,14 +105,14 @@ async function lookUp(owner: string | undefined) {
     [owner, userIdOf(owner)],
   );
   return {
-    // A token of another issuer means an account there. An account of this app may be deleted by now.
+    // A user of another issuer has an account there. A user of this app who has no row was deleted.
     hasAccount: row?.isAccount ?? userIdOf(owner) === null,
     remaining: Math.max(0, quota - Number(row?.used ?? 0)),
     quota,
   };
 }
 
-/** Not on the pool of functions: the caller may hold one of its connections. */
+/** Does not use the pool for functions, because the caller may hold one of its connections. */
 const readCommitted = readDb({ ...alone, run: (statement) => Promise.resolve(statement(lookups)) });
 
 async function quotaOf(owner: string): Promise<number> {

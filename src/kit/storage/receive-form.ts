@@ -36,7 +36,7 @@ export interface FormFile {
   name: string;
   /** Bytes. */
   size: number;
-  /** As the browser derived it from the name; `null` when there is none. */
+  /** The type that the browser derived from the name; `null` when it sent none. */
   contentType: string | null;
 }
 

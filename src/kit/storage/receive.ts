@@ -20,20 +20,20 @@ interface Incoming extends Storer {
   size?: number;
   /** Bytes. */
   maxSize?: number;
-  /** Bytes that the same sender has sent and that are no files yet. */
+  /** Bytes that the same sender has sent and that are not files yet. */
   reserved?: number;
   /** Until when the upload URL is remembered as used, in milliseconds since the epoch. */
   usedUntil: number;
 }
 
-/** Bytes that are in the store, and not a file yet. */
+/** Bytes that are in the store and are not a file yet. */
 export interface Received extends Pick<Incoming, "storageId" | "contentType" | "usedUntil" | "owner"> {
   blobKey: string;
   /** Lower-case hex. */
   sha256: string;
   /** Bytes. */
   size: number;
-  /** The type that the first of them have; `null` when they are of none that is known. */
+  /** The type that the first bytes show; `null` when they match no known type. */
   detectedType: string | null;
   allowance: Allowance;
 }
@@ -68,7 +68,7 @@ export async function receiveBytes(incoming: Incoming): Promise<Received> {
   }
 }
 
-/** Makes files of received bytes, of all or of none. When it rejects, the bytes are deleted. */
+/** Makes files of received bytes: all of them or none. When it rejects, the bytes are deleted. */
 export async function commitReceived(files: Received[]): Promise<void> {
   const commit = async (sql?: Sql) => {
     for (const file of files) {
@@ -92,7 +92,7 @@ export async function commitReceived(files: Received[]): Promise<void> {
   }
 }
 
-/** Begins what follows a new file, after its commit. */
+/** Starts the work that follows a new file, after its commit. */
 export async function afterStored(file: StoredFile & { detectedType: string | null }): Promise<void> {
   describeImageSoon(file);
   if ((await storageOptions()).onStored.length > 0) runAfterResponse(Date.now());
@@ -118,7 +118,7 @@ export async function refuseFullDisk(size = 0): Promise<void> {
 /** The first bytes of a file, by which its type is known. */
 const headBytes = 4096;
 
-/** The type that these first bytes have. `null` when they are of none that is known, as those of text. */
+/** Returns the type that these first bytes show, or `null` when they match no known type, for example for text. */
 async function typeOfHead(head: Uint8Array): Promise<string | null> {
   // Loaded with the first file, so that serving files does without it.
   const { fileTypeFromBuffer } = await import("file-type");

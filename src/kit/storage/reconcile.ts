@@ -17,12 +17,12 @@ interface WrongFile {
 }
 
 export interface Differences {
-  /** Rows that were compared, and blobs. */
+  /** How many rows and blobs were compared. */
   files: number;
   blobs: number;
   /** Files without their bytes. */
   missing: WrongFile[];
-  /** Bytes that neither a file owns nor the list of unowned blobs has. */
+  /** Bytes that no file owns and that are not in the list of unowned blobs. */
   orphans: { key: string; size: number }[];
 }
 
@@ -47,7 +47,7 @@ export async function compareWithStore(client: pg.ClientBase): Promise<Differenc
      FROM "_storage" AS file LEFT JOIN stored ON "key" = "blobKey"
      WHERE stored."size" IS DISTINCT FROM file."size" ORDER BY "_id" LIMIT ${maxListed}`,
   );
-  // Those that were uploaded since the store was listed.
+  // Asks the store again, because files that were uploaded since it was listed are not missing.
   const missing: WrongFile[] = [];
   for (const file of wrong.rows) {
     const size = (await blobs.head(file.blobKey))?.size ?? null;
@@ -59,7 +59,9 @@ export async function compareWithStore(client: pg.ClientBase): Promise<Differenc
   return { files: 0, blobs: 0, ...rows[0], missing, orphans: orphans.rows };
 }
 
-/** Lists a store in the table `stored` of this connection, except its id. Returns how many blobs it has. */
+/**
+ * Lists a store in the table `stored` of this connection, without the blob that holds its id. Returns how many blobs it has.
+ */
 export async function listStore(client: pg.ClientBase, driver: BlobDriver): Promise<number> {
   await client.query(`CREATE TEMP TABLE IF NOT EXISTS stored ("key" text PRIMARY KEY, "size" bigint); TRUNCATE stored`);
   let [keys, sizes]: [string[], number[]] = [[], []];
@@ -80,8 +82,8 @@ export async function listStore(client: pg.ClientBase, driver: BlobDriver): Prom
 }
 
 /**
- * Lists bytes that nobody owns, so that garbage collection deletes them after a day, and takes the bytes of files that have none
- * from an export. Returns the files that still have none.
+ * Lists bytes that no row owns, so that garbage collection deletes them after a day, and restores the missing bytes of files
+ * from an export. Returns the files whose bytes are still missing.
  *
  * @param folder of an export
  */

@@ -78,7 +78,7 @@ export async function beginUpload({ storageId, owner, ...token }: UploadToken, f
 /** The offset in a row's `progress`. */
 const offsetIn = (progress: unknown) => z.object({ offset: z.number() }).parse(progress).offset;
 
-/** How long a request may write without renewing its right to. After a crash the next request waits for this long. */
+/** How long a request may write before it must renew its lease. After a crash the next request waits this long. */
 const leaseMs = 6_000;
 const renewalMs = 1_000;
 /** How long a request waits for the one that writes. */
@@ -97,8 +97,9 @@ export interface Lease {
 }
 
 /**
- * Runs `use` as the only request that writes this upload, in all processes. A request that writes already is told to stop, since
- * its client has lost the connection and comes back before the server notices. Returns `null` when there is no such upload.
+ * Runs `use` as the only request that writes this upload, in all processes. A request that is already writing is told to
+ * stop: its client has lost the connection and came back before the server noticed. Returns `null` when there is no such
+ * upload.
  */
 export async function withUpload<R>(
   storageId: string,
@@ -129,7 +130,7 @@ export async function withUpload<R>(
     heldUntil = row ? asked + leaseMs - renewalMs : 0;
     if (!row || row.wanted) stop.abort("Another request continues this upload");
   };
-  // When the database is away, the right to write ends by itself.
+  // When the database cannot be reached, the lease ends by itself.
   const renewal = setInterval(() => renew().catch(() => undefined), renewalMs);
   try {
     return await use(taken.upload, lease);
@@ -174,7 +175,7 @@ interface Appended {
   network: string | null;
 }
 
-/** Writes the bytes of one request behind those that are there, and returns what is durable then. */
+/** Appends the bytes of one request, and returns the progress that is durable afterwards. */
 export async function append(upload: UnfinishedUpload, lease: Lease, incoming: Appended): Promise<Progress> {
   const { blobKey, size, owner, progress: before } = upload;
   const { body, checksum, network } = incoming;
@@ -188,7 +189,7 @@ export async function append(upload: UnfinishedUpload, lease: Lease, incoming: A
     await lease.keep(progress);
     const { aside } = kept;
     kept = progress;
-    // Only now, because until it is recorded the next request needs the old one.
+    // Discards the old blob only now: until the new progress is recorded, the next request needs it.
     if (aside && aside !== progress.aside) await discard(aside);
   };
 

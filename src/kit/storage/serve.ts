@@ -73,7 +73,9 @@ const serveOptions = z.object({
     .default("private, no-cache"),
 });
 
-/** The responses of `serveFile`, whose length is that of a file: it is known, and not limited. */
+/**
+ * The responses of `serveFile`. Their length is that of the file: it is known, and the limit of the route does not apply.
+ */
 export const servedFiles = new WeakSet<Response>();
 
 /** `ctx.storage.serve`: see `StorageActionWriter`. */
@@ -139,11 +141,11 @@ async function respondWithFile(
   throw new Error(`Blob ${blobKey} of file ${storageId} is not in the store`);
 }
 
-/** Bytes of a file up to which it is read and sent at once. */
+/** Files of up to this many bytes are read and sent at once. */
 const atOnceBytes = 64 * 1024;
 
 interface Found {
-  /** What describes the bytes. An image that was made of the file has its own. */
+  /** The metadata of the bytes. An image that was made of the file has its own metadata. */
   file: FileMetadata;
   blobKey: string;
   isVariant?: boolean;

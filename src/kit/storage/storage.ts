@@ -32,8 +32,9 @@ export interface StorageReader {
    */
   usage(identity: string): Promise<Usage>;
   /**
-   * Returns what `<StorageImage>` needs to show a file: the URL of an image, its size, and a placeholder. `null` when there is no
-   * such file, or it is held. The size and the placeholder are known shortly after the file was stored, and never for a file that is no image.
+   * Returns what `<StorageImage>` needs to show a file: the URL of an image, its size, and a placeholder. `null` when there
+   * is no such file, or it is held. The size and the placeholder are known shortly after the file was stored, and never for
+   * a file that is not an image.
    */
   getImage(storageId: Id<"_storage">, options?: FileUrlOptions): Promise<StoredImage | null>;
   /** @deprecated Use `ctx.db.system.get`. */
@@ -100,11 +101,11 @@ export interface StorageActionWriter extends StorageWriter {
     options?: ReceiveOptions,
   ): Promise<ReceivedForm<Name>>;
   /**
-   * Returns the file, whose bytes are read when you ask for them, or `null` when there is no such file. A file that is held is
-   * `null` too, unless you ask for it with `held`, as a function does that decides about it.
+   * Returns the file, whose bytes are read when you ask for them, or `null` when there is no such file. Returns `null` for a
+   * held file, too, unless you pass `held`, for example in the function that decides whether to release it.
    *
-   * `Response`, `Request` and the body of `fetch` take it with every store. `multipartBody` sends it in a form. `new File([blob])`
-   * and `FormData` take it when it is on a disk and has less than 4 GiB; else they throw.
+   * `Response`, `Request` and the body of `fetch` take it with every store. `multipartBody` sends it in a form. `new
+   * File([blob])` and `FormData` take it when it is on a disk and has less than 4 GiB; else they throw.
    */
   get(storageId: Id<"_storage">, options?: { held?: boolean }): Promise<Blob | null>;
   /**

@@ -30,7 +30,7 @@ export async function refuseForeignStore(): Promise<void> {
   }
 }
 
-/** Returns what is wrong and what to do, or `null` when the two belong together. */
+/** Returns what is wrong and what to do, or `null` when the store and the database belong together. */
 async function compare(): Promise<string | null> {
   const [known, stored] = await Promise.all([readState(), readStore()]);
   return known !== null && stored === known ? null : agree();

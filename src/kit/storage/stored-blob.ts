@@ -7,7 +7,7 @@ interface Source {
   contentType: string | null;
 }
 
-/** From this size on, Node.js 20 gives a Blob of a file another size than the file has. */
+/** For files of this size and larger, Node.js 20 reports a wrong size for a Blob of a file. */
 const nativeBytes = 2 ** 32;
 
 /**
@@ -27,7 +27,7 @@ function withMethodsOf(stored: Blob, native: Blob): Blob {
     bytes: () => stored.bytes(),
     text: () => stored.text(),
     slice: (start = 0, end = stored.size, type = "") => {
-      // Fractions and NaN end the process when Node.js slices the Blob of a file.
+      // Node.js crashes when it slices the Blob of a file at a fraction or at NaN.
       const [from, to] = [clamp(start, stored.size), clamp(end, stored.size)];
       const part = Blob.prototype.slice.call(native, from, Math.max(from, to), type);
       return withMethodsOf(stored.slice(from, to, type), part);

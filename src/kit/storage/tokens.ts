@@ -139,8 +139,9 @@ export interface FileUrlOptions {
   /** The browser saves the file under this name instead of showing it. At most 255 characters. */
   downloadAs?: string;
   /**
-   * The URL serves the image in this width, in pixels, or in its own if that is less. It is one of `imageWidths` of
-   * `createKit`; the URL works for all of them when a client changes its parameter `width`. Default, when another option of images is given: the largest.
+   * The width of the image that the URL serves, in pixels. A smaller image is served in its own width. Use one of
+   * `imageWidths` of `createKit`. The URL works for all of them: a client may change its parameter `width`. Default, when
+   * another image option is given: the largest.
    */
   width?: number;
   /** With `width`: the shape of the image, at any width. Default: the image's own shape. */
@@ -148,7 +149,7 @@ export interface FileUrlOptions {
   /** With `height`: `cover` fills the shape and crops the rest, `inside` shows the whole image within it. Default: `cover`. */
   fit?: "cover" | "inside";
   /**
-   * `auto` is the best format that the browser accepts, and `jpeg` does not move. Default, when another option of images is
+   * `auto` is the best format that the browser accepts. `jpeg` is never animated. Default, when another image option is
    * given: `auto`.
    */
   format?: "auto" | "avif" | "webp" | "jpeg";
@@ -162,13 +163,13 @@ export interface ImageForm<Format extends string = "auto" | "avif" | "webp" | "j
   format: Format;
 }
 
-/** What a file URL allows. It is in the URL as it is, so that the URL stays short; only its signature is added. */
+/** What a file URL allows. The URL contains these values as plain parameters with a signature, so that it stays short. */
 export interface FileToken {
   storageId: string;
   /** Seconds since the epoch. */
   expires?: number;
   download?: string;
-  /** Serves the file as an image in this form, and not its bytes. */
+  /** Serves an image in this form that is made of the file, instead of the file's own bytes. */
   image?: ImageForm;
 }
 
@@ -178,7 +179,7 @@ export const imageWidths = processWide("image widths", () => [...defaultImageWid
 /** Widths that an app may list. Each is one more image that can be made of every file. */
 const maxWidths = 20;
 
-/** Makes these the widths of images. Throws when they are not widths of images. */
+/** Sets the widths of images. Throws when one is not a valid width. */
 export function setImageWidths(widths: readonly number[]): void {
   const isWidth = (width: number) => Number.isInteger(width) && width >= 1 && width <= 8192;
   if (widths.length === 0 || widths.length > maxWidths || !widths.every(isWidth)) {
@@ -221,7 +222,7 @@ export function createFileUrl(origin: string, storageId: string, options: FileUr
   if (downloadAs !== undefined) query.set("download", downloadAs);
   const isImage = width !== undefined || format !== undefined;
   if (isImage) query.set("format", format ?? "auto");
-  // The process that serves the image may not know the list of the app, and the browser does not.
+  // The browser does not know the app's list, and the process that serves the image may not know it either.
   const widths = imageWidths.join();
   if (isImage && widths !== defaultImageWidths.join()) query.set("widths", widths);
   if (width !== undefined && height !== undefined) query.set("shape", shapeOf(width, height, fit));
@@ -269,12 +270,15 @@ export function readFileUrl({
 
 const imageParameters = ["shape", "format", "widths"];
 
-/** Contains every value of a parameter as it is spelled, so that none can be added, repeated or rewritten. */
+/**
+ * The text to sign. It contains every value of a parameter exactly as it is spelled, so that none can be added, repeated or
+ * rewritten.
+ */
 const signedText = (storageId: string, query: URLSearchParams, more: string[] = []) =>
   JSON.stringify([
     storageId,
     ...["expires", "download", ...more]
-      // URLs from before it stay valid.
+      // URLs that were made before this parameter existed stay valid.
       .filter((name) => name !== "widths" || query.has(name))
       .map((name) => query.getAll(name)),
   ]);

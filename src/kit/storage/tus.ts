@@ -83,7 +83,7 @@ function answer(status: number, headers: Record<string, string | null>): Respons
   return new Response(null, { status, headers: all });
 }
 
-/** Begins an upload. It may have its first bytes with it, and an empty file is complete at once. */
+/** Begins an upload. The request may carry the first bytes, and an empty file is complete at once. */
 async function create(request: Request): Promise<Response> {
   const { headers } = request;
   const token = readTokenOf(request);
@@ -103,7 +103,7 @@ async function create(request: Request): Promise<Response> {
   }
   const { offset, expiresAt } = await beginUpload(token, { size, contentType, sha256, metadata, network });
   if (headers.get("Content-Type") !== chunkType) {
-    // So that a client whose answer was lost, or whose page was reloaded, need not ask.
+    // Says how far the upload has come, so that a client whose answer was lost, or whose page was reloaded, need not ask.
     const reached = { "Upload-Offset": String(offset), "Upload-Expires": expiresAt.toUTCString() };
     return answer(201, { ...location, ...reached });
   }
@@ -190,7 +190,7 @@ function readNumber(headers: Headers, name: string): number {
   throw new UploadError("BadHeader", `${name} is missing or no number of bytes; send it`);
 }
 
-/** The media type that the client named `filetype` in `Upload-Metadata`, as tus clients do. */
+/** The media type that the client sent as `filetype` in `Upload-Metadata`, which is the convention of tus clients. */
 function typeIn(metadata: string | null): string | null {
   for (const pair of (metadata ?? "").split(",")) {
     const [key, value = "", ...rest] = pair.trim().split(" ");

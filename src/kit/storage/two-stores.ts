@@ -7,8 +7,8 @@ export interface Store {
 }
 
 /**
- * One store of two, while files move from one to the other: new blobs go to the first, and both are read. Nothing is deleted
- * from one of them alone.
+ * Combines two stores into one while files move from one to the other: new blobs go to the first, and both are read. Nothing
+ * is deleted from only one of them.
  */
 export function twoStores(first: Store, second: Store): BlobDriver {
   const { driver: one } = first;
@@ -39,7 +39,7 @@ export function twoStores(first: Store, second: Store): BlobDriver {
   };
 }
 
-/** The uploads that arrive in several requests continue in the store in which they began, which their progress names. */
+/** Uploads that arrive in several requests continue in the store in which they began, which their progress names. */
 export function appendsOf(first: Store, second?: Store): Appends {
   const storeOf = ({ store }: Progress) => (second && store === second.name ? second : first);
   return {

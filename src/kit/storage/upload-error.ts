@@ -40,7 +40,7 @@ export class UploadError extends Error {
     this.status = statuses[code];
   }
 
-  /** Whether what arrived is useless. Otherwise the client may continue. */
+  /** Whether the bytes that arrived are useless. Otherwise the client may continue. */
   get isFinal(): boolean {
     return this.status < 500 && this.code !== "UploadLocked" && this.details.missing === undefined;
   }

@@ -34,7 +34,7 @@ export const upload = uploadEndpoint(async (request) => {
   return { storageId };
 });
 
-/** The bytes of the body, in time. A small body has often arrived as a whole before it is asked for. */
+/** The chunks of the body, with time limits. A small body has often arrived completely before it is read. */
 async function* chunksOf(request: Request): AsyncGenerator<Chunk> {
   const arrived = takeArrivedBody(request);
   const timeouts = { stallMs: env.UPLOAD_STALL_TIMEOUT, wholeMs: maxUploadMs };
@@ -42,7 +42,7 @@ async function* chunksOf(request: Request): AsyncGenerator<Chunk> {
   else yield* withTimeouts(request.body ?? new Blob().stream(), timeouts);
 }
 
-/** The token is the authority: every site may upload with it, and no site can with the user's cookies. */
+/** The token alone gives access. Pages of every site may upload with it, and cookies have no effect. */
 export const cors = { "Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "Retry-After" };
 
 const preflight = {

@@ -5,7 +5,7 @@ import { createContext, type InputHTMLAttributes, type ReactNode, use, useAction
 import { ErrorText } from "./lists";
 
 interface FormProps {
-  /** Returns a text to show when it is done, and throws what went wrong. `value` reads a field. */
+  /** Returns the text to show on success. An error that it throws is shown instead. `value` reads a field. */
   onSubmit: (value: (name: string) => string) => Promise<unknown>;
   /** What the button says. */
   submit: string;
@@ -16,7 +16,7 @@ interface FormProps {
 
 interface Outcome {
   answer?: unknown;
-  /** What was entered, for another try. */
+  /** What was entered, so that a form that failed keeps it. */
   entered?: FormData;
   error?: unknown;
 }
@@ -24,7 +24,7 @@ interface Outcome {
 const Entered = createContext<FormData | undefined>(undefined);
 
 /**
- * A form with its button, and with what its answer was:
+ * A form with its button, which shows the result or the error of submitting it:
  *
  *     <Form submit="Save" onSubmit={async (value) => { await save(value("name")); return "Saved."; }}>
  *       <Field label="Name" name="name" required />
@@ -62,7 +62,7 @@ export function Form({ onSubmit, submit, isDangerous = false, children }: FormPr
 interface FieldProps extends InputHTMLAttributes<HTMLInputElement> {
   label: string;
   name: string;
-  /** A rule, below the field. */
+  /** A hint below the field, for example the rule for passwords. */
   hint?: string;
 }
 
@@ -86,12 +86,12 @@ export function Field({ label, hint, defaultValue, ...input }: FieldProps) {
   );
 }
 
-/** The field of the password that somebody has. */
+/** The field for the current password. */
 export const CurrentPassword = ({ label = "Password", name = "password" }: { label?: string; name?: string }) => (
   <Field label={label} name={name} type="password" autoComplete="current-password" required maxLength={128} />
 );
 
-/** The field of a password that is being chosen. */
+/** The field for a new password. */
 export const NewPassword = ({ label }: { label: string }) => (
   <Field
     label={label}

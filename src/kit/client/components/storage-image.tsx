@@ -53,7 +53,7 @@ export function StorageImage({
   const failed = useRef(fail);
   failed.current = fail;
   useEffect(() => {
-    // It may have been loaded, or have failed, before the page was hydrated.
+    // The image may have loaded or failed before the page was hydrated.
     const { current } = element;
     if (current?.complete)
       current.decode().then(
@@ -89,7 +89,7 @@ export function StorageImage({
   );
 }
 
-/** What browsers without `srcset` load, or the next larger width. */
+/** The width that browsers without `srcset` load, or the next larger one. */
 const defaultWidth = 640;
 
 /** All widths up to that of the image itself. */

@@ -56,7 +56,7 @@ export function UploadList({ uploads, onRetry, onRemove, onPause }: UploadListPr
   );
 }
 
-/** Those that are being sent, and then those that were added first. */
+/** Returns the uploads to list: first those that are being sent, then those that were added first. */
 function firstOf(uploads: readonly Upload[]): Upload[] {
   const isSent = ({ state }: Upload) => state === "uploading" || state === "saving";
   const first = [...uploads.filter(isSent), ...uploads.filter((upload) => !isSent(upload))].slice(0, maxRows);
@@ -203,7 +203,7 @@ interface UnfinishedUploadsProps {
   onForget: (upload: Unfinished) => void;
 }
 
-/** Lists uploads that an earlier page left, and asks for their files again. Renders nothing without any. */
+/** Lists uploads that an earlier page left, and asks for their files again. Renders nothing when there are none. */
 export function UnfinishedUploads({ unfinished, onAdd, onForget }: UnfinishedUploadsProps) {
   const input = useRef<HTMLInputElement>(null);
   const [chosen, setChosen] = useState<Unfinished | null>(null);

@@ -81,7 +81,7 @@ type Bucket = Answers["calls"]["stats"][number];
 
 interface CallChartProps {
   title: string;
-  /** The same in words, for people who do not see the chart. */
+  /** Describes the chart in words, for people who do not see it. */
   summary: string;
   data: Bucket[];
   /** How many hours the data spans. */

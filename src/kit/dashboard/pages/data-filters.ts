@@ -23,7 +23,7 @@ export function hrefOfRows(table: string, filters: Filter[] = []): string {
   return `/dashboard/data?${search}`;
 }
 
-/** Reads the conditions in an address. Leaves out what is none. */
+/** Reads the conditions in an address. Ignores parameters that are not conditions. */
 export function filtersOf(given: string[]): Filter[] {
   return given.flatMap((text) => {
     const [column, operator, value] = parsed(text);

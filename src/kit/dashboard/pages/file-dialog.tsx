@@ -135,7 +135,7 @@ function Details({ file, onDelete }: { file: StoredFile; onDelete?: (storageId: 
   );
 }
 
-/** What is shown of a file that is not served, to administrators neither. */
+/** Shown instead of a preview for a held file, which is not served to administrators either. */
 function Held({ storageId }: { storageId: string }) {
   const trpc = useTRPC();
   const release = useMutation(trpc.dashboard.files.release.mutationOptions());

@@ -15,7 +15,7 @@ type Finding = Answers["health"]["examine"][number];
 export function Health() {
   const query = useQuery({
     ...useTRPC().dashboard.health.examine.queryOptions({}),
-    // It writes to the store, so not whenever the window is focused.
+    // The checks write to the store, so they do not run whenever the window is focused.
     staleTime: Number.POSITIVE_INFINITY,
   });
   const findings = query.data ?? [];
@@ -67,10 +67,10 @@ export function Health() {
   );
 }
 
-/** Codes of uploads that fail because of the server, its store, or what is between it and the browser. */
+/** Error codes of uploads that fail because of the server, its store, or a proxy between the server and the browser. */
 const codes = ["StorageUnavailable", "StorageFull", "InternalServerError", "ConnectionLost", "RequestTimeout"];
 
-/** Looks for the cause when uploads fail. Renders nothing while none does. */
+/** Finds out why uploads fail. Renders nothing unless an upload failed for one of these reasons. */
 export function Diagnosis({ uploads }: { uploads: readonly Upload[] }) {
   const hasFailed = uploads.some(({ error }) => error && codes.includes(error.code));
   const query = useQuery({ ...useTRPC().dashboard.health.examine.queryOptions({}), enabled: hasFailed });

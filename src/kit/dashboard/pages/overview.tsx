@@ -10,7 +10,7 @@ import { DashboardPage, Figures, formatCount, formatDuration, useTRPC } from "./
 
 const refetchIntervalMs = 10_000;
 
-/** What is wrong now, and how much there is of everything. */
+/** The first page of the dashboard: problems that need attention, and totals. */
 export function Overview() {
   const overview = useQuery({
     ...useTRPC().dashboard.overview.queryOptions(),

@@ -198,7 +198,10 @@ export function SubmitRow({ icon: Icon, label, isDisabled, isRunning, children }
   );
 }
 
-/** Who functions run as: the user with the typed email address, by default the viewer. No one when the field is empty. */
+/**
+ * Chooses the user that functions run as: the one with the typed email address, by default the viewer. When the field is
+ * empty, functions run without an identity.
+ */
 export function useRunner() {
   const viewer = useViewer();
   const [email, setEmail] = useState(viewer?.email ?? "");

@@ -334,7 +334,7 @@ const labels: Record<State, string> = {
   canceled: "Canceled",
 };
 
-/** How a job stands; why it failed is its title. */
+/** The state of a job. Its tooltip says why the job failed. */
 function JobState({ state, error }: { state: State; error: string | null }) {
   return (
     <span

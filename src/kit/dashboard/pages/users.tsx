@@ -175,7 +175,7 @@ function Details({ user, onDeleted }: { user: User; onDeleted: () => void }) {
   const client = useTRPCClient().dashboard.users;
   const queryClient = useQueryClient();
   const trpc = useTRPC().dashboard.users;
-  // Sessions are too many to announce their changes.
+  // Changes of sessions are not announced, because there are too many.
   const refetch = () => queryClient.invalidateQueries({ queryKey: trpc.pathKey() });
   const signOut = useMutation({
     mutationFn: (sessionId?: string) => client.signOut.mutate({ userId, sessionId }),

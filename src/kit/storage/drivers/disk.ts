@@ -72,13 +72,13 @@ export function diskDriver(folder: string): BlobDriver {
     append: {
       async open(key, _file, { offset }) {
         const aside = asideOf(folder, key);
-        // Neither truncates the file nor requires one.
+        // Opens or creates the file without truncating it.
         const flags = constants.O_RDWR | constants.O_CREAT;
         const file = await calling("continue a blob", () =>
           within(folders, dirname(aside), () => open(aside, flags, 0o600)),
         );
         try {
-          // The bytes of a request that did not live to record them are sent again.
+          // If the process died before it recorded some bytes, the client sends them again.
           const { size } = await file.stat();
           if (size < offset)
             throw new StorageUnavailableError(`Blob ${key} has ${size} bytes on the disk, not ${offset}`);
@@ -95,7 +95,7 @@ export function diskDriver(folder: string): BlobDriver {
         const place = placeOf(folder, key);
         await calling("complete a blob", async () => {
           await within(folders, dirname(place), () => rename(asideOf(folder, key), place)).catch(async (error) => {
-            // An earlier call may have got this far.
+            // An earlier call may already have moved the file.
             if (!isCode(error, "ENOENT") || !(await stat(place).catch(nullWhenMissing))) throw error;
           });
           await syncTogether(dirname(place));
@@ -122,7 +122,7 @@ export function diskDriver(folder: string): BlobDriver {
       if (!space || Date.now() - space.time > spaceMs) {
         const { blocks, bavail, bsize } = await calling("ask for free space", () => statfs(folder));
         const found = { time: Date.now(), total: blocks * bsize, free: bavail * bsize };
-        // Near its end every byte counts.
+        // When the disk is nearly full, the answer is not reused.
         space = found.free > found.total / 8 ? found : undefined;
         return found;
       }
@@ -210,16 +210,16 @@ async function writePieces(file: FileHandle, body: AsyncIterable<Chunk>): Promis
   }
 }
 
-/** So many bytes are brought to the disk together, while further ones arrive. Then `sync` has little left to do. */
+/** Bytes are flushed to the disk in batches of this size while more arrive. Then `sync` has little left to do. */
 const flushBytes = 8 * 1024 * 1024;
 
-/** Writes behind the first `offset` bytes. One chunk is written while the next one arrives. */
+/** Writes after the first `start` bytes. One chunk is written while the next one arrives. */
 function appendTo(file: FileHandle, start: number): Appender {
   let offset = start;
   let writing: Promise<void> = Promise.resolve();
   let unflushed = 0;
   let isFlushing = false;
-  // After a failure it stays rejected, because the system tells of a failure only once.
+  // After a failure it stays rejected, because the operating system reports a failure only once.
   let flushing: Promise<void> = Promise.resolve();
   const flush = () => {
     isFlushing = true;
@@ -302,10 +302,12 @@ async function make(root: string, path: string): Promise<void> {
   for (let below = path; below !== top; below = dirname(below)) await syncFolder(dirname(below));
 }
 
-/** The last sync of a folder that was asked for, while it is not done. */
+/** The last requested sync of each folder, until it is done. */
 const syncs = new Map<string, { hasBegun: boolean; done: Promise<void> }>();
 
-/** Syncs a folder. All who ask while another sync of it runs share the next one, which begins after they asked. */
+/**
+ * Syncs a folder. Callers that come while a sync of the folder is running share the next one, which begins after they asked.
+ */
 function syncTogether(path: string): Promise<void> {
   const last = syncs.get(path);
   if (last && !last.hasBegun) return last.done;
@@ -351,7 +353,7 @@ async function syncFolder(path: string): Promise<void> {
 
 /** Bytes that are read when a file is opened. Most files end within them, and are closed before they are sent. */
 const firstReadBytes = 64 * 1024;
-// File descriptors, because with `FileHandle`s the whole request for a small file takes a tenth longer.
+// Uses file descriptors, because with `FileHandle`s the whole request for a small file takes a tenth longer.
 const [openFile, readFile, statFile] = [promisify(openDescriptor), promisify(read), promisify(fstat)];
 
 /** Returns the file's bytes, or a range of them, as a byte stream that closes the file at its end. */

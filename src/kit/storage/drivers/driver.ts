@@ -58,10 +58,12 @@ interface ServedHeaders {
   cacheControl: string;
 }
 
-/** Writes a blob in several requests, and perhaps processes. The caller sees to it that only one writes at a time. */
+/**
+ * Writes a blob in several requests, which may reach different processes. The caller ensures that only one writes at a time.
+ */
 export interface Appends {
   /**
-   * Continues after `progress.offset` bytes. What an earlier request wrote behind them is overwritten.
+   * Continues after `progress.offset` bytes. Bytes that an earlier request wrote after them are overwritten.
    * @param newAside lists and returns the key of another blob, which keeps bytes that the store cannot take yet
    */
   open(key: string, file: AppendedFile, progress: Progress, newAside: () => Promise<string>): Promise<Appender>;
@@ -79,9 +81,9 @@ export interface Appender {
   write(chunk: Chunk): Promise<void>;
   /** Waits until bytes are durable, and returns how many. A store that takes parts leaves out the part that is not full. */
   sync(): Promise<Progress>;
-  /** The same for all bytes. Nothing is written after it. */
+  /** Like `sync`, for all bytes. No write follows it. */
   end(): Promise<Progress>;
-  /** Frees what `open` took. May be called at any time. */
+  /** Releases what `open` acquired. May be called at any time. */
   close(): Promise<void>;
 }
 
@@ -107,8 +109,8 @@ export interface BegunParts {
 /** Uploads whose bytes go from the client straight to the store. `delete` also removes unfinished ones. */
 export interface DirectUploads {
   /**
-   * Begins an upload. Returns the store's name for it, or `undefined` when the file is sent with one request. Absent where
-   * uploads only go on that have begun.
+   * Begins an upload. Returns the store's name for it, or `undefined` when the file is sent with one request. Absent when
+   * this store only continues uploads that have begun.
    */
   begin?(key: string, file: DirectFile): Promise<string | undefined>;
   /**
@@ -117,7 +119,7 @@ export interface DirectUploads {
    * @param numbers of the parts, which count from 1: see `sizesOfParts`
    */
   sign(key: string, upload: DirectUpload, numbers: number[], expires: Date): Promise<PartRequest[]>;
-  /** The numbers of the parts that the store has, if it tells. */
+  /** The numbers of the parts that the store has received. Absent when the store cannot list them. */
   sent?(key: string, upload: DirectUpload): Promise<number[]>;
   /**
    * Makes a blob of the bytes that were sent, or says which parts are missing. It may be called several times.
@@ -152,7 +154,7 @@ export interface PartRequest {
 export interface DirectResult {
   /** Bytes. */
   size: number;
-  /** Only if the store lets the client choose it. */
+  /** Set only if the store lets the client choose the type. */
   contentType?: string;
   /** Lower-case hex. Only if the store has verified it. */
   sha256?: string;
@@ -180,7 +182,7 @@ export async function calling<T>(operation: string, call: () => Promise<T>): Pro
   }
 }
 
-/** Whether a name in a store is that of a blob. Others put things into a bucket, too. */
+/** Whether a name in a store is the key of a blob. A bucket may hold other objects, too. */
 export const isKey = (name: string): boolean => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(name);
 
 /** Returns the key. Throws unless it is a UUID, which is safe in a path and in a URL. */

@@ -18,7 +18,7 @@ import {
 export const partSize = 16 * 1024 * 1024;
 /** The largest part. 10,000 parts that grow to this size make 5 TiB, the largest file of a store. */
 const maxPartBytes = 1024 * 1024 * 1024;
-/** The most parts that a store takes for one upload. */
+/** The most parts that a store accepts for one upload. */
 const maxParts = 10_000;
 
 /**
@@ -182,7 +182,7 @@ export function sizesOfParts({ size, uploadId }: { size: number; uploadId?: stri
 /** Memory is allocated in blocks of this size, so that a sender of single bytes takes no more than one block. */
 const blockBytes = 64 * 1024;
 
-/** What all parts in this process hold. */
+/** The memory and the files that all parts in this process use. */
 const held = processWide("parts of uploads", () => ({
   /** Bytes in memory of parts that are received, and of parts that are sent. */
   receiving: 0,
