@@ -8,15 +8,15 @@ import { rememberSchema } from "./migrations.mjs";
 
 // npm run kit -- update <version> [--from <URL or folder of the template's repository>]
 //
-// Takes the kit of another version: replaces the folders that an app does not edit, adds the kit's migrations, and to the files
-// that are shared what the kit needs. It changes files and runs nothing else, so that `git diff` shows all that it did and
-// `git checkout .` undoes it.
+// Takes the kit of another version: replaces the folders that an app does not edit, adds the kit's migrations, and adds to
+// shared files what the kit needs. It changes files and runs nothing else, so that `git diff` shows all that it did and `git
+// checkout .` undoes it.
 
-/** What an app does not edit. */
+/** Paths that an app does not edit. */
 const replaced = ["src/kit", "scripts", "prisma/schema/kit.prisma", "CHANGELOG.md", "tests/kit"];
-/** What it does not edit either while it has the demos. */
+/** Further paths that an app does not edit, if it has the demos. */
 const replacedWithDemos = ["tests/demos", "bench"];
-/** What an app may have changed: it is shown what the new version has there. */
+/** Files that an app may have changed. For these, the command shows what the new version has. */
 const shown = [
   "next.config.mjs",
   "tsconfig.json",
@@ -139,7 +139,7 @@ async function update() {
 const list = (title, items) => items.length > 0 && `${title}:\n${items.map((item) => `  ${item}`).join("\n")}`;
 
 /**
- * The app's schema with the lines of the shared models that it lacks.
+ * Returns the app's schema with the lines of the shared models that it lacks.
  *
  * @param {string} ours
  * @param {string} template
@@ -156,7 +156,7 @@ function withSharedLines(ours, template) {
     const present = new Set(bodyOf(text).split("\n").map(keyOf));
     const lines = bodyOf(template)
       .split("\n")
-      // Not the template's own back-relations, which are of models that an app may not have.
+      // Leaves out back-relations to the template's own models, which an app may not have.
       .filter((line) => line.trim() && !line.trim().startsWith("//") && !isOfDemo(line) && !present.has(keyOf(line)));
     if (lines.length === 0) continue;
     added.push(...lines.map((line) => `${name}: ${line.trim()}`));

@@ -9,8 +9,8 @@ import { call, examine, printFindings, printFunctions, printLogs, withKit, withO
 
 // npm run kit -- <command>
 //
-// Commands for an app that runs. They use the database and the blob store that the settings name: those of development, or a
-// deployment's where its settings are here.
+// Commands for a running app. They use the database and the blob store that the settings name: those of development, or
+// those of a deployment if its settings are in the environment.
 
 const remote = {
   url: { type: /** @type {const} */ ("string") },
@@ -142,7 +142,7 @@ function runScript(script) {
 async function doctor() {
   const findings = await examine(parse(remote).values);
   printFindings(findings);
-  // A part that is silent would keep the process from ending.
+  // Exits now, because a check without an answer would keep the process from ending.
   process.exit(findings.some(({ state }) => state === "problem") ? 1 : 0);
 }
 

@@ -5,8 +5,8 @@ import { commandOf, ROOT } from "./checkout.mjs";
 
 // npm run demos:remove
 //
-// Removes the demos: their pages, functions, models, tests and seed, and what measures them. The app that remains runs, has a
-// start page, and passes its checks. The kit's own tests stay, because they have functions and tables of their own.
+// Removes the demos: their pages, functions, models, tests and seed, and benchmarks. The app that remains runs, has a start
+// page, and passes its checks. The kit's own tests stay, because they have functions and tables of their own.
 
 const gone = [
   "src/app/chat",
@@ -29,7 +29,7 @@ const gone = [
   "vitest.vercel.config.ts",
 ];
 
-/** What stands in a file from now on. */
+/** The new content of these files. */
 const written = {
   "src/functions/index.ts": `import { kit } from "~/kit";
 import crons from "./crons";
@@ -101,7 +101,7 @@ test("the start page is there", async ({ visit }) => {
 `,
 };
 
-/** What is replaced in a file, by what. @type {Record<string, [RegExp, string][]>} */
+/** Replacements in these files, each with a pattern. @type {Record<string, [RegExp, string][]>} */
 const changed = {
   "src/kit.ts": [[/owners: \{[^}]*\}/, "owners: {}"]],
   "src/app/layout.tsx": [

@@ -22,7 +22,7 @@ export const sendEmail = internalAction({
   },
 });
 
-/** The mails about accounts: their texts are yours. */
+/** Writes the mails about accounts. Change their texts as you like. */
 export function accountEmail({ about, url, newEmail }: AccountEmail): { subject: string; text: string } {
   switch (about) {
     case "confirm":

@@ -5,8 +5,9 @@ import { z } from "zod";
 import { action, httpAction, internalMutation, internalQuery, mutation, query } from "~/kit";
 import { createPlaces, HttpError, id, pathSuffix, requireIdentity } from "~/kit/server";
 
-// Links to a file that can be taken back: each request for the bytes looks for the link's row. The page /share/<token> shows what
-// the link leads to. Its form begins a download, which is counted, and gets a cookie for the ranges that follow.
+// Links to a file that can be revoked: each request for the bytes looks up the row of the link. The page /share/<token>
+// shows the name of the file. Its form begins a download, which is counted, and the browser gets a cookie for the ranges
+// that follow.
 
 /** Where the bytes of shared files are, below `/http`. */
 export const path = "/shares/";
@@ -90,20 +91,20 @@ export const count = internalMutation({
   },
 });
 
-/** `POST`: begins a download, and returns with a cookie for it. */
+/** `POST`: begins a download, and answers with a cookie for it. */
 export const begin = httpAction(async (ctx, request) => {
   const token = pathSuffix(request, path);
   const back = (reason: string) => redirect(`/share/${encodeURIComponent(token)}?${reason}`);
   const password = new URLSearchParams(await request.text()).get("password") ?? "";
   const link = await ctx.runQuery(find, { token });
   if (!link) return back("gone");
-  // Counted by link, because whoever guesses may come from anywhere.
+  // Wrong passwords count for the link, because guesses may come from anywhere.
   if (link.passwordHash !== null) {
     await ctx.limitRate({ name: "sharePasswords", rate: 10, per: 60_000, key: token });
     if (!(await isPassword(password, link.passwordHash))) return back("wrong");
   }
   if (!(await ctx.runMutation(count, { token }))) return back("gone");
-  // The ranges of a download may be asked for in twelve hours.
+  // The ranges of a download may be requested for twelve hours.
   const until = Math.min(Date.now() + 12 * 3_600_000, link.expiresAt.getTime());
   const { pathname, protocol } = new URL(request.url);
   const attributes = `Path=${pathname}; HttpOnly; SameSite=Lax${protocol === "https:" ? "; Secure" : ""}`;

@@ -9,7 +9,7 @@ import { type CallFilter, listCalls } from "./log/read-function-log";
 
 /** What the commands of scripts/kit.mjs do with an app on its own database. scripts/operator.mjs does the same over HTTP. */
 export function operatorOf({ http }: Pick<App, "http">) {
-  // What functions print is beside their result, and in the function log.
+  // Standard output is for results, so what functions print goes to standard error and to the function log.
   console.log = console.info = console.debug = console.error;
   observeConsole();
   return {

@@ -1,5 +1,5 @@
-// What tests of functions import. Each test file has a database and a blob store of its own (tests/setup.ts): what is tested is
-// the app as it runs, and nothing is a stand-in.
+// Tests of functions import this. Each test file has a database and a blob store of its own (tests/setup.ts). Tests run the
+// app as it is, and nothing is a stand-in.
 
 import type { UserIdentity } from "./auth/identity";
 import { ownIssuer } from "./auth/issuers";
@@ -13,7 +13,7 @@ import { runDueJobs } from "./jobs/runner";
 import { flush } from "./log/function-log";
 import { upload } from "./storage/upload";
 
-/** The database that a test's app uses, to prepare what functions cannot, and to look behind them. */
+/** The database of the tested app, to prepare and to check what functions cannot. */
 export { prisma as database } from "./database/database";
 
 /** Milliseconds in which due jobs are begun. */
@@ -48,7 +48,7 @@ export function testApp<Functions>({ router, http }: Tested<Functions>) {
     issuer: ownIssuer,
   });
   return {
-    /** Calls functions as somebody who is signed in; `more` is what else `ctx.auth.getUserIdentity` tells of them. */
+    /** Calls functions as a user who is signed in. `more` has further fields for `ctx.auth.getUserIdentity`. */
     as: (subject: string, more: Partial<UserIdentity> = {}) => by({ ...identityOf(subject), ...more }),
     /** Calls functions as a visitor who has no account. */
     visitor: (subject = "visitor") => by({ ...identityOf(subject), isAnonymous: true }),
@@ -57,7 +57,7 @@ export function testApp<Functions>({ router, http }: Tested<Functions>) {
     /** Runs an internal function, as the scheduler does: `run(images.createThumbnail, { imageId })`. */
     run: <K extends Kind, Args, Result>(fn: ServerFunction<K, Args, Result>, ...[args]: ArgsOf<Args>) =>
       run(contextOf(null), fn, args),
-    /** Runs an internal function as somebody who is signed in, as a function does that they call. */
+    /** Runs an internal function as a user who is signed in, like a function that this user calls does. */
     runAs: <K extends Kind, Args, Result>(
       subject: string,
       fn: ServerFunction<K, Args, Result>,

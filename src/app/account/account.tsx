@@ -20,7 +20,7 @@ import { Devices } from "./devices";
 
 interface AccountProps {
   email: string;
-  /** Whether the address is known to be theirs. */
+  /** Whether the user has confirmed the address. */
   isConfirmed: boolean;
   sendsEmail: boolean;
   providers: Provider[];
@@ -30,7 +30,7 @@ interface AccountProps {
 
 const here = "/account";
 
-/** What people can change of their account. */
+/** The page on which people change their account. */
 export function Account({ email, isConfirmed, sendsEmail, providers, error }: AccountProps) {
   const ways = useWaysToSignIn();
   const { isPending } = useDevices();
@@ -63,7 +63,7 @@ export function Account({ email, isConfirmed, sendsEmail, providers, error }: Ac
     return loadPage("/");
   }
 
-  // All parts come at once, so that none moves another.
+  // All parts appear at once, so that none moves another.
   if (ways.isPending || isPending) return <Loading>Loading your account…</Loading>;
   return (
     <div className="grid gap-4 pb-8">

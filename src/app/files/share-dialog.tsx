@@ -14,7 +14,7 @@ interface ShareDialogProps {
   onClosed: () => void;
 }
 
-/** The links to a file that can be taken back. */
+/** Lists the links to a file, which can be revoked, and makes new ones. */
 export function ShareDialog({ file, isOpen, onClose, onClosed }: ShareDialogProps) {
   return (
     <Dialog.Root open={isOpen} onOpenChange={onClose}>

@@ -10,7 +10,9 @@ interface HttpDemoPageProps {
   searchParams: Promise<{ sent?: string | string[] }>;
 }
 
-/** A page of the HTTP API at `APP_ORIGIN`. Its first part uses nothing else, so it would work on another origin, too. */
+/**
+ * A page that uses the HTTP API at `APP_ORIGIN`. Its first part uses nothing else, so it would work on another origin, too.
+ */
 export default async function HttpDemoPage({ searchParams }: HttpDemoPageProps) {
   const { sent } = await searchParams;
   return (

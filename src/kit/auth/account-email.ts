@@ -4,7 +4,7 @@ import type { Schedulable } from "../functions/server-function";
 import { scheduler } from "../jobs/scheduler";
 import { env } from "../process/env";
 
-/** A mail about an account. No text of its user is in it, since anybody can have it sent to any address. */
+/** A mail about an account. It contains no text that the user wrote, because anyone can have it sent to any address. */
 export interface AccountEmail {
   /**
    * - `confirm`: prove that the address is yours.
@@ -13,9 +13,9 @@ export interface AccountEmail {
    * - `change`: agree that the account gets another address.
    */
   about: "confirm" | "taken" | "reset" | "change";
-  /** What the mail leads to. */
+  /** The URL that the mail links to. */
   url: string;
-  /** The address that the account is to get. */
+  /** The new address of the account. */
   newEmail?: string;
 }
 
@@ -29,12 +29,15 @@ export interface AccountEmails {
 
 export type SendAccountEmail = (to: string, email: AccountEmail) => Promise<void>;
 
-/** What sends mail about accounts; `undefined` where no mail is sent. In development without settings mail is printed. */
+/**
+ * Returns the function that sends mail about accounts, or `undefined` when no mail is sent. In development without settings,
+ * mail is printed.
+ */
 export function accountEmailSender(emails: AccountEmails | undefined): SendAccountEmail | undefined {
   if (!emails || !(env.SMTP_URL || process.env.NODE_ENV === "development")) return undefined;
   const { runAfter } = scheduler(createSystemContext(), alone);
   return async (to, email) => void (await runAfter(0, emails.send, { to, ...emails.write(email) }, { retry }));
 }
 
-/** For some four hours, in which a mail server comes back. */
+/** Retries for about four hours, in which a mail server may come back. */
 const retry = { maxAttempts: 6, initialBackoffMs: 10_000, base: 6 };

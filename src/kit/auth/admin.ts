@@ -3,17 +3,20 @@ import { env } from "../process/env";
 import type { UserIdentity } from "./identity";
 import { ownIssuer } from "./issuers";
 
-/** Whether this is an administrator's account; asked of the database each time, so that it can be revoked at once. */
+/**
+ * Whether this is an administrator's account. Asks the database each time, so that taking the role away has an effect at
+ * once.
+ */
 export async function isAdmin(identity: Pick<UserIdentity, "issuer" | "subject"> | null): Promise<boolean> {
-  // Others' issuers may have subjects that look like ours.
+  // Subjects of other issuers may equal an id of this app.
   if (identity?.issuer !== ownIssuer) return false;
   const where = { id: identity.subject };
   const user = await prisma.user.findUnique({ where, select: { isAdmin: true, emailVerified: true } });
-  // Where addresses are confirmed, an administrator's is.
+  // When the app sends mail, an administrator must have confirmed the address.
   return Boolean(user?.isAdmin && (user.emailVerified || env.SMTP_URL === undefined));
 }
 
-/** The same for the `tokenIdentifier` of a user. */
+/** Like `isAdmin`, for the `tokenIdentifier` of a user. */
 export async function isAdministrators(tokenIdentifier: string | undefined): Promise<boolean> {
   const prefix = `${ownIssuer}|`;
   if (!tokenIdentifier?.startsWith(prefix)) return false;

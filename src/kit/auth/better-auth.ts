@@ -44,24 +44,25 @@ const createAuth = ({ owners, sendEmail, onDelete }: AuthParts) => {
   return betterAuth({
     appName: "next-trpc-storage",
     baseURL: origin,
-    // Phones, tunnels and other domains reach the app under other host names.
-    // A request that changes nothing is not checked, so what it says of its origin is not trusted.
+    // Phones, tunnels and other domains reach the app under other host names. A request that changes nothing is not checked,
+    // so the origin that it states is not trusted.
     trustedOrigins: (request) =>
       request && request.method === "POST" && !isForeign(request) ? [request.headers.get("origin")] : [],
     basePath: "/api/auth",
     // The version identifies the secret that encrypted a key, so that an older secret of the list can decrypt it.
     secrets: env.APP_SECRET.map((value) => ({ version: versionOf(value), value })),
     database: prismaAdapter(prisma, { provider: "postgresql", transaction: true }),
-    // In seconds. Each day of use renews a session. It lasts long, because a visitor loses everything with it. What needs a
-    // session that has just begun, `guard` knows.
+    // In seconds. Each day of use renews a session. Sessions last long, because visitors lose everything with theirs.
+    // `guard` requires a recent sign-in where that is needed.
     session: { expiresIn: 90 * 24 * 60 * 60, updateAge: 24 * 60 * 60, freshAge: 0 },
     emailAndPassword: {
       enabled: true,
       minPasswordLength: 8,
-      // Nobody is signed in by an address that is not proved to be theirs, and the answer says nothing about the address.
+      // An address must be confirmed before it can be used to sign in. The answer does not reveal whether the address has an
+      // account.
       requireEmailVerification: env.SMTP_URL !== undefined,
       onExistingUserSignUp: async ({ user }) => sendEmail?.(user.email, { about: "taken", url: `${origin}/sign-in` }),
-      // A visitor has an invented address.
+      // Visitors have invented addresses.
       sendResetPassword:
         sendEmail &&
         (async ({ user, token }) => {
@@ -79,7 +80,7 @@ const createAuth = ({ owners, sendEmail, onDelete }: AuthParts) => {
       sendOnSignUp: true,
       expiresIn: 24 * 60 * 60,
       sendVerificationEmail: ({ user, url }) => sendEmail(user.email, { about: "confirm", url }),
-      // A link that chooses a password went to the address before.
+      // Deletes the links that choose a password, because they were sent before the address was confirmed.
       afterEmailVerification: async ({ id }) => {
         await prisma.verification.deleteMany({ where: { value: id, identifier: { startsWith: "reset-password:" } } });
       },
@@ -138,7 +139,7 @@ const createAuth = ({ owners, sendEmail, onDelete }: AuthParts) => {
 
 /** The providers whose keys are set. */
 function providers() {
-  // Only the way over the provider's page: it has a state and a proof of who began.
+  // Allows only the flow through the provider's page, which proves that the same browser began it.
   const pair = (clientId?: string, clientSecret?: string) =>
     clientId && clientSecret && { clientId, clientSecret, disableIdTokenSignIn: true };
   const github = pair(env.GITHUB_CLIENT_ID, env.GITHUB_CLIENT_SECRET);
@@ -151,26 +152,26 @@ interface NewUser {
   emailVerified?: boolean;
 }
 
-/** Refuses to make or link an account for an address that a provider does not know to be its user's, or a visitor's. */
+/** Refuses to make or link an account for an address that the provider has not verified, or for a visitor's address. */
 function refuseUser({ email, emailVerified }: NewUser, { method, action }: { method: string; action: string }) {
   if (method !== "anonymous" && email?.endsWith(`@${visitorDomain}`)) return { error: "INVALID_EMAIL" };
   if (method === "oauth" && action !== "sign-in" && !emailVerified) return { error: "email_not_verified" };
   return undefined;
 }
 
-/** Whether an account has got this address since a link was made that gives it to another. */
+/** Whether another account has taken this address since the mail with the link to change it was sent. */
 const isTaken = async (email: unknown): Promise<boolean> =>
   typeof email === "string" && (await prisma.user.count({ where: { email } })) > 0;
 
-/** Visitors get invented addresses there. */
+/** The domain of the invented addresses of visitors. */
 const visitorDomain = "visitors.invalid";
 
 const isVisitor = async (id: string): Promise<boolean> =>
   (await prisma.user.findUnique({ where: { id }, select: { isAnonymous: true } }))?.isAnonymous ?? false;
 
 /**
- * Whoever chose a password by a mail has proved that the address is theirs. Whatever else an account could be entered by
- * before that may be somebody else's, who registered the address first.
+ * A user who chose a password through a mail has proved to own the address. Other ways to sign in to the account are
+ * removed, because somebody else may have registered the address first.
  */
 async function proveAddress({ id, emailVerified }: { id: string; emailVerified: boolean }): Promise<void> {
   if (emailVerified) return;
@@ -178,7 +179,10 @@ async function proveAddress({ id, emailVerified }: { id: string; emailVerified: 
   await prisma.user.update({ where: { id }, data: { emailVerified: true } });
 }
 
-/** Confirms the address of an account, by the token of a mail to it. `false` when the token is not valid, or another's. */
+/**
+ * Confirms the address of an account with the token of a mail. Returns `false` when the token is not valid or belongs to
+ * another account.
+ */
 export async function confirmAddress(parts: AuthParts, token: string, email: unknown): Promise<boolean> {
   const claims = claimsOf(token);
   if (!claims || claims.email !== String(email).toLowerCase() || claims.updateTo !== undefined) return false;
@@ -190,10 +194,10 @@ export async function confirmAddress(parts: AuthParts, token: string, email: unk
     );
 }
 
-/** Milliseconds that an account without a password may be deleted for after signing in. */
+/** For this many milliseconds after signing in, an account without a password can be deleted. */
 const freshMs = 10 * 60_000;
 
-/** Refuses what Better Auth would let pass. */
+/** Refuses requests that Better Auth would accept. */
 const guard = createAuthMiddleware(async (ctx) => {
   if (!ctx.request || !guarded.has(ctx.path)) return;
   const session = await getSessionFromCtx(ctx);
@@ -207,7 +211,7 @@ const guard = createAuthMiddleware(async (ctx) => {
     // Better Auth refuses a token that cannot be read.
     if (!claims) return;
     if (session?.user.id === claims.userId) {
-      // Better Auth would answer that it failed.
+      // Better Auth would answer with a failure.
       if (await isTaken(claims.updateTo)) throw ctx.redirect("/account?error=INVALID_TOKEN");
       return;
     }

@@ -12,18 +12,19 @@ import { deleteFiles, uploadHours } from "../storage/ownership";
 import { ownIssuer, tokenIdentifier } from "./issuers";
 import { accountOptions, columnsOf, findUnlistedOwners } from "./owners";
 
-/** Days after which an account is deleted whose address was not confirmed, and that owns nothing. */
+/** Days after which an account that owns nothing is deleted if its address was not confirmed. */
 const unconfirmedDays = 7;
 
 /**
- * Deletes everything of an account: the rows in the models of `owners`, and its files, for good. A day later it looks again,
- * because an upload that is under way still becomes a file of the account.
+ * Permanently deletes what an account owns: the rows in the models of `owners`, and its files. A job repeats this a day
+ * later, because an upload that is under way still becomes a file of the account.
  */
 export async function deleteBelongings({ id, email }: { id: string; email: string }): Promise<void> {
   const owner = tokenIdentifier(id);
   await scheduler(createSystemContext(), alone).runAfter((uploadHours + 1) * 3_600_000, forget, { owner });
   await deleteOwned(owner);
-  // Mails to the account stay among the jobs for a week, and what functions printed in the log.
+  // Without this, mails to the account would stay among the jobs for a week, and what functions printed would stay in the
+  // log.
   await prisma.$executeRaw`
     DELETE FROM "_scheduled_functions" WHERE lower("args" -> 'json' ->> 'to') = ${email} AND "state" <> 'inProgress'`;
   await prisma.$executeRaw`
@@ -31,7 +32,7 @@ export async function deleteBelongings({ id, email }: { id: string; email: strin
   await prisma.verification.deleteMany({ where: { value: id } });
 }
 
-/** A pattern of LIKE. */
+/** A pattern for LIKE that matches texts with this text in them. */
 const containing = (text: string) => `%${text.replace(/[\\%_]/g, "\\$&")}%`;
 
 /** Deletes the rows and files of an owner. Throws, and deletes nothing, when rows of others must keep one of the files. */
@@ -44,7 +45,7 @@ async function deleteOwned(owner: string): Promise<void> {
     const files = await client.storage.findMany({ where: { owner }, select: { id: true } });
     const ids = files.map((file) => file.id);
     await deleteFiles(client, ids, true);
-    // The bytes of files that were deleted before, and could still be restored.
+    // The bytes of files that were deleted before could still be restored. This lets them go.
     await client.$executeRaw`
       UPDATE "_unowned_blobs"
       SET "deleteAfter" = now(), "fileId" = NULL, "owner" = NULL, "size" = NULL, "deletedAt" = NULL, "file" = NULL
@@ -63,8 +64,8 @@ const forget = internalAction({ args: { owner: z.string() }, handler: (_ctx, { o
 register("_kit", { forget });
 
 /**
- * Where addresses have to be confirmed: deletes accounts whose address was not, a week after they were made, unless they own
- * something, are signed in somewhere, or rows refer to them. Returns how many.
+ * Deletes accounts whose address was not confirmed within a week, if addresses must be confirmed. Keeps accounts that own
+ * something, are signed in somewhere, or are referenced by rows. Returns how many it deleted.
  */
 export async function deleteUnconfirmed(): Promise<number> {
   if (!env.SMTP_URL) return 0;

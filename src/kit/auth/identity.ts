@@ -41,7 +41,7 @@ export async function identify(credentials: Credentials): Promise<UserIdentity |
   refuseForeign(credentials);
   const session = sessionTokenOf(credentials.headers);
   if (session === null) return null;
-  // One statement, where Better Auth needs two and is loaded for a third of a second. Only its own endpoint renews sessions,
+  // One statement. Better Auth would need two, and takes a third of a second to load. Only its own endpoint renews sessions,
   // because only that response can set the renewed cookie.
   const [user] = await pools.lookups.sql<User>(
     `SELECT "_users"."_id" AS "id", "name", "email", "emailVerified", "isAnonymous"
@@ -52,7 +52,7 @@ export async function identify(credentials: Credentials): Promise<UserIdentity |
   return user ? identityOf(user) : null;
 }
 
-/** Refuses an own token whose session has ended, by signing out or by deleting the account. */
+/** Refuses a token of this app whose session has ended, because the user signed out or the account was deleted. */
 async function checkSession(claims: JWTPayload): Promise<JWTPayload> {
   if (claims.iss !== ownIssuer) return claims;
   const found = await pools.lookups.sql(
@@ -65,7 +65,7 @@ async function checkSession(claims: JWTPayload): Promise<JWTPayload> {
 
 /**
  * The token in the session's cookie, if this app signed it: `<token>.<HMAC-SHA-256 as base64>`, as Better Auth sets it. Over
- * HTTPS only the cookie counts that no other page can set.
+ * HTTPS, only the cookie that other pages cannot set is accepted.
  */
 function sessionTokenOf(headers: Headers): string | null {
   const prefix = publicOrigin(new Headers()).startsWith("https://") ? "__Secure-" : "";

@@ -29,7 +29,10 @@ export function serveAuth({ owners, email }: { owners: Owners; email?: AccountEm
   });
 }
 
-/** Leaves out mails to an address that got too many in this hour, whatever they are about, and says nothing of it to whoever asks. */
+/**
+ * Drops mails to an address that received too many in this hour, whatever they are about. The sender of the request is not
+ * told.
+ */
 const limited = (send: SendAccountEmail | undefined): SendAccountEmail | undefined =>
   send &&
   (async (to, email) => {
@@ -47,7 +50,7 @@ async function answer(request: Request, parts: AuthParts): Promise<Response> {
   const path = new URL(request.url).pathname.replace(/^.*?\/api\/auth/, "");
   if (request.method !== "POST") {
     const sent = new Request(request.url, { method: request.method, headers });
-    // A provider that does not answer holds up others who come from providers.
+    // Requests that come back from providers wait apart from others, because a provider that does not answer delays them.
     const what = path.startsWith("/callback/") ? "providers" : "auth";
     return inFairTurn(what, headers)(() => withReadableKey(() => auth(parts).handler(sent)));
   }
@@ -66,21 +69,21 @@ const takesPassword = new Set([
   "/change-password",
   "/delete-user",
 ]);
-/** They make an account, or begin to. */
+/** Paths that create an account, or begin to. */
 const isLimited = new Set(["/sign-up/email", "/sign-in/anonymous", "/sign-in/social", "/link-social"]);
-/** They send a mail to the address in this field of the body. */
+/** Paths that send a mail to the address in this field of the body. */
 const mailedTo = new Map([
   ["/sign-up/email", "email"],
   ["/request-password-reset", "email"],
   ["/send-verification-email", "email"],
   ["/change-email", "newEmail"],
 ]);
-/** Milliseconds that these take at least, so that the time does not tell whether an address has an account. */
+/** The shortest time of these requests in milliseconds, so that it does not reveal whether an address has an account. */
 const mailedMs = 250;
 
 /**
- * The key that signs tokens is encrypted with `APP_SECRET`. When no secret of the list decrypts it, this ends its use, and
- * Better Auth makes a new key. Tokens that the old key signed are still accepted.
+ * The key that signs tokens is encrypted with `APP_SECRET`. When no secret of the list decrypts it, this retires the key,
+ * and Better Auth makes a new one. Tokens that the old key signed are still accepted.
  */
 async function withReadableKey(answer: () => Promise<Response>): Promise<Response> {
   try {
@@ -126,7 +129,8 @@ function toAnswer(error: unknown): Response {
  * Signs in. Wrong passwords count for the account and for the network that they come from. When there were too many, the
  * answer to a further one is 429. The right password is still accepted, so that an attacker cannot lock an account.
  *
- * `confirm` in the body is the token of a mail that confirms the address: whoever has it and the password owns the account.
+ * `confirm` in the body is the token of a mail that confirms the address: a person who has both the token and the password
+ * owns the account.
  */
 async function signIn(
   request: () => Request,
@@ -142,7 +146,9 @@ async function signIn(
   return (await confirmAddress(parts, confirm, email)) ? auth(parts).handler(request()) : response;
 }
 
-/** Whoever is signed in and guesses the password, to change it or to delete the account, counts like others who guess. */
+/**
+ * Counts wrong passwords of signed-in users, who may be guessing in order to change the password or to delete the account.
+ */
 async function countWrongPassword(path: string, response: Response, headers: Headers): Promise<Response> {
   if (!takesPassword.has(path) || response.status !== 400) return response;
   const { code }: { code?: string } = await response.clone().json();

@@ -100,7 +100,7 @@ export class Pool extends pg.Pool {
     return rows;
   }
 
-  /** `DatabaseUnavailable` for an error of the connection. An error that the database answered stays as it is. */
+  /** Returns `DatabaseUnavailable` for an error of the connection. An error that the database answered stays as it is. */
   translated(error: unknown): Error {
     if (error instanceof DatabaseUnavailable) return error;
     if (!isConnectionFailure(error)) return error instanceof Error ? error : new Error(String(error));
@@ -180,7 +180,7 @@ const untrusted = new Set([
   "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
 ]);
 
-/** The same in scripts/database.mjs. */
+/** scripts/database.mjs has the same text. */
 const waysToTrust =
   "Download the provider's CA certificate and name its file in DATABASE_URL (sslmode=verify-full&sslrootcert=/path/ca.pem), or in " +
   "NODE_EXTRA_CA_CERTS for the whole process. Or encrypt without knowing to whom, on a network that you trust: sslmode=no-verify.";

@@ -48,7 +48,7 @@ const announcements = processWide("announcements", () => ({ isPaused: false, isD
  */
 async function announce(): Promise<void> {
   announcements.isDue = true;
-  // Where pages ask now and then, no process listens.
+  // Where pages poll, no process listens.
   if (announcements.isPaused || (onVercel() && env.LIVE_TRANSPORT !== "stream")) return;
   announcements.isPaused = true;
   while (announcements.isDue) {
@@ -91,7 +91,10 @@ function clientOf(connections: Pool): ClientWithIds {
   });
 }
 
-/** Reads the pool's size, and the seconds to wait for a connection, from the parameters of Prisma's URLs. Settings win. */
+/**
+ * Reads the pool's size, and the seconds to wait for a connection, from the parameters of Prisma's URLs. Settings take
+ * precedence.
+ */
 function poolSettings(parameters: URLSearchParams): { size: number; waitTimeout?: number } {
   const limit = Number(parameters.get("connection_limit"));
   // The pool has one time limit for waiting and connecting.

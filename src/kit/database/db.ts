@@ -46,7 +46,7 @@ type Hidden = (typeof hidden)[number] | "$transaction";
 type Model = Exclude<keyof Client, `$${string}` | Hidden | symbol>;
 type Reads<M extends Model> = Pick<Client[M], Extract<(typeof readOperations)[number], keyof Client[M]>>;
 
-/** `ctx.db` of a query: Prisma's client without what writes. */
+/** `ctx.db` of a query: Prisma's client without the methods that write. */
 export type ReadDb = { readonly [M in Model]: Reads<M> } & Pick<Client, (typeof rawReads)[number]> & {
     readonly system: SystemTables;
   };

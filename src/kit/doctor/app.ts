@@ -72,7 +72,10 @@ export function examineSecrets({
   return ok(`The secret is long and random${rotated}.`);
 }
 
-/** How long after its time a job, or the upkeep of each hour, counts as forgotten. Vercel's free plan calls once a day. */
+/**
+ * A job, or the hourly housekeeping, that is late by this many hours counts as forgotten. Vercel's free plan calls once a
+ * day.
+ */
 const overdueHours = onVercel ? 26 : 3;
 
 async function examineCrons() {
@@ -107,7 +110,7 @@ async function examineUpkeep() {
   return problem(`Steps of upkeep fail. ${steps.join(". ")}`, "npm run kit -- logs --failed --function _kit.upkeep");
 }
 
-/** Compares what the proxies say about a request with what the app believes them. */
+/** Compares the headers that the proxies added to a request with what `TRUST_PROXY` says about them. */
 function examineForwarded(headers: Headers) {
   if (onVercel) return ok("Vercel names the client's address.");
   const hops = forwardedAddresses(headers).length;

@@ -74,7 +74,7 @@ async function sharesSessions(pool: Pool): Promise<boolean> {
   }
 }
 
-/** More than this moves what is due by the clock of one machine and written by that of the other. */
+/** With a larger difference between the clocks, a time that one machine writes is wrong for the other. */
 const skewMs = 2_000;
 
 async function compareClocks(pool: Pool) {
@@ -213,7 +213,7 @@ export function triggersOf(migrations: string[]): Map<string, string> {
     )) {
       triggers.set(`${name} ${table}`, statement);
     }
-    // The same trigger for each table of a list.
+    // Matches SQL that creates the same trigger for each table of a list.
     const loops = /ARRAY\[([^\]]+)\] LOOP\s+EXECUTE format\('(CREATE TRIGGER "(\w+)"[^']*ON %I[^']*)', kept\)/g;
     for (const [, tables = "", statement = "", name] of sql.matchAll(loops)) {
       for (const [, table = ""] of tables.matchAll(/'(\w+)'/g)) {

@@ -8,7 +8,7 @@ import { examineStore } from "./store";
 interface Surroundings {
   /** The origin of the app's pages. */
   origin: string;
-  /** Of a request that came through the proxies, if there is one. */
+  /** The headers of a request that came through the proxies; `null` without one. */
   headers: Headers | null;
   /** Whether to ask the app at its public origin, too. */
   throughProxy: boolean;

@@ -1,13 +1,13 @@
 import { redact } from "../log/text";
 import { limits } from "../process/limits";
 
-/** What a check of the surroundings found. */
+/** The result of one check of what the app depends on. */
 export interface Finding {
   /** What was looked at, for example `Store: CORS`. */
   check: string;
   /** `unknown` where it could not be looked at. */
   state: "ok" | "warning" | "problem" | "unknown";
-  /** What was seen. */
+  /** What the check saw. */
   message: string;
   /** What to do, with the lines to paste. */
   fix?: string;
@@ -21,7 +21,8 @@ export const warning = (message: string, fix: string): Seen => ({ state: "warnin
 export const problem = (message: string, fix?: string): Seen => ({ state: "problem", message, ...(fix && { fix }) });
 
 /**
- * Looks at one thing. A failure is a problem, and so is no answer within `limits.checkMs`. Secrets are removed from what is said.
+ * Runs one check. A failure is a problem, and so is no answer within `limits.checkMs`. Secrets are removed from the
+ * messages.
  *
  * @param silent what to do when there is no answer in time
  * @param explain what a failure means

@@ -79,7 +79,7 @@ const answerMs = 2_000;
 const sentBytes = 1024;
 
 async function examineUploads(origin: string) {
-  // A whole body first: the first request of a process takes longer.
+  // Sends a whole body first, because the first request of a process takes longer.
   if ((await announce(origin, sentBytes)) === null) return unknown("The upload endpoint takes too long to answer.");
   const answers = await Promise.all(announcedBytes.map((size) => announce(origin, size)));
   const refused = announcedBytes.find((_, index) => answers[index] === 413);
@@ -106,7 +106,7 @@ async function examineUploads(origin: string) {
 
 /**
  * Announces a body, and sends its first bytes. The app refuses the token at once.
- * @returns the status of the answer; `null` without one, since the proxy waits for the rest
+ * @returns the status of the answer; `null` when there is none, because the proxy waits for the rest
  */
 function announce(origin: string, size: number): Promise<number | null> {
   return new Promise((resolve) => {

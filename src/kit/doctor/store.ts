@@ -84,7 +84,7 @@ async function readRange(key: string) {
 
 type See = (name: string, work: Parameters<typeof look>[1]) => Promise<Finding>;
 
-/** Looks at what browsers need that send files straight to the store. The request that is signed for this is not sent. */
+/** Checks that browsers can send files straight to the store. It signs a request for this, but does not send it. */
 async function examineDirect(
   direct: DirectUploads,
   origin: string,
@@ -117,7 +117,7 @@ async function examineDirect(
             : "The store verifies no SHA-256. Files are sent in parts, and read once to be verified.",
         ),
   );
-  // It ends an upload in parts.
+  // This also aborts an upload in parts.
   await blobs.delete(key).catch(() => undefined);
   return [cors, checksums];
 }
@@ -126,7 +126,7 @@ async function examineSpace() {
   const space = await blobs.space?.();
   const gibibytes = (size: number) => `${(size / 1024 ** 3).toFixed(1)} GiB`;
   if (!space) {
-    // Parts of uploads on their way to the store.
+    // The folder for temporary files holds parts of uploads on their way to the store.
     const { bavail, bsize } = await statfs(tmpdir());
     const free = bavail * bsize;
     const said = `${tmpdir()} has ${gibibytes(free)} free for parts of uploads, which may take ${gibibytes(limits.partFileBytes)}.`;

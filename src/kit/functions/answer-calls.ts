@@ -12,7 +12,7 @@ interface Calls {
   context: RequestContext;
   /** The name of a procedure, or several with commas in between. */
   path: string;
-  /** The status and the headers of the response, where its errors ask for another. */
+  /** Returns the status and the headers of the response, if its errors ask for others than the usual ones. */
   metaOf: (errors: TRPCError[], paths: string[]) => { status?: number; headers: Record<string, string> };
   onError: (error: TRPCError, path: string) => void;
 }
@@ -20,9 +20,9 @@ interface Calls {
 const encoder = new TextEncoder();
 
 /**
- * Answers calls of queries or of mutations whose arguments are JSON, in the words of tRPC, whose own way takes longer than most
- * functions: it is made for streams, too. Returns `null`, and has called nothing, for any other request, also for one that is
- * to be refused.
+ * Answers calls of queries or mutations whose arguments are JSON, in the format of tRPC. tRPC's own handler takes longer
+ * than most functions, because it supports streams, too. Returns `null`, without calling anything, for any other request,
+ * including one that must be refused.
  */
 export async function answerCalls({
   router,

@@ -59,13 +59,13 @@ const anyProcedure = t.procedure.use(async ({ ctx, next }) => {
   return result;
 });
 
-/** The base of actions. They take no turns, because an action may wait for another server for minutes. */
+/** The base of actions. Actions do not wait for a turn, because each may wait for another server for minutes. */
 export const actionProcedure = anyProcedure;
 
 /** The base of all other procedures. They take turns, so that a flood of calls of one sender does not delay others. */
 export const procedure = anyProcedure.use(({ ctx, next }) => ctx.inFairTurn(() => next()));
 
-/** The arguments as a zod shape. What is no shape stays, so that only its own error is reported. */
+/** The arguments as a zod shape. Anything else stays as it is, so that only its own error is reported. */
 type Input<Args> = Args extends z.ZodRawShape ? z.input<z.ZodObject<Args>> : z.input<Extract<Args, z.ZodType>>;
 type Output<Args> = Args extends z.ZodRawShape ? z.output<z.ZodObject<Args>> : z.output<Extract<Args, z.ZodType>>;
 
@@ -97,10 +97,10 @@ interface Config<Ctx, Args, Returns, Result> {
   handler: (ctx: Ctx, args: Output<Args>) => Result | Promise<Result>;
 }
 
-/** What callers get. */
+/** The type that callers receive. */
 type Answer<Returns, Result> = Returns extends z.ZodType ? z.output<Returns> : Documents<Result>;
 
-/** What tRPC's clients send and receive. */
+/** The types that tRPC's clients send and receive. */
 interface Wire<Args, Answer> {
   input: ArgsOf<Input<Args>>[0];
   output: Answer;
@@ -120,7 +120,7 @@ type Built<V extends Visibility, K extends Kind, Args, Answer> = ServerFunction<
   (V extends "public" ? Procedures<Args, Answer>[K] : unknown);
 
 interface Builder<V extends Visibility, K extends Kind, Ctx> {
-  // One signature: of several, TypeScript would report why the last one does not fit.
+  // There is only one signature, because TypeScript reports of several only why the last one does not fit.
   <Result, Args = Record<never, never>, Returns = undefined>(
     config: Config<Ctx, Args, Returns, Result>,
   ): Built<V, K, Args, Answer<Returns, Result>>;

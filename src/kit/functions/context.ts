@@ -110,7 +110,7 @@ export function actionCtx(context: RequestContext): ActionCtx {
 }
 
 interface RunOptions<Result> {
-  /** The transaction of the function that calls. */
+  /** The transaction of the calling function. */
   within?: Transaction;
   name?: string;
   outcomeOf?: (result: Result) => string | null;

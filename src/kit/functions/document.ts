@@ -6,7 +6,7 @@ interface Row {
   creationTime: Date;
 }
 
-/** What a row's id and time are named for callers. */
+/** The names that callers see for a row's id and time. */
 interface Named<T extends Row> {
   /** The row's id. */
   _id: T["id"];
@@ -46,7 +46,7 @@ export function toDocuments(value: unknown): unknown {
   return convert(value, []);
 }
 
-/** How deep a result may be nested; one that holds itself is deeper. */
+/** How deep a result may be nested. A result that contains itself is deeper. */
 const maxDepth = 100;
 
 /** @param path to the value, for the error; one array that grows and shrinks */
@@ -87,7 +87,7 @@ function within(value: unknown, key: string | number, path: (string | number)[])
   return converted;
 }
 
-/** What the transformer of tRPC sends as it is. */
+/** Types that tRPC's transformer sends unchanged. */
 const sentAsTheyAre = [Date, Uint8Array, Map, Set, RegExp, URL, Error];
 
 function sendable(value: object, path: (string | number)[]): unknown {

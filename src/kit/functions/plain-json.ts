@@ -8,7 +8,7 @@ import { decodeArguments } from "./args";
 import { createRequestContext, refuseWrongSender } from "./request-context";
 import { definition, functionNamed, isPublic } from "./server-function";
 
-/** Where functions are called with plain JSON. */
+/** The path below which functions are called with plain JSON. */
 export const plainJsonPath = "/api/run/";
 
 /**
@@ -60,7 +60,7 @@ async function readArguments(request: Request): Promise<unknown> {
 /** The JSON of a result. Dates are ISO texts, bytes base64, sets and maps arrays; what is undefined is left out, or `null`. */
 const toPlainJson = (result: unknown): string =>
   JSON.stringify(result ?? null, function (this: Record<string, unknown>, key, value) {
-    // A Buffer has turned itself into an object by now.
+    // By now a Buffer has converted itself to an object, so this reads the original value.
     const given = this[key];
     if (given instanceof Uint8Array) return Buffer.from(given).toString("base64");
     return given instanceof Map || given instanceof Set ? [...given] : value;

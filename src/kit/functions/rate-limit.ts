@@ -11,24 +11,24 @@ import { parseArgs } from "./args";
 /** Calls per minute of one identity or address. */
 const perMinute = {
   uploads: () => env.RATE_LIMIT_UPLOADS,
-  /** Each begins one at the store; one URL can begin many. */
+  /** Counts uploads that begin at the store, because one upload URL can begin many. */
   directUploads: () => env.RATE_LIMIT_UPLOADS,
   signIn: () => env.RATE_LIMIT_SIGN_IN,
   http: () => env.RATE_LIMIT_HTTP,
   messages: () => env.RATE_LIMIT_MESSAGES,
   images: () => env.RATE_LIMIT_IMAGES,
-  /** URLs that the server fetches for somebody. */
+  /** Counts URLs that the server fetches for a user. */
   fetches: () => env.RATE_LIMIT_FETCHES,
 };
 
 export type RateLimitName = keyof typeof perMinute;
 
-/** Where no address can be known, all such callers count as one, which may do this many times as much. */
+/** All callers without a known address count as one caller, which may make this many times as many calls. */
 const crowd = 100;
 
 const limiters = new Map<string, RateLimiterPostgres>();
 
-/** Who calls, for counting. */
+/** The caller, for counting. */
 export interface Counted {
   /** As `tokenIdentifier`. */
   identity: string | null;
@@ -41,7 +41,7 @@ export interface RateLimit {
   name: string;
   /** How many calls are allowed. */
   rate: number;
-  /** In how many milliseconds they are allowed, from the first of them on. At least 1,000. */
+  /** The period in milliseconds, which starts with the first call. At least 1,000. */
   per: number;
   /** Whom or what to count by, for example the id of a room. Default: the sender, by identity, or else by network. */
   key?: string;
@@ -89,7 +89,7 @@ export async function limitSignInFailures(counted: (string | null)[]): Promise<v
   for (const count of counts) if (count.status === "rejected") throw toRateLimited(count.reason);
 }
 
-/** Counts a mail to an address that a stranger named. Throws `TOO_MANY_REQUESTS` when there were too many in this hour. */
+/** Counts a mail to an address that a caller named. Throws `TOO_MANY_REQUESTS` when there were too many in this hour. */
 export async function limitEmails(address: string): Promise<void> {
   try {
     await limiterOf("emails", limits.emailsPerHour, 60 * 60).consume(address);
@@ -101,7 +101,7 @@ export async function limitEmails(address: string): Promise<void> {
 const toRateLimited = (cause: unknown): unknown =>
   cause instanceof RateLimiterRes ? new RateLimited(Math.ceil(cause.msBeforeNext / 1000)) : cause;
 
-/** Counts so many of something in a day. */
+/** Makes a limiter that allows this many points a day. */
 export const dailyCount = (name: string, points: number) => limiterOf(name, points, 24 * 60 * 60);
 
 /** @param duration seconds */

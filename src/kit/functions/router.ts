@@ -87,7 +87,7 @@ export const serveRouter = (router: AnyTRPCRouter) => withRequestId(serveCalls(r
 
 const methods = ["GET", "HEAD", "POST"];
 
-/** The same, for requests that have their id already. */
+/** Like `serveRouter`, for requests that already have an id. */
 export function serveCalls(router: AnyTRPCRouter) {
   async function answerPlainly(request: Request, context: RequestContext): Promise<Response | null> {
     const path = new URL(request.url).pathname.slice("/api/trpc/".length);

@@ -16,7 +16,7 @@ export type Definition<K extends Kind, Args, Result> = {
   [Each in K]: {
     readonly kind: Each;
     readonly args: z.ZodObject;
-    /** What checks the result, where the function names it. */
+    /** The zod type of the result, if the function names one. */
     readonly returns?: z.ZodType;
     /** Checks the arguments, runs the handler in this context and returns documents. */
     readonly handle: (ctx: Contexts[Each], args: Args | undefined) => Promise<Result>;
@@ -75,7 +75,7 @@ export const functionNamed = (name: string): AnyFunction | null => byName.get(na
 /** The name of a function, or `null` when no file that functions/index.ts lists exports it. */
 export const nameOf = (fn: { [definition]: unknown }): string | null => names.get(fn[definition]) ?? null;
 
-/** Whether clients can call a function. Those that they can are procedures too. */
+/** Whether clients can call a function. Functions that they can call are also tRPC procedures. */
 export const isPublic = (fn: AnyFunction): boolean => "_def" in fn;
 
 /** All functions by name. */

@@ -6,7 +6,7 @@ type JSONValue = ReturnType<SuperJSON["serialize"]>["json"];
 /** Sends a value that occurs twice as two values, because `decodeArguments` does not accept references. */
 class Transformer extends SuperJSON {
   override serialize(value: Value) {
-    // Most results need no notes, and superjson would copy them.
+    // Most results need no annotations, and superjson would copy them.
     if (isJson(value, 0)) return { json: value };
     const { json, meta } = super.serialize(value);
     return meta?.values ? { json, meta: { values: meta.values, v: meta.v } } : { json };
@@ -34,7 +34,7 @@ transformer.registerCustom<object, string[]>(
 /** How deep a value is looked at. One that holds itself is deeper. */
 const maxDepth = 100;
 
-/** Whether JSON has a word for all that is in the value. */
+/** Whether JSON can express everything in the value. */
 function isJson(value: unknown, depth: number): value is JSONValue {
   switch (typeof value) {
     case "string":
@@ -50,7 +50,7 @@ function isJson(value: unknown, depth: number): value is JSONValue {
   if (value === null) return true;
   if (depth > maxDepth) return false;
   if (Array.isArray(value)) {
-    // A loop by index sees what is missing.
+    // A loop by index also visits missing elements.
     for (let index = 0; index < value.length; index++) if (!isJson(value[index], depth + 1)) return false;
     return true;
   }

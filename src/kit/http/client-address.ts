@@ -9,7 +9,7 @@ import { processWide } from "../process/process-wide";
  */
 export const socketAddress = processWide("socket address", () => ({
   header: `x-socket-${randomUUID()}`,
-  /** For `X-Forwarded-For` as it arrived. Without one, Next.js writes the address of the socket there. */
+  /** Carries `X-Forwarded-For` as it arrived, because Next.js writes the socket's address into a missing one. */
   forwardedHeader: `x-forwarded-${randomUUID()}`,
   isNoted: false,
 }));

@@ -33,7 +33,7 @@ interface Rule {
 const direct = processWide("direct routes", () => ({
   routes: undefined as DirectRoutes | undefined,
   handlers: {} as Partial<Record<keyof DirectRoutes, Promise<{ default: Handler }>>>,
-  /** What only Next.js can do with a request to a matching path. */
+  /** Only Next.js can handle requests to paths that match one of these. */
   others: [] as RegExp[],
   headers: [] as { pattern: RegExp; has: [name: string, value: RegExp][]; headers: [string, string][] }[],
   compresses: false,
@@ -56,14 +56,14 @@ interface Manifests {
  * @param folder of the build
  */
 export async function routeDirectly(routes: DirectRoutes, folder = join(process.cwd(), ".next")): Promise<void> {
-  // The manifest of middleware has `functions` of its own, which the last one replaces.
+  // The manifest of the middleware has its own `functions`, which those of the last manifest replace.
   const server = ["server/middleware-manifest", "server/functions-config-manifest"];
   const names = ["routes-manifest", "required-server-files", ...server];
   const read = async (name: string): Promise<Partial<Manifests>> =>
     JSON.parse(await readFile(join(folder, `${name}.json`), "utf8"));
   const found: Partial<Manifests> = Object.assign({}, ...(await Promise.all(names.map(read))));
   const { redirects, rewrites, headers, functions, middleware, config } = found;
-  // Next.js routes all requests of a build that does not say what this has to know.
+  // When the build lacks one of these parts, Next.js routes all requests.
   if (!redirects || !rewrites || !headers || !functions || !middleware || !config) return;
   const proxies = [functions["/_middleware"], ...Object.values(middleware)].flatMap((proxy) => proxy?.matchers ?? []);
   const asked = [...redirects, ...rewrites.beforeFiles, ...rewrites.afterFiles, ...proxies];
@@ -109,7 +109,7 @@ export function serveDirectly(request: IncomingMessage, response: ServerResponse
 }
 
 const compress = promisify(gzip);
-/** Bytes from which it is worth it, as Next.js does. */
+/** Bodies of fewer bytes are not compressed, as in Next.js. */
 const leastCompressed = 1024;
 
 /** The body, compressed as Next.js would compress it. Where Next.js does that itself, it is returned as it is. */

@@ -8,9 +8,9 @@ import { shorten } from "../log/text";
 import { UploadError } from "../storage/upload-error";
 
 /**
- * An error with a status. An HTTP action that throws it answers `{ "code", "message", "requestId" }` with this status, and the
- * sender reads the message. A function of a client answers it as `BAD_REQUEST`, or from 500 on as `INTERNAL_SERVER_ERROR`, unless
- * the status has a code of its own in tRPC.
+ * An error with a status. An HTTP action that throws it answers `{ "code", "message", "requestId" }` with this status, and
+ * the sender reads the message. A function that a client calls answers it as `BAD_REQUEST`, or from 500 on as
+ * `INTERNAL_SERVER_ERROR`, unless the status has a code of its own in tRPC.
  *
  *     throw new HttpError(410, "This link was taken back.");
  *

@@ -1,6 +1,8 @@
 import { randomUUID } from "node:crypto";
 
-/** A field of a form: its name, a text or a file, and the name of the file. As `FormData.append` takes them. */
+/**
+ * A field of a form, in the order of the arguments of `FormData.append`: its name, a text or a file, and the file's name.
+ */
 export type FormPart = readonly [name: string, value: string] | readonly [name: string, value: Blob, fileName?: string];
 
 /** What `fetch` needs to send a form. */
@@ -8,7 +10,10 @@ export interface MultipartBody {
   body: ReadableStream<Uint8Array>;
   headers: { "Content-Type": string; "Content-Length": string };
   duplex: "half";
-  /** A body that is read once cannot be sent again. And `fetch` of Node.js keeps all of it in memory when it may have to. */
+  /**
+   * A body that is read once cannot be sent again after a redirect. If redirects were followed, `fetch` of Node.js would
+   * keep all of the body in memory.
+   */
   redirect: "error";
 }
 

@@ -95,7 +95,10 @@ export function bytesResponse(bytes: Chunk, init: ResponseInit): Response {
   return response;
 }
 
-/** The whole body of a request, if all of it has arrived already: small ones have. Takes it; `null` for a body to be read. */
+/**
+ * The whole body of a request, if all of it has already arrived, as small bodies usually have. Takes the body. Returns
+ * `null` when the body must be read as a stream.
+ */
 export const takeArrivedBody = (request: Request): Chunk | null =>
   request instanceof NodeRequest ? request.takeArrived() : null;
 

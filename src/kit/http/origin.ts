@@ -50,7 +50,7 @@ function isOfRequestedHost(origin: string, headers: Headers): boolean {
   if (headers.get("sec-fetch-site") !== null || !URL.canParse(origin)) return false;
   const { protocol, host } = new URL(origin);
   const requested = requestedHost(headers) ?? "";
-  // Proxies may write capitals, and a port that the scheme has anyway. Other characters are of no host.
+  // Proxies may write capitals, and a port that the scheme has anyway. No host name has other characters.
   const isHost = /^[\w.:[\]-]+$/.test(requested) && URL.canParse(`${protocol}//${requested}`);
   return isHost && new URL(`${protocol}//${requested}`).host === host;
 }

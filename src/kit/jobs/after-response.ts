@@ -2,18 +2,20 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { onVercel } from "../process/env";
 import { finishAfterResponse, processWide } from "../process/process-wide";
 
-/** Milliseconds that jobs may be away for a request to wait for them; later ones are for `/api/cron`. */
+/** A request waits for jobs that are due within this many milliseconds. `/api/cron` runs later ones. */
 const nearby = 5_000;
-/** Milliseconds in which they are started: within the time that a function of Vercel has by default, with its request. */
+/**
+ * Milliseconds within which these jobs are started. Together with the request, this stays below Vercel's default time limit.
+ */
 const budget = 20_000;
 
-/** The runner, which the start gives. It loads functions, which those who schedule must not. */
+/** Runs the jobs. The start sets it, because it loads the functions, and modules that schedule jobs must not load them. */
 export const afterResponses = processWide("after responses", () => ({
   run: async (_budget: number): Promise<number> => 0,
 }));
 
 /**
- * On Vercel, where a process runs only while it answers: has what a request scheduled run when it has been answered.
+ * On Vercel, a process runs only while it answers requests. This runs what a request scheduled once its response is sent.
  *
  * @param time when the job is due, in milliseconds since the epoch
  */

@@ -19,9 +19,9 @@ interface CronJob {
 }
 
 /**
- * Runs of one recurring function never overlap, in all processes together. Of the times that come while a run is going on
- * or could not begin, the last is made up for when that is possible, and the others are passed over. A time that comes
- * while no process is up is not made up for.
+ * Runs of one recurring function never overlap, in all processes together. When several times pass while a run is in
+ * progress or cannot begin, only the last of them is made up for, and the others are skipped. A time that passes while no
+ * process is up is not made up for.
  */
 export interface CronJobs {
   /** Runs the function every so often, at whole multiples since the epoch: `{ hours: 1 }` is on the hour. */
@@ -106,7 +106,7 @@ export function setCrons(crons: CronJobs): void {
   registered = crons;
 }
 
-/** Throws when a recurring function is one that jobs cannot find. */
+/** Throws when jobs could not find one of the recurring functions by its name. */
 export function checkCrons({ jobs }: CronJobs): void {
   const unknown = [...jobs.values()].filter(({ fn }) => nameOf(fn) === null).map(({ name }) => JSON.stringify(name));
   if (unknown.length > 0) {
@@ -120,7 +120,7 @@ export function checkCrons({ jobs }: CronJobs): void {
 /** The last error of each recurring function that could not be scheduled, so that it is logged once. */
 const complaints = new Map<string, string>();
 
-/** The next time of each, which is scheduled already. */
+/** The next time of each recurring function that is already scheduled. */
 const ensured = new Map<string, Date>();
 
 /**

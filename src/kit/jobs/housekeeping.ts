@@ -23,13 +23,13 @@ const batch = 5_000;
 
 /** The steps of each hour. Each limits its own work, fails alone, and may run in several processes at once. */
 const steps: Record<string, () => Promise<unknown>> = {
-  /** Files that nothing refers to. */
+  /** Deletes unreferenced files. */
   collect: collectFiles,
-  /** Bytes that nothing owns. */
+  /** Deletes bytes that no row owns. */
   sweep: deleteUnownedBlobs,
   uploads: forgetUsedUploadUrls,
   unfinishedUploads: forgetUnfinishedUploads,
-  /** Images that the process that stored them did not look at. */
+  /** Describes images that were not examined when they were stored. */
   images: describeImages,
   totals: compactTotals,
   jobs: forgetOld,
@@ -66,7 +66,7 @@ async function prune(statement: string): Promise<number> {
 const schema = z.record(
   z.string(),
   z.object({
-    /** Milliseconds since the epoch: when the step last did its work, and since when it fails. */
+    /** Milliseconds since the epoch: when the step last succeeded, and since when it has been failing. */
     succeeded: z.number().optional(),
     failedSince: z.number().optional(),
     /** Why it failed last. */

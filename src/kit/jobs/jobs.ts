@@ -19,7 +19,7 @@ import { storable } from "../log/text";
 import { processWide, stopping } from "../process/process-wide";
 import { completeMutation, endJobs, freeKey, hasRetries, parseStoredArgs, retryJobs } from "./rows";
 
-/** Seconds that an action in progress counts as running after its process last said so. */
+/** Seconds for which an action counts as running after its process last renewed its lease. */
 const leaseSeconds = 60;
 /** Minutes that a job waits for a process that knows its function. */
 const unknownMinutes = 15;
@@ -47,9 +47,9 @@ export interface Job {
 }
 
 /**
- * Pending jobs whose time has come, the longest due first: those that were never tried, and apart from them those that were,
- * so that a caller can keep the latter from taking every place. Jobs whose function this process does not know are left to
- * one that does.
+ * Finds pending jobs that are due, the longest due first. Jobs that were never tried and jobs that were tried before have
+ * separate limits, so that retries cannot take every place. Jobs whose function this process does not know are left to a
+ * process that knows it.
  *
  * @param kind of the functions; `null` for all, known here or not
  */
@@ -71,8 +71,8 @@ export async function findDue(
 }
 
 /**
- * When to look again, without being told of a new job: when the next is due, or when one that a dead process has is to be
- * put back; `null` when there is none. `isWaiting` says that some are due and wait, for a place or for another process.
+ * Returns when to look for jobs again if no new one is announced: when the next job is due, or when a job of a dead process
+ * can be put back. `null` when there is none. `isWaiting` says whether due jobs wait for a place or for another process.
  */
 export async function nextLook(now: Date): Promise<{ next: Date | null; isWaiting: boolean }> {
   const [row] = await prisma.$queryRaw<{ next: Date | null; isWaiting: boolean }[]>`
@@ -87,7 +87,7 @@ export async function nextLook(now: Date): Promise<{ next: Date | null; isWaitin
   return row ?? { next: null, isWaiting: true };
 }
 
-/** One try of a job. */
+/** One attempt to run a job. */
 interface Attempt {
   job: Job;
   kind: Kind;
@@ -135,7 +135,8 @@ export async function runJob(job: Job): Promise<boolean> {
     if (ran) await succeed(attempt, ran.value);
     return ran !== null;
   } catch (error) {
-    // The database went away, or others were always faster: a mutation did not take effect, an action did not begin.
+    // The database became unavailable, or the mutation lost every conflict. A mutation had no effect, and an action did not
+    // begin.
     const isMutation = kind === "mutation";
     if (error instanceof NotBegun || (isMutation && (error instanceof DatabaseUnavailable || isConflict(error)))) {
       await postpone(job, error);
@@ -152,7 +153,7 @@ export async function runJob(job: Job): Promise<boolean> {
 /** What a function returned, or `null` when its job was not free to run. */
 type Ran = { value: unknown } | null;
 
-/** The function with the claim of its job before it. */
+/** Returns the function with a handler that first claims its job. */
 function claimed(attempt: Attempt, fn: AnyFunction): ServerFunction<Kind, unknown, Ran> {
   const own = fn[definition];
   const args = () => parseStoredArgs(attempt.job.args);
@@ -175,7 +176,7 @@ function claimed(attempt: Attempt, fn: AnyFunction): ServerFunction<Kind, unknow
 
 /** The end of the job and the mutation's writes commit together, so that no crash can separate them. */
 async function runMutationJob({ job }: Attempt, { db }: MutationCtx, handle: () => Promise<unknown>): Promise<Ran> {
-  // Not in the mutation's transaction: others that schedule by the key would wait for its end.
+  // This runs outside of the mutation's transaction. Otherwise others that schedule by the key would wait for its end.
   if (job.key !== null) await freeKey(prisma, job.id);
   // The locks are those of this job, and of all runs of a recurring function.
   const ended = await db.$executeRaw`
@@ -265,10 +266,10 @@ async function take(attempt: Attempt): Promise<boolean> {
     WHERE "_id" = ${job.id}::uuid AND "state" = 'pending' AND (${job.cron}::text IS NULL OR NOT EXISTS (
       SELECT FROM "_scheduled_functions" AS other WHERE other."cron" = ${job.cron} AND other."state" = 'inProgress'
     ))`.catch((error) => {
-    // Two runs of a recurring function that were taken at the same moment: the index lets one have it.
+    // Two runs of a recurring function were claimed at the same moment. The unique index lets only one of them through.
     if (sqlState(error) === uniqueViolation) return 0;
     if (!(error instanceof DatabaseUnavailable)) throw error;
-    // Perhaps it took the job, and the answer was lost.
+    // The statement may have claimed the job although its answer was lost.
     unrecorded.add(() => putBack(attempt));
     throw new NotBegun("The database went away while the job was taken", { cause: error });
   });
@@ -288,7 +289,7 @@ function extendLease(attempt: Attempt): void {
   );
 }
 
-/** Keeps a job that could not run for later: the longer, the more often it could not. */
+/** Postpones a job that could not run. The pause grows with each attempt. */
 async function postpone(job: Job, error: unknown): Promise<void> {
   const pause = Math.min(longestPause, firstPause * 2 ** Math.min(job.attempts, 20)) * (0.75 + Math.random() / 2);
   console.warn(
@@ -314,9 +315,9 @@ function textOf(error: unknown): string {
 }
 
 /**
- * Finishes the jobs of processes that died. Mutations whose transaction had committed took effect; actions may have run
- * in part, and are tried again if they have `retry`. Ends jobs that nobody knows the function of, and passes over runs of a
- * recurring function when a later one has come.
+ * Finishes the jobs of processes that died. Mutations whose transaction had committed took effect; actions may have run in
+ * part, and are tried again if they have `retry`. Ends jobs whose function no process knows, and skips runs of a recurring
+ * function when a later run is due.
  */
 export async function settle(): Promise<void> {
   for (const end of unrecorded) {
@@ -340,7 +341,7 @@ export async function settle(): Promise<void> {
       AND "name" <> ALL(${known})`,
     { state: "failed", error: unknown },
   );
-  // One that runs at this moment has its lock.
+  // A job that is running at this moment holds this lock.
   const late = Prisma.sql`"_id" IN (
     WITH late AS MATERIALIZED (
       SELECT "_id" FROM "_scheduled_functions" AS job
@@ -353,10 +354,10 @@ export async function settle(): Promise<void> {
   await endJobs(prisma, late, { state: "canceled" }, "Passed over: its next time came before it could run");
 }
 
-/** Ends what runs in this process, which stops. Returns which jobs that were. */
+/** Ends the jobs that run in this process, because the process stops. Returns these jobs. */
 export async function giveUpRunning(): Promise<string[]> {
   const cut = [...running.values()];
-  // A mutation is undone, and comes again elsewhere.
+  // A mutation is undone, and another process runs it again.
   const actions = cut.filter(({ kind }) => kind === "action");
   for (const { stop } of cut) stop();
   const failed = actions.map((attempt) => fail(isCurrent(attempt), "The server stopped before it had ended"));

@@ -6,8 +6,8 @@ import type { Client } from "../database/database";
 import type { Id } from "../database/ids";
 import { transformer } from "../functions/transformer";
 
-// The rows of `_scheduled_functions`: what functions see of them, and the statements that end and retry jobs. Each is an UPDATE
-// at its end, because its count says whether there is a change to announce.
+// The rows of `_scheduled_functions`: what functions see of them, and the statements that end and retry jobs. Each of these
+// statements ends with an UPDATE, because its count says whether there is a change to announce.
 
 /** How a job ended. `error` is a text, such as `Error: The mail server answered 503`. */
 export type JobResult<Value> =
@@ -75,7 +75,7 @@ export function toScheduledFunction(row: ScheduledFunction): ScheduledFunctionDo
   };
 }
 
-/** The arguments of an `onComplete` job, as `completion` writes them: the texts that the scheduler wrote, put together. */
+/** The arguments of an `onComplete` job, as `completion` builds them from texts that the scheduler wrote. */
 const completed = z.object({
   completed: z.object({ jobId: z.string(), args: z.unknown(), result: z.unknown() }),
 });
@@ -110,7 +110,7 @@ const completion = (jobs: Prisma.Sql, result: string) => Prisma.sql`
 
 type Executor = Pick<Client, "$executeRaw">;
 
-/** In the transaction of a mutation that a job ran: schedules the job's `onComplete` function. */
+/** Schedules the job's `onComplete` function, in the transaction of the mutation that the job ran. */
 export function completeMutation(
   client: Executor,
   job: { id: string; args: unknown; onComplete: string | null },
@@ -150,14 +150,16 @@ export const endJobs = (
     SET "state" = ${result.state}::"ScheduledState", "completedTime" = now(), "error" = ${error}
     WHERE "_id" IN (SELECT "_id" FROM ended)`;
 
-/** True of a job whose `retry` allows another attempt after one that has just failed. */
+/** An SQL condition: the job's `retry` allows another attempt after one that has just failed. */
 export const hasRetries = Prisma.sql`coalesce("failures" + 1 < ("retry" ->> 'maxAttempts')::int, false)`;
 
 /** Seconds between two attempts at most. */
 const longestRetryPause = 24 * 60 * 60;
 
 /**
- * Has jobs that failed tried again, later each time, as far as their `retry` allows; the others are to be ended. Between 75 % and 125 % of a pause is waited, so that jobs that failed together are not tried together.
+ * Schedules the next attempt of failed jobs, as far as their `retry` allows. The other jobs must be ended afterwards. The
+ * pause grows with each attempt. It is multiplied by a random factor from 0.75 to 1.25, so that jobs that failed together
+ * are not retried together.
  *
  * @param which a condition on `_scheduled_functions`
  */
@@ -179,7 +181,7 @@ export const retryJobs = (client: Executor, which: Prisma.Sql, error: string): P
 export const freeKey = (client: Executor, jobId: string): Promise<number> =>
   client.$executeRaw`DELETE FROM "_job_keys" WHERE "jobId" = ${jobId}::uuid`;
 
-/** Schedules what a job that ended did once more, now. Returns the new job's id, or `null` when no such job ended. */
+/** Schedules the function of an ended job once more, now. Returns the new job's id, or `null` when no such job ended. */
 export async function rerunJob(client: Executor, jobId: string): Promise<string | null> {
   const id = v7();
   const scheduled = await client.$executeRaw`

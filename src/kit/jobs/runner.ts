@@ -12,13 +12,16 @@ import { findDue, type Job, nextLook, runJob, settle } from "./jobs";
 
 /** How many jobs of a kind run at once in one process. Each kind has its own places, so that long actions do not delay mutations. */
 const concurrency = 8;
-/** How many of them may be jobs that were tried before, so that others do not wait for those. */
+/** How many of them may be retries, so that new jobs do not wait for retries. */
 const retriedAtOnce = { mutation: 2, action: 4 };
 /** Milliseconds between two looks at the table while due jobs wait, or while no changes are received. */
 const pollInterval = 5_000;
 /** Milliseconds between two looks for jobs of processes that died. */
 const settleInterval = 1_000;
-/** Milliseconds between two looks otherwise, since a notification can be lost. Databases that sleep when idle may sleep. */
+/**
+ * Milliseconds between two looks otherwise, because a notification can be lost. The time is long so that databases can
+ * sleep.
+ */
 const idleInterval = 10 * 60_000;
 
 /** The places of one kind of function in a process. */
@@ -28,7 +31,7 @@ class Places {
   readonly elsewhere = new Map<string, number>();
 
   constructor(
-    /** `null`: of all functions. */
+    /** `null` stands for functions of every kind. */
     private readonly kind: Kind | null,
     private readonly execute: (job: Job) => Promise<boolean>,
   ) {}
@@ -40,7 +43,7 @@ class Places {
   /** Starts what is due, as far as there are places. Returns how many jobs it started. */
   async fill(now: Date): Promise<number> {
     for (const [id, time] of this.elsewhere) if (time <= now.getTime()) this.elsewhere.delete(id);
-    // As many more as may be among them that cannot be started.
+    // Reads this many more jobs, because they may be among the due ones and cannot be started.
     const known = this.running.size + this.elsewhere.size;
     const due = await findDue(this.kind, now, { fresh: concurrency + known, retried: this.retriedAtOnce + known });
     let started = 0;
@@ -78,10 +81,10 @@ class Places {
 const placesOfEachKind = () => (["mutation", "action"] as const).map((kind) => new Places(kind, runJob));
 
 /**
- * Runs jobs in a process that stays. It looks when a job is scheduled, when one is due, and regularly. Any number of processes
- * may do so. Returns a function that stops it, and resolves when the running jobs have ended.
+ * Runs jobs in a long-lived process. It looks for jobs when one is scheduled, when one is due, and regularly. Any number of
+ * processes may do so. Returns a function that stops it, and resolves when the running jobs have ended.
  *
- * @param executeElsewhere has a job that is due run in another part of the process, which knows the functions
+ * @param executeElsewhere runs a due job in another part of the process, which knows the functions
  */
 export function startRunner(executeElsewhere?: (job: Job) => Promise<boolean>): () => Promise<void> {
   const places = executeElsewhere ? [new Places(null, executeElsewhere)] : placesOfEachKind();
@@ -93,7 +96,7 @@ export function startRunner(executeElsewhere?: (job: Job) => Promise<boolean>): 
   let settled = 0;
 
   const look = async () => {
-    // While jobs end one after the other, one look follows the other.
+    // While jobs keep ending, one look follows another.
     if (Date.now() - settled >= settleInterval) {
       await settle();
       settled = Date.now();
@@ -167,8 +170,8 @@ export async function runDueJobs(budget: number): Promise<number> {
 }
 
 /**
- * On Vercel, where the start loads no functions: has the process run what its requests schedule, by the functions that serve the
- * requests.
+ * Makes the process run what its requests schedule, with the functions that serve the requests. Vercel needs this, because
+ * the start loads no functions there.
  */
 export function runJobsAfterResponses(crons: CronJobs): void {
   checkCrons(crons);
@@ -189,7 +192,7 @@ export function serveCron(crons: CronJobs, owners: Owners = {}) {
       );
     }
     setCrons(crons);
-    // The start does these where it loads the app.
+    // Elsewhere the start does this, because it loads the app there.
     const isDevelopment = process.env.NODE_ENV === "development";
     if (isDevelopment || onVercel()) await watchModels();
     if (isDevelopment) await explain(crons, owners);
@@ -210,7 +213,7 @@ const secret = () =>
   env.CRON_SECRET ??
   (process.env.NODE_ENV === "development" ? processWide("development cron secret", randomUUID) : undefined);
 
-/** Whether the request has the secret. Without a setting, no request has. */
+/** Whether the request has the secret. Without the setting, no request has it. */
 function isAuthorized(header: string | null): boolean {
   const expected = secret();
   if (!expected || header === null) return false;
@@ -220,7 +223,7 @@ function isAuthorized(header: string | null): boolean {
 
 const told = new Set<string>();
 
-/** Warns once, in development, of mistakes with which production does not start, or that it has no use for. */
+/** Warns once, in development, about mistakes that keep production from starting, and about settings without an effect. */
 async function explain(crons: CronJobs, owners: Owners): Promise<void> {
   const problems: string[] = [];
   try {

@@ -17,13 +17,13 @@ import { type Completion, endJobs } from "./rows";
 export interface Retry {
   /** Attempts in total, from 1 to 100. */
   maxAttempts: number;
-  /** Milliseconds before the second attempt, about. Default: 1,000. */
+  /** Approximate milliseconds before the second attempt. Default: 1,000. */
   initialBackoffMs?: number;
   /** By how much the pause grows with each attempt, from 1 to 10. Default: 2. No pause is longer than a day. */
   base?: number;
 }
 
-/** What else can be said about a job. */
+/** Options of a scheduled job. */
 export interface JobOptions<Args, Value> {
   /**
    * Runs the function again when it throws, or when its process dies. An action then runs at least once, and perhaps again
@@ -39,8 +39,9 @@ export interface JobOptions<Args, Value> {
     | ServerFunction<"mutation", Completion<Args, Value>, unknown>
     | ServerFunction<"mutation", Record<string, never>, unknown>;
   /**
-   * While a job of this function and key waits, it is the job: nothing is scheduled, and its id is returned. Its time and
-   * arguments stay as they are. A job that has begun is not that job: it may not see what the caller has just written.
+   * Names a job among those of its function. While a job with this key waits, nothing new is scheduled: the id of the
+   * waiting job is returned, and its time and arguments do not change. A job that has begun does not count, because it may
+   * not see what the caller has just written.
    */
   key?: string;
 }

@@ -14,9 +14,12 @@ const steadyMs = 60_000;
 /** A connection that broke has this many milliseconds to come back before the streams of tabs end. */
 export const grace = 10_000;
 
-/** How often changes are looked for while a page is open: other programs do not announce theirs. */
+/**
+ * How often the process looks for changes while a page is open. It has to, because other programs do not announce their
+ * changes.
+ */
 const lookEveryMs = 500;
-/** How often while no page is open, so that a database may sleep. */
+/** How often the process looks while no page is open, so that a database may sleep. */
 const idleLookMs = 10 * 60_000;
 /** The least time between two looks that announcements cause. */
 const lookPauseMs = 20;
@@ -32,7 +35,7 @@ const hearing = processWide("change hearing", () => ({
   wanted: false,
   works: false,
   silentSince: 0,
-  /** How many need changes at once. */
+  /** How many callers of `awaitChanges` there are. */
   awaiting: 0,
   /** Whether there may be something to see. */
   isDue: false,
@@ -57,7 +60,7 @@ export function onChange(listener: Tell): () => void {
   };
 }
 
-/** Receives changes for all listeners of the process, by the way that works here. Starts again whenever it breaks. */
+/** Receives changes for all listeners of the process, in the way that works here. Starts again whenever it breaks. */
 async function hear(): Promise<void> {
   for (let failures = 0; listeners.size > 0; failures += 1) {
     const started = Date.now();
@@ -131,8 +134,8 @@ function stopHearing(): void {
 export const isHearing = (): boolean => hearing.works;
 
 /**
- * Has changes looked for often while a page is open. Returns a function that ends this. The runner of jobs does not need it,
- * because it looks at its table by itself.
+ * Makes the process look for changes often while a page is open. Returns a function that ends this. The runner of jobs does
+ * not need it, because it looks at its table by itself.
  */
 export function awaitChanges(): () => void {
   hearing.awaiting += 1;
@@ -201,7 +204,7 @@ function isRefusal(error: unknown): false {
   throw error;
 }
 
-/** Has changes looked for soon. */
+/** Makes the process look for changes soon. */
 function look(): void {
   hearing.isDue = true;
   hearing.wake?.();
@@ -227,8 +230,8 @@ async function nextLook(lost: AbortSignal): Promise<void> {
 const everyNowAndThen = () => sleep(lookEveryMs, undefined, { ref: false });
 
 /**
- * What a statement saw. Transactions end in another order than they are numbered in. A later statement sees the changes of
- * those from `end` on, and of those that were running.
+ * Which transactions a statement saw. Transactions may end in another order than they are numbered. A later statement also
+ * sees the changes of those numbered `end` and higher, and of those that were running.
  */
 interface Snapshot {
   text: string;
@@ -256,7 +259,7 @@ async function follow(
     if (tables === null) tell(null);
     else for (const table of tables) tell(table);
     if (Date.now() - old.time > keepMs) {
-      // What this process saw a minute ago the others have seen too, or know that they have not.
+      // Other processes have also seen what this process saw a minute ago, or know that they have missed it.
       if (old.seen.end < seen.end) await database.query('SELECT "prune_changes"($1::pg_snapshot)', [old.seen.text]);
       old = { seen, time: Date.now() };
     }
@@ -277,13 +280,13 @@ async function changesSince(database: Pick<pg.Pool | pg.Client, "query">, since:
   const { snapshot = "", pruned = "0", tables = [] } = rows[0] ?? {};
   const [, end = "0", running = ""] = snapshot.split(":");
   const seen: Snapshot = { text: snapshot, end: BigInt(end), running: running ? running.split(",") : [] };
-  // A server that took over may lack the last transactions, and number others like them.
+  // After a failover, the new server may lack the last transactions and reuse their numbers.
   const isComplete = since && BigInt(pruned) < since.end && since.end <= seen.end;
   return { seen, tables: isComplete ? tables : null };
 }
 
 /**
- * Removes the notes of changes that are older than the call before. Where no process listens, for example on Vercel, nobody
+ * Removes the notes of changes that are older than the call before. Where no process listens, for example on Vercel, nothing
  * else removes them.
  */
 export async function pruneChanges(): Promise<void> {

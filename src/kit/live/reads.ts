@@ -36,7 +36,7 @@ const hash = (text: string, length: number) =>
 export function nameForTabs(note: string): string {
   const [, table, column, digest] = /^(.+):([^:]+):((?:[\w+/]{43}=)?)$/.exec(note) ?? [];
   if (table !== undefined) return `${table}:${hash(`${table}:${column}`, 8)}.${digest && hash(note, 16)}`;
-  // A version of the kit before named no column.
+  // Notes of an earlier version of the kit name no column.
   return note.replace(/:(?:[\w+/]{43}=)?$/, "");
 }
 
@@ -114,7 +114,7 @@ function notesRead(table: string, fields: Field[], args: unknown): string[] | nu
   const column = liveBy.get(table);
   if (column === undefined) return null;
   const field = fields.find(({ name, dbName }) => (dbName ?? name) === column)?.name;
-  // Where a cursor's row stands is read too, whosever it is.
+  // A cursor also reads the place of its row, which may have another value.
   if (!field || typeof args !== "object" || args === null || !("where" in args) || "cursor" in args) return null;
   const values = valuesEqualed(field, args.where);
   return values && [...new Set(values.flatMap(textsOf))].map((value) => noteOf(table, column, value));
@@ -141,11 +141,11 @@ function valuesEqualed(field: string, where: unknown): string[] | null {
   return null;
 }
 
-/** Of Prisma's ways to say that a column equals a value. */
+/** The values of a Prisma filter that requires a column to equal one of them; `null` for any other filter. */
 function valuesOf(filter: unknown): string[] | null {
   if (typeof filter === "string" || typeof filter === "number" || typeof filter === "bigint") return [String(filter)];
   if (typeof filter !== "object" || filter === null) return null;
-  // With a `mode`, it may equal others.
+  // With a `mode`, the filter may match other values, too.
   const [entry, ...more] = Object.entries(filter);
   if (!entry || more.length > 0) return null;
   const [operator, value] = entry;

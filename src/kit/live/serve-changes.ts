@@ -61,7 +61,7 @@ export function serveChanges(request: Request, identity: UserIdentity | null = n
       const { value, done } = await changes.next();
       if (isFinished) return;
       if (done && !end.signal.aborted) {
-        // Without the event `return` the browser takes the connection for lost, and tells the visitor when that lasts.
+        // Without the event `return`, the browser considers the connection lost, and tells the visitor if it stays lost.
         controller.close();
         return finish();
       }

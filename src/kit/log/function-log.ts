@@ -134,8 +134,8 @@ function dropOldest(): void {
 const sizeOf = (rows: string[]) => rows.reduce((sum, row) => sum + row.length, 0);
 
 /**
- * SQL: whether a call ended as the server did not intend. A refusal, such as the 401 of a visitor who is not signed in, is an
- * answer: it is in the log, and is not counted as an error.
+ * An SQL condition: the call ended in a way that the server did not intend. A refusal, such as the 401 of a visitor who is
+ * not signed in, is in the log, but is not counted as an error.
  */
 export const hasFailed = `("outcome" LIKE 'HTTP 5%' OR "outcome" IN ('INTERNAL_SERVER_ERROR', 'NOT_IMPLEMENTED', 'TIMEOUT',
   'BAD_GATEWAY', 'SERVICE_UNAVAILABLE', 'GATEWAY_TIMEOUT'))`;
@@ -229,7 +229,7 @@ export async function pruneCalls(): Promise<number> {
   return pruned;
 }
 
-/** Adds the counts that are older than a day together by the hour, in the hour's first minute. */
+/** Merges the counts of each hour that is older than a day into the first minute of that hour. */
 const foldHours = `
   WITH folded AS (
     DELETE FROM "_call_counts"

@@ -35,7 +35,7 @@ export function startMetrics(): void {
   const sent = meter.createCounter("http.server.sent", bytes);
   const received = meter.createCounter("http.server.received", bytes);
   const began = new WeakMap<IncomingMessage, number>();
-  // A connection has its next request only after this one.
+  // The counts when a connection's last request ended. Its next request begins only after that.
   const counted = new WeakMap<object, { read: number; written: number }>();
   subscribe("http.server.request.start", (message) => {
     const { request } = message as { request: IncomingMessage };
@@ -93,7 +93,7 @@ export function startMetrics(): void {
           `SELECT CASE WHEN "state" = 'pending' AND "scheduledTime" < now() THEN 'due' ELSE "state"::text END AS "state", count(*)::int AS "jobs"
          FROM "_scheduled_functions" WHERE "state" IN ('pending', 'inProgress') GROUP BY 1`,
         )
-        // The metrics of the pool say that the database is away.
+        // The metrics of the pool show that the database is unavailable.
         .catch(() => []);
       for (const { state, jobs } of rows) result.observe(jobs, { state });
     });
@@ -119,7 +119,7 @@ export function startMetrics(): void {
   sendLast(() => provider.shutdown());
 }
 
-/** The kind of thing that a request is for: few enough for a metric. */
+/** What a request is for, in few enough groups for a metric. */
 function routeOf(url: string): string {
   const [path = ""] = url.split("?");
   const [, route] =

@@ -18,10 +18,10 @@ export interface Observed {
   kind: Kind | "httpAction";
 }
 
-/** Where metrics hear of calls that ended. */
+/** The channel on which metrics learn of ended calls. */
 export const callsEnded = channel("kit.call");
 
-/** A message of that channel. */
+/** A message on that channel. */
 export interface EndedCall {
   name: string;
   kind: string;

@@ -27,7 +27,7 @@ interface Call {
 
 export interface CallFilter {
   function?: string;
-  /** An outcome; `error` for all but `ok`; or `failed` for those that were not refusals. */
+  /** An outcome, `error` for every outcome except `ok`, or `failed` for the errors that are not refusals. */
   outcome?: string;
   /** A part of what was printed or thrown, in upper or lower case. */
   text?: string;
@@ -173,7 +173,7 @@ export async function callStats({ function: name = "", from, to, buckets }: Opti
   }));
 }
 
-/** The functions of which calls failed since a time, in milliseconds since the epoch; the most failures first. */
+/** The functions with failed calls since a time, in milliseconds since the epoch, the most failures first. */
 export async function failingFunctions(since: number): Promise<{ name: string; errors: number }[]> {
   const { rows } = await pool.query<{ name: string; errors: number }>(
     `SELECT "function" AS name, sum("errors")::float8 AS errors FROM "_call_counts"

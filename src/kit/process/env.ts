@@ -47,13 +47,13 @@ export const env = createEnv({
     /** The same, under the names that the integrations of Neon and Vercel set. */
     DATABASE_URL_UNPOOLED: databaseUrl.optional(),
     POSTGRES_URL_NON_POOLING: databaseUrl.optional(),
-    /** Connections for functions. Half as many more look up who calls. */
+    /** Connections for functions. The kit opens half as many more for its own lookups, such as identities. */
     DATABASE_POOL_SIZE: whole({ min: 1, max: 1000 }).optional(),
     /** Milliseconds that a query may take, and a mutation with all its retries. */
     TRANSACTION_TIMEOUT: milliseconds().default(30_000),
     /** Milliseconds that an action may take before its signal is aborted. */
     ACTION_TIMEOUT: milliseconds().default(600_000),
-    /** `0` has Next.js route every request, also to functions and files. */
+    /** `0` lets Next.js route every request, including those for functions and files. */
     DIRECT_ROUTES: z.enum(["0", "1"], { error: "put 0 there, or leave it out" }).default("1"),
     /** Milliseconds that an idle connection is kept. Must be longer than the load balancer keeps it. */
     KEEP_ALIVE_TIMEOUT: milliseconds().default(70_000),

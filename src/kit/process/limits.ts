@@ -66,7 +66,7 @@ export const limits = {
   networkBytesPerDay: 20 * 1024 ** 3,
   /** Bytes that all callers without an account may store together, or half of the free disk if that is less. */
   bytesWithoutAccount: 100 * 1024 ** 3,
-  /** A file of more bytes is read in slices for its SHA-256, each in a request of its own that takes this long. */
+  /** A larger file is read in slices to compute its SHA-256, each in a request of its own that takes this long. */
   hashedAtOnceBytes: 1024 ** 3,
   hashSliceMs: 20_000,
   /** Bytes of memory for parts of uploads to a cloud store, and of temporary files for parts that do not fit into memory. */

@@ -15,7 +15,7 @@ export function processWide<T>(name: string, create: () => T): T {
   return held[name] as T;
 }
 
-/** What the end of the process waits for. */
+/** Work that must finish before the process ends. */
 interface Work {
   /** Called when the process is asked to end. Settles when the work is done. */
   finish(): Promise<unknown>;
@@ -74,7 +74,7 @@ function stop(): void {
   }, env.STOP_TIMEOUT).unref();
 }
 
-/** On Vercel, which suspends a process when its requests are answered: does `work`, and keeps the process running for it. */
+/** Does `work`, and keeps the process running for it on Vercel, which suspends a process when its requests are answered. */
 export async function finishAfterResponse(work: () => Promise<unknown>): Promise<void> {
   const { waitUntil } = await import("@vercel/functions");
   waitUntil(work());

@@ -27,7 +27,7 @@ const retryMs = 5_000;
 /** When development compiles the cron route. Earlier, the first page would have to wait for it. */
 const cronRouteAfterMs = 10_000;
 
-/** Does what the process does once, before it serves. Throws to refuse the start. */
+/** Runs once per process, before it serves. Throws to refuse the start. */
 export async function start(
   { crons }: { crons?: CronJobs } = {},
   loadApp: () => Promise<unknown> = runInRoute,
@@ -246,7 +246,7 @@ function checkDatabaseUrl(url: string): void {
   for (const name of searchParams.keys()) {
     const [, advice] = useless.find(([names]) => names.test(name)) ?? [];
     if (advice) refuse(name, advice);
-    // It may be a misspelt one, or one that a host adds for others.
+    // The parameter may be misspelt, or a host may add it for other clients.
     if (!known.test(name)) console.warn(`${has(name)}, which has no effect here.`);
   }
   if ((searchParams.get("statement_cache_size") ?? "0") !== "0")
@@ -276,7 +276,9 @@ function checkDatabaseUrl(url: string): void {
   }
 }
 
-/** The schema that a URL asks for, as Prisma, libpq, and others spell it. The same in scripts/database.mjs. */
+/**
+ * Returns the schema that a URL asks for, in the spelling of Prisma, libpq and others. scripts/database.mjs does the same.
+ */
 function schemaOf(parameters: URLSearchParams): string | undefined {
   const [, option] = /search[_-]path\s*=\s*(\S+)/.exec(parameters.get("options") ?? "") ?? [];
   return parameters.get("schema") ?? parameters.get("search_path") ?? parameters.get("currentSchema") ?? option;

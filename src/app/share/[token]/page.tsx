@@ -12,7 +12,7 @@ interface SharePageProps {
   searchParams: Promise<{ wrong?: string | string[] }>;
 }
 
-/** What a share link leads to. Programs that only look at the link count as no download. */
+/** The page of a share link. Opening it does not count as a download, because some programs only look at links. */
 export default async function SharePage({ params, searchParams }: SharePageProps) {
   const [{ token }, { wrong }] = await Promise.all([params, searchParams]);
   const file = await queryClient().fetchQuery(api.shares.get.queryOptions({ token: token.slice(0, 64) }));
