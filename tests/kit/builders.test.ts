@@ -201,9 +201,9 @@ describe("a function that is written wrong is refused where it is defined, with 
   const handler = () => 1;
   test.each([
     ["a zod object for args", { args: z.object({ body: z.string() }), handler }, /`args` is a zod type.*args: \{ body/],
-    ["an argument without a zod type", { args: { body: "string" }, handler }, /`args\.body` is no zod type/],
+    ["an argument without a zod type", { args: { body: "string" }, handler }, /`args\.body` is not a zod type/],
     ["no handler", { args: {} }, /has no handler\. Write query\(\{ args/],
-    ["a shape for returns", { returns: { id: z.string() }, handler }, /`returns` is no zod type/],
+    ["a shape for returns", { returns: { id: z.string() }, handler }, /`returns` is not a zod type/],
   ])("%s", (_, config, sentence) => {
     expect(define(config)).toThrow(sentence);
   });

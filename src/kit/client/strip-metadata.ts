@@ -92,4 +92,5 @@ function orientationSegment(orientation: number): Uint8Array<ArrayBuffer> {
   return Uint8Array.from([0xff, 0xe1, 0, content.length + 2, ...content]);
 }
 
-const damaged = () => new Error("This picture is damaged, so what it says about you cannot be removed.");
+const damaged = () =>
+  new Error("This picture is damaged, so its place and time cannot be removed. Choose another one.");

@@ -186,7 +186,7 @@ function condition(table: Table, { column: name, operator, value }: Filter, valu
   if (column.isHidden) {
     throw new TRPCError({
       code: "BAD_REQUEST",
-      message: `The column ${quote(name)} is not shown, so nothing can be found by it`,
+      message: `The column ${quote(name)} is hidden, so rows cannot be filtered by it`,
     });
   }
   const typed = () => `$${values.push(value)}::${column.type}`;
@@ -229,7 +229,11 @@ function parseCursor(cursor: string): string[] {
   try {
     return key.parse(JSON.parse(cursor));
   } catch (cause) {
-    throw new TRPCError({ code: "BAD_REQUEST", message: `Invalid cursor ${quote(cursor)}; use a nextCursor`, cause });
+    throw new TRPCError({
+      code: "BAD_REQUEST",
+      message: `Invalid cursor ${quote(cursor)}. Pass the nextCursor of a page.`,
+      cause,
+    });
   }
 }
 

@@ -46,7 +46,7 @@ export const schedule = ({ jobs }: CronJobs) =>
     /** Schedules the function of an ended job again, now, with the same arguments. Returns the new job's id. */
     runAgain: adminProcedure.input(job).mutation(async ({ input: { jobId } }) => {
       const again = await rerunJob(prisma, jobId);
-      if (!again) throw new TRPCError({ code: "NOT_FOUND", message: `There is no job ${jobId} that ended` });
+      if (!again) throw new TRPCError({ code: "NOT_FOUND", message: `Job ${jobId} does not exist or has not ended.` });
       return again;
     }),
   });

@@ -132,7 +132,7 @@ async function recorded(
   const [user] = await pools.functions.sql<User>(`SELECT ${columns} FROM "_users" WHERE "_id" = $1`, [userId]);
   if (!user) throw new TRPCError({ code: "NOT_FOUND", message: `There is no user ${quote(userId)}` });
   const admin = (await identity())?.subject;
-  if (admin === userId) throw refusal("Nobody can do this to their own account. Another administrator can");
+  if (admin === userId) throw refusal("You cannot do this to your own account. Ask another administrator.");
   await observe({ requestId, name: `_kit.users.${what}`, kind: "mutation" }, async () => {
     await act(user);
     console.info(`User ${userId} is ${said}, by administrator ${admin}`);
@@ -146,7 +146,10 @@ async function recorded(
 async function listUsers({ kind, limit, cursor }: z.output<typeof listArgs>) {
   const [, time, id] = /^(\d{1,15})_(.+)$/s.exec(cursor ?? "") ?? [];
   if (cursor && id === undefined) {
-    throw new TRPCError({ code: "BAD_REQUEST", message: `Invalid cursor ${quote(cursor)}; use a nextCursor` });
+    throw new TRPCError({
+      code: "BAD_REQUEST",
+      message: `Invalid cursor ${quote(cursor)}. Pass the nextCursor of a page.`,
+    });
   }
   const after = id === undefined ? "true" : `("createdAt", "_id") < (to_timestamp($2::float8 / 1000), $3)`;
   const found = await pools.functions.sql<User>(

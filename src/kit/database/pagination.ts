@@ -50,7 +50,10 @@ const maxValue = 8.64e15;
 export function parseCursor(cursor: string): Position {
   const [, value, id = ""] = /^(\d{1,16})_([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/.exec(cursor) ?? [];
   if (value === undefined || Number(value) > maxValue) {
-    throw new TRPCError({ code: "BAD_REQUEST", message: `Invalid cursor ${quote(cursor)}; use a nextCursor` });
+    throw new TRPCError({
+      code: "BAD_REQUEST",
+      message: `Invalid cursor ${quote(cursor)}. Pass the nextCursor of a page.`,
+    });
   }
   return { value: Number(value), id };
 }

@@ -116,7 +116,7 @@ async function hear(pool: Pool, isPooled: boolean, url: string) {
       );
     }
   } catch (error) {
-    return problem(`The connection that hears of changes fails: ${reasonOf(error)}.`, advice);
+    return problem(`The connection that receives changes fails: ${reasonOf(error)}.`, advice);
   } finally {
     client.end().catch(() => undefined);
   }

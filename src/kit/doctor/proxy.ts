@@ -143,7 +143,7 @@ async function examineStreams(origin: string) {
     return problem("The stream of changes ends at once.", fix);
   } catch (error) {
     if (!end.signal.aborted) throw error;
-    return problem("The proxy keeps streamed answers back, so pages do not hear of changes.", fix);
+    return problem("The proxy buffers streamed answers, so pages do not learn of changes.", fix);
   } finally {
     clearTimeout(timer);
     end.abort();

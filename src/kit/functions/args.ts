@@ -165,7 +165,7 @@ function apply(root: object, { path, kind }: Annotation): void {
 
 function own(parent: unknown, key: string): unknown {
   if (typeof parent !== "object" || parent === null || !Object.hasOwn(parent, key)) {
-    throw refuse(`an annotation is of ${quote(key, 50)}, which is not there`);
+    throw refuse(`an annotation names ${quote(key, 50)}, which does not exist`);
   }
   return Reflect.get(parent, key);
 }

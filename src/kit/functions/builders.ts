@@ -76,7 +76,7 @@ type ArgsProblem<Args> = Args extends z.ZodType
     ? {
         [Name in keyof Args]: Args[Name] extends z.ZodType
           ? unknown
-          : "This argument is no zod type. Write for example z.string().";
+          : "This argument is not a zod type. Write for example z.string().";
       }
     : "`args` is no object. Write for example args: { body: z.string() }.";
 
@@ -87,7 +87,7 @@ type ReturnsProblem<Returns, Result> = Returns extends z.ZodType
     : Documents<Result> extends z.input<Returns>
       ? unknown
       : "The handler returns something else than `returns` describes. Rows arrive with _id and _creationTime."
-  : "`returns` is no zod type. Write for example z.object({ body: z.string() }).";
+  : "`returns` is not a zod type. Write for example z.object({ body: z.string() }).";
 
 interface Config<Ctx, Args, Returns, Result> {
   /** The arguments as a zod shape, for example `{ body: z.string() }`. Default: none. */
@@ -189,15 +189,14 @@ function builder<V extends Visibility, K extends Kind, Ctx>(
 function checked(kind: Kind, { args, returns, handler }: { args?: unknown; returns?: unknown; handler: unknown }) {
   const example = `${kind}({ args: { body: z.string() }, handler: (ctx, { body }) => … })`;
   if (typeof handler !== "function") throw new TypeError(`A function has no handler. Write ${example}`);
-  if (args instanceof z.ZodType)
-    throw new TypeError(`\`args\` is a zod type, and should be its shape alone. Write ${example}`);
+  if (args instanceof z.ZodType) throw new TypeError(`\`args\` is a zod type. Pass its fields alone. Write ${example}`);
   const shape: Record<string, z.ZodType> = {};
   for (const [name, type] of Object.entries(args ?? {})) {
-    if (!(type instanceof z.ZodType)) throw new TypeError(`\`args.${name}\` is no zod type. Write ${example}`);
+    if (!(type instanceof z.ZodType)) throw new TypeError(`\`args.${name}\` is not a zod type. Write ${example}`);
     shape[name] = type;
   }
   if (returns === undefined || returns instanceof z.ZodType) return { shape, returns };
-  throw new TypeError("`returns` is no zod type. Write for example `returns: z.object({ id: z.string() })`");
+  throw new TypeError("`returns` is not a zod type. Write for example `returns: z.object({ id: z.string() })`");
 }
 
 function toProcedure(fn: AnyFunction) {

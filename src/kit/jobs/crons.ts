@@ -56,7 +56,7 @@ export function cronJobs(): CronJobs {
 
   const add = (job: CronJob) => {
     if (jobs.has(job.name))
-      throw new Error(`Cannot add cron job ${JSON.stringify(job.name)}: there is one of that name`);
+      throw new Error(`There is already a cron job named ${JSON.stringify(job.name)}. Choose another name.`);
     parseArgs(job.fn[definition].args, job.args);
     jobs.set(job.name, job);
   };

@@ -97,13 +97,18 @@ export function scheduler(context: RequestContext, { run, afterCommit }: Stateme
     [args, options = {}]: [Args?, JobOptions<Args, Value>?],
   ): Promise<Id<"_scheduled_functions">> => {
     const name = nameOf(fn);
-    if (!name) throw new Error("Cannot schedule a function that no file listed in functions/index.ts exports");
+    if (!name)
+      throw new Error(
+        "Cannot schedule a function whose file is not listed in src/functions/index.ts. Add the file there.",
+      );
     parseArgs(fn[definition].args, args);
     const { retry, key = null } = parseArgs(optionsSchema, options);
     refuseUnstorable({ key });
     const onComplete = options.onComplete ? nameOf(options.onComplete) : null;
     if (options.onComplete && !onComplete)
-      throw new Error("Cannot use an onComplete function that no file listed in functions/index.ts exports");
+      throw new Error(
+        "Cannot use an onComplete function whose file is not listed in src/functions/index.ts. Add the file there.",
+      );
     scheduled++;
     if (scheduled > maxPerTransaction)
       throw new Error(`Cannot schedule more than ${maxPerTransaction} functions at once`);
@@ -145,7 +150,7 @@ export function scheduler(context: RequestContext, { run, afterCommit }: Stateme
   return {
     runAfter: async (delayMs, fn, ...rest) => {
       if (!Number.isFinite(delayMs) || delayMs < 0)
-        throw refuse(`delayMs ${delayMs} is not a number of milliseconds from 0 on`);
+        throw refuse(`delayMs ${delayMs} is not a number of milliseconds. Pass 0 or more.`);
       return schedule(checkedTime(Date.now() + delayMs), fn, rest);
     },
     runAt: async (time, fn, ...rest) => schedule(checkedTime(Number(time)), fn, rest),

@@ -114,7 +114,7 @@ function explain(error: unknown): void {
     ? `; the direct connection leads to ${direct}: can it be reached from here? Some hosts have an IPv6 address only. Until then ` +
       "changes are polled for through DATABASE_URL"
     : "";
-  console.error(`Lost the connection that hears of changes, will connect again: ${reason}${advice}`);
+  console.error(`Lost the connection that receives changes, will connect again: ${reason}${advice}`);
 }
 
 function tell(table: string | null): void {

@@ -40,7 +40,9 @@ export async function watchModels(): Promise<void> {
     if (kind === "view") viewTables.set(unqualified(name), await tablesOf(name));
     if (kind === "materialized view") {
       viewTables.set(unqualified(name), [anyTable]);
-      console.warn(`Queries of ${name} are not live: PostgreSQL does not tell when a materialized view is refreshed.`);
+      console.warn(
+        `Queries of ${name} are not live: PostgreSQL does not announce when a materialized view is refreshed.`,
+      );
     }
   }
 }

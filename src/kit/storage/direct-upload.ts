@@ -111,7 +111,8 @@ async function continueDirect(request: Request, given: z.infer<typeof continuing
 /** Reads the receipt of an upload that is neither complete nor refused. */
 async function openReceipt(text: string): Promise<Receipt> {
   const receipt = readReceipt(text);
-  if (!receipt) throw new UploadError("StorageTokenInvalid", "This is not a receipt of ours; start the upload again");
+  if (!receipt)
+    throw new UploadError("StorageTokenInvalid", "This app did not sign the receipt. Start the upload again.");
   if (receipt.expiresAt < Date.now()) {
     throw new UploadError("StorageTokenExpired", "The upload was not completed in time; ask for a new upload URL");
   }

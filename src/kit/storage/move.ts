@@ -94,7 +94,7 @@ function chooseStores(to: string): { source: Store; target: Store; isFirst: bool
   const isOf = ({ name }: Store) => name.split(" ")[0] === to;
   if (isOf(first)) return { source: second, target: first, isFirst: true };
   if (isOf(second)) return { source: first, target: second, isFirst: false };
-  throw new Error(`The stores are ${first.name} and ${second.name}. --to names the driver of one of them.`);
+  throw new Error(`The stores are ${first.name} and ${second.name}. Pass the driver of one of them as --to.`);
 }
 
 /** Gives the new store the id of the app's store. @throws when it belongs to another app */

@@ -43,7 +43,7 @@ export function setStorageOptions({ onStored = [], hold = false, quota }: Storag
     const name = nameOf(fn);
     if (name) return name;
     throw new Error(
-      "storage.onStored has a function that no file listed in functions/index.ts exports. List its file.",
+      "storage.onStored has a function whose file is not listed in src/functions/index.ts. Add the file there.",
     );
   });
   known.settings = { onStored: names, hold, quota };

@@ -127,7 +127,7 @@ export interface StoredImage extends Partial<ImageMetadata> {
   url: string;
 }
 
-const notFound = (what: string) => new TRPCError({ code: "NOT_FOUND", message: `${what}: there is none of that id` });
+const notFound = (what: string) => new TRPCError({ code: "NOT_FOUND", message: `${what}: it does not exist` });
 
 type Reads = Pick<ReadDb, "storage" | "system">;
 
@@ -180,7 +180,8 @@ export function storageWriter(context: RequestContext, db: Reads, { run, afterCo
       const id = parseStorageId(storageId);
       const owner = (await context.identity())?.tokenIdentifier ?? null;
       const file = await run((client) => claimFile(client, id, owner, contentType));
-      if (!file) throw new TRPCError({ code: "NOT_FOUND", message: `There is no upload ${id} of yours` });
+      if (!file)
+        throw new TRPCError({ code: "NOT_FOUND", message: `Upload ${id} does not exist or belongs to someone else.` });
       if (file.wasUnowned && owner !== null) {
         claimedBytes += Number(file.size);
         await refuseOverQuota(owner, claimedBytes);

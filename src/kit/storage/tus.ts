@@ -187,7 +187,7 @@ function readNumber(headers: Headers, name: string): number {
   const value = headers.get(name);
   const number = Number(value);
   if (value !== null && /^\d+$/.test(value) && Number.isSafeInteger(number)) return number;
-  throw new UploadError("BadHeader", `${name} is missing or no number of bytes; send it`);
+  throw new UploadError("BadHeader", `${name} is missing or is not a number of bytes. Send it.`);
 }
 
 /** The media type that the client sent as `filetype` in `Upload-Metadata`, which is the convention of tus clients. */
@@ -201,7 +201,7 @@ function typeIn(metadata: string | null): string | null {
     if (!text) continue;
     const type = canonicalType(text);
     if (type === null)
-      throw new UploadError("BadHeader", "The filetype in Upload-Metadata is no media type; write image/png");
+      throw new UploadError("BadHeader", "The filetype in Upload-Metadata is not a media type, for example image/png.");
     return type;
   }
   return null;

@@ -108,7 +108,7 @@ export function readSignedTokenOf(request: Request): UploadToken {
   const text = new URL(request.url).searchParams.get("token");
   if (!text) throw new UploadError("BadQueryArgs", "The URL has no token; use the URL that generateUploadUrl returns");
   const token = readUploadToken(text);
-  if (!token) throw new UploadError("StorageTokenInvalid", "This is not an upload URL of ours; ask for a new one");
+  if (!token) throw new UploadError("StorageTokenInvalid", "This app did not sign the upload URL. Ask for a new one.");
   return token;
 }
 

@@ -276,7 +276,7 @@ describe("onComplete", () => {
 
   test("that no listed file exports is refused", async () => {
     const unlisted = internalMutation({ handler: () => undefined });
-    await expect(schedule(work, "a", { onComplete: unlisted })).rejects.toThrow("onComplete function that no file");
+    await expect(schedule(work, "a", { onComplete: unlisted })).rejects.toThrow("onComplete function whose file");
   });
 });
 

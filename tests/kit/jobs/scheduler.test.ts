@@ -122,7 +122,7 @@ describe("ctx.scheduler", () => {
     });
     await expect(mutate(wrong)).rejects.toThrow(/^author: /);
     const unlisted = mutation({ handler: (ctx) => ctx.scheduler.runAfter(0, schedule, { author: "a" }) });
-    await expect(mutate(unlisted)).rejects.toThrow("no file listed in functions/index.ts");
+    await expect(mutate(unlisted)).rejects.toThrow("not listed in src/functions/index.ts");
   });
 
   test("runAfter, more than 1000 of one mutation, throws", async () => {
@@ -338,7 +338,7 @@ describe("crons", () => {
     [
       "a name twice",
       (crons: ReturnType<typeof cronJobs>) => crons.interval("x", { hours: 2 }, write, { author: "a" }),
-      "there is one of that name",
+      "There is already a cron job named",
     ],
     [
       "no interval",

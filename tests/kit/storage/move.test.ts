@@ -222,7 +222,7 @@ test("a store of another app, one store alone, and the same store twice are refu
   const useless = await start({ STORAGE_DRIVER: "disk", SECOND_S3_BUCKET: "files" });
   expect(() => useless.checkSettings()).toThrow(/SECOND_S3_BUCKET has no effect/);
   const both = await start(s3ThenDisk);
-  await expect(both.moveBlobs(url, "vercel-blob")).rejects.toThrow(/--to names the driver of one/);
+  await expect(both.moveBlobs(url, "vercel-blob")).rejects.toThrow(/Pass the driver of one of them as --to/);
   const { storeIdKey } = await import("~/kit/storage/store-id");
   await both.stores.first.driver.delete(storeIdKey);
   await both.stores.first.driver.put(storeIdKey, new Blob(["another"]).stream());

@@ -140,7 +140,7 @@ describe("onStored", () => {
 
   test("refuses a function that no file of the app exports", () => {
     const lost = internalMutation({ args, handler: () => null });
-    expect(() => app({ onStored: [lost] })).toThrow("storage.onStored has a function that no file");
+    expect(() => app({ onStored: [lost] })).toThrow("storage.onStored has a function whose file");
   });
 });
 

@@ -14,7 +14,7 @@ const mistakes: [mistake: string, code: string, message: RegExp][] = [
   [
     "an argument without a zod type",
     'mutation({ args: { body: "text" }, handler: (_, { body }) => body });',
-    /^Type '"text"' is not assignable to type '"This argument is no zod type\. Write for example z\.string\(\)\."'/,
+    /^Type '"text"' is not assignable to type '"This argument is not a zod type\. Write for example z\.string\(\)\."'/,
   ],
   [
     "a result that `returns` does not describe",
@@ -24,7 +24,7 @@ const mistakes: [mistake: string, code: string, message: RegExp][] = [
   [
     "a shape as `returns`",
     "query({ returns: { n: z.number() }, handler: () => ({ n: 1 }) });",
-    /^Type '\{ n: .*"`returns` is no zod type\. Write for example z\.object/,
+    /^Type '\{ n: .*"`returns` is not a zod type\. Write for example z\.object/,
   ],
   [
     "no handler",

@@ -114,7 +114,7 @@ export function appendParts({ openParts, put, get, head }: AppendingStore): Appe
       let part = new PartBuffer();
       if (progress.aside) {
         const kept = await get(progress.aside);
-        if (!kept) throw new Error(`The bytes kept aside of blob ${key} are gone`);
+        if (!kept) throw new Error(`The bytes that were kept aside for blob ${key} are gone`);
         for await (const chunk of kept) await part.add(chunk);
       }
       const partsBefore = progress.begun?.tags.length ?? 0;

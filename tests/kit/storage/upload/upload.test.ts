@@ -30,7 +30,7 @@ async function expectRefusal(attempt: () => Promise<Response>, status: number, c
   const { message, ...refusal } = (await read(await attempt())) as { message?: string };
   expect(refusal).toEqual({ status, code });
   // The message says what to do, and nothing internal.
-  expect(message).toMatch(/; |write /);
+  expect(message).toMatch(/; |\. [A-Z]|write /);
   expect(message).not.toMatch(/\/(tmp|src|node_modules)\/|Error:/);
   expect(await everything()).toEqual(before);
 }
