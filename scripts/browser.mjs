@@ -21,9 +21,9 @@ const SHELL = "/usr/bin/chromium-headless-shell";
 const [isDebian, isRoot] = [existsSync("/usr/bin/apt-get"), process.getuid?.() === 0];
 
 /**
- * As root on Debian, installs Chromium when there is no browser, and in any case the headless shell, which is the same
- * engine without windows and opens a page in a third of the time. Needs no npm packages, so it can run while npm installs
- * them. Never rejects: `findBrowsers` reports a missing browser.
+ * Installs browsers when it runs as root on Debian: Chromium if there is no browser, and always the headless shell, which is
+ * the same engine without windows and opens a page in a third of the time. Needs no npm packages, so it can run while npm
+ * installs them. Never rejects: `findBrowsers` reports a missing browser.
  */
 export async function installDebianBrowsers() {
   if (process.env.CHROMIUM_PATH || !isDebian || !isRoot) return;

@@ -10,7 +10,7 @@ import { promisify } from "node:util";
 /** The folder of the checkout. */
 export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 
-/** Where development keeps its data. */
+/** The folder where development keeps its data. */
 export const DATA = join(ROOT, ".data");
 
 /** The folder of schema/ and migrations/. */

@@ -48,7 +48,7 @@ function unreachable(url, cause) {
   const reasons = errors.map((error) => (error instanceof Error ? error.message : error)).join(", ");
   const { host, pathname } = new URL(url);
   const isUntrusted = errors.some((error) => /CERT|VERIFY_LEAF/.test(String(error?.code)));
-  // The same in src/kit/database/connections.ts.
+  // src/kit/database/connections.ts has the same text.
   const advice = isUntrusted
     ? ". Download the provider's CA certificate and name its file in the URL (sslmode=verify-full&sslrootcert=/path/ca.pem), or in " +
       "NODE_EXTRA_CA_CERTS for the whole process. Or encrypt without verifying the server, on a network that you trust: sslmode=no-verify"

@@ -75,7 +75,7 @@ async function migrate() {
         console.warn(`Warning: ${warning} To start over in development: npm run db:reset`);
       for (const migration of applied) console.log(`Applied ${migration}`);
       if (applied.length === 0) console.log("The database has all migrations.");
-      // Only warns about the schema: the migration is done.
+      // A problem in the schema is only a warning here, because the migration is done.
       spawnSync(process.execPath, [join(ROOT, "scripts", "check.mjs"), "schema"], { stdio: "inherit" });
     }
     if (deploying) return;

@@ -133,7 +133,7 @@ function operatorAt(url, token) {
     });
     const answer = await response.json().catch(() => null);
     if (answer?.result) return answer.result.data.json;
-    // For everybody but administrators there is no dashboard.
+    // The server answers callers who are not administrators as if there were no dashboard.
     const isHidden = answer?.error?.json?.message.startsWith("No procedure found") ?? response.status === 404;
     if (isHidden) throw new Error(`The token is not an administrator's, or ${url} does not run this kit.`);
     throw new Error(answer?.error?.json?.message ?? `${url} answered ${response.status}`);

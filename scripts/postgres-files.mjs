@@ -25,7 +25,7 @@ import { identify } from "./processes.mjs";
 /** A process that is ending may still write while its files are deleted. */
 const REMOVE = { recursive: true, force: true, maxRetries: 10, retryDelay: 100 };
 
-/** Where PostgreSQL's files go when its user cannot enter the checkout. */
+/** The folder for PostgreSQL's files when its user cannot enter the checkout. */
 const SHARED = "/var/lib/next-trpc-storage";
 
 /** The environment of PostgreSQL's programs. Their messages are in English. */

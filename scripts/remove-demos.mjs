@@ -172,7 +172,7 @@ async function removeDemos() {
   console.log("Your checks: npm run check && npm test");
 }
 
-/** What it deletes should be in git. */
+/** Refuses to run with uncommitted changes, because only git can restore what this deletes. */
 function refuseUncommitted() {
   if (process.argv.includes("--force")) return;
   const changes = execFileSync("git", ["status", "--porcelain"], { cwd: ROOT, encoding: "utf8" });

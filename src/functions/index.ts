@@ -12,7 +12,7 @@ export const app = kit.app({
   functions: { messages, files, images, shares, email },
   http,
   crons,
-  // What mail about accounts says, and how it is sent. Without it, passwords cannot be reset.
+  // The texts of mail about accounts, and the function that sends it. Without it, passwords cannot be reset.
   email: { write: email.accountEmail, send: email.sendEmail },
 });
 

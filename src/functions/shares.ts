@@ -9,7 +9,7 @@ import { createPlaces, HttpError, id, pathSuffix, requireIdentity } from "~/kit/
 // shows the name of the file. Its form begins a download, which is counted, and the browser gets a cookie for the ranges
 // that follow.
 
-/** Where the bytes of shared files are, below `/http`. */
+/** The path of the bytes of shared files, below `/http`. */
 export const path = "/shares/";
 
 const maxLinks = 20;

@@ -16,9 +16,9 @@ import { setImageWidths } from "./storage/tokens";
 
 export interface KitOptions {
   /**
-   * By table, a column that most queries of it are limited to, for example `{ files: "owner" }`. A query that reads the table by
-   * `where: { owner }` then refetches only when rows with that value change, before or after. All other queries refetch at each
-   * change of the table, as without this. See docs/live-queries.md for what this reveals.
+   * For each table, a column by which most of its queries are limited, for example `{ files: "owner" }`. A query that reads
+   * the table by `where: { owner }` then refetches only when rows with that value change, before or after. All other queries
+   * refetch at each change of the table, as without this. See docs/live-queries.md for what this reveals.
    */
   liveBy?: LiveBy;
   /**
@@ -85,7 +85,7 @@ export function createKit({
       crons: CronJobs;
       /** How mail about accounts is sent. Without it, passwords cannot be reset and addresses are not confirmed. */
       email?: AccountEmails;
-      /** What follows a new file, and whether it is served at once. */
+      /** The functions that follow a new file, and whether it is served at once. */
       storage?: StorageOptions;
     }) {
       const { functions, http, crons, email, storage = {} } = parts;

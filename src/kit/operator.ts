@@ -7,7 +7,7 @@ import { createSystemContext } from "./functions/request-context";
 import { flush, observeConsole } from "./log/function-log";
 import { type CallFilter, listCalls } from "./log/read-function-log";
 
-/** What the commands of scripts/kit.mjs do with an app on its own database. scripts/operator.mjs does the same over HTTP. */
+/** Runs the commands of scripts/kit.mjs on an app with its own database. scripts/operator.mjs does the same over HTTP. */
 export function operatorOf({ http }: Pick<App, "http">) {
   // Standard output is for results, so what functions print goes to standard error and to the function log.
   console.log = console.info = console.debug = console.error;

@@ -10,7 +10,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-/** As Next.js 16.4.6 writes it. */
+/** The format in which Next.js 16.4.6 writes it. */
 const built = (regexp: string, originalSource: string) =>
   writeFile(
     join(folder, "functions-config-manifest.json"),

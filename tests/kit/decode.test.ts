@@ -109,7 +109,7 @@ describe("decodeArguments takes under 50 ms for the worst within the limits", ()
     } catch {
       // A refusal is as good as a result here.
     }
-    // With room for a busy machine: what this guards against takes seconds.
+    // The limit has room for a busy machine, because what this guards against takes seconds.
     expect(performance.now() - before).toBeLessThan(250);
   });
 });

@@ -205,7 +205,7 @@ describe("a store that is not the database's", () => {
     vi.spyOn(blobs, "put").mockImplementation(async (...args) => {
       writes += 1;
       if (writes === 1) return put(...args);
-      // What the disk driver does when it cannot write, here after the first process has finished.
+      // Does what the disk driver does when it cannot write, after the first process has finished.
       await starts[0];
       await blobs.delete(storeIdKey);
       throw new Error("The disk failed");

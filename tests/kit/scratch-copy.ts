@@ -42,7 +42,7 @@ export async function copyProject(folder: string): Promise<void> {
   }
 }
 
-/** The same files in another folder, without a copy of their bytes. */
+/** Links the same files into another folder, without a copy of their bytes. */
 async function linkFolder(from: string, to: string): Promise<void> {
   await mkdir(to);
   for (const entry of await readdir(from, { withFileTypes: true })) {

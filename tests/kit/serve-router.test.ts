@@ -117,7 +117,7 @@ test.each(["_kit.changes/", "_kit%2Echanges", "_kit.changes,_kit.changes", "/_ki
   "changes are not streamed at %s, where streams are not counted",
   async (path) => {
     const response = await handler(new Request(`http://app.test/api/trpc/${path}?input=%7B%22json%22%3A%7B%7D%7D`));
-    // It ends, and with a refusal.
+    // The response ends, with a refusal.
     const text = await response.text();
     expect(text).toMatch(/NOT_FOUND|METHOD_NOT_SUPPORTED|BAD_REQUEST/);
   },

@@ -72,7 +72,7 @@ export function Account({ email, isConfirmed, sendsEmail, providers, error }: Ac
         <Section title="Email address">
           {!isConfirmed && (
             <Form onSubmit={confirm} submit="Send a mail to confirm it">
-              <p className="text-muted text-sm">Nobody knows yet that {email} is yours.</p>
+              <p className="text-muted text-sm">{email} is not confirmed yet.</p>
             </Form>
           )}
           <Form onSubmit={changeAddress} submit="Change address">

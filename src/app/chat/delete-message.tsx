@@ -32,7 +32,7 @@ export function DeleteMessage({ message: { _id, format, body }, onClosed }: Dele
         isOpen={isOpen}
         onOpenChange={setOpen}
         title={isText ? "Delete this message?" : "Delete this picture?"}
-        description="It goes away for everyone, and cannot be brought back."
+        description="It is deleted for everyone. This cannot be undone."
         action="Delete"
         onConfirm={() => client.messages.deleteMessage.mutate({ messageId: _id })}
         onClosed={(isDone) => (isDone ? onClosed() : button.current?.focus())}

@@ -53,7 +53,7 @@ export function SignInForm({ next, isNew, isVisitor, confirm, sendsEmail, provid
         </h1>
         <p className="text-pretty text-muted text-sm">
           {confirm
-            ? "Enter your password, so that nobody else can open an account with your address."
+            ? "Enter your password, so that no one else can open an account with your address."
             : isVisitor
               ? "What you have sent and uploaded in this browser will belong to your account."
               : "With an account your files and pictures are yours on every device."}
@@ -79,7 +79,7 @@ export function SignInForm({ next, isNew, isVisitor, confirm, sendsEmail, provid
         />
       )}
       <p className="text-center text-muted text-sm">
-        {isNew ? "You have one already?" : "New here?"}{" "}
+        {isNew ? "Already have an account?" : "New here?"}{" "}
         <Link
           href={{ pathname: "/sign-in", query: isNew ? { next } : { next, new: "" } }}
           replace
@@ -103,7 +103,7 @@ export function SignInForm({ next, isNew, isVisitor, confirm, sendsEmail, provid
 function Unconfirmed({ email, next }: { email: string; next: string }) {
   async function sendAgain() {
     await authClient.sendVerificationEmail({ email, callbackURL: next });
-    return "Sent. Give it a minute, and look among spam too.";
+    return "Sent. If it does not arrive within a minute, look in your spam folder.";
   }
   return (
     <Form onSubmit={sendAgain} submit="Send the mail again">

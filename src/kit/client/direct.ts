@@ -53,7 +53,7 @@ const maxRefusals = 3;
 /** How often parts that the store has lost are sent again. */
 const maxRounds = 3;
 
-/** By upload URL. A retry sends only the parts that are missing. */
+/** Uploads that have begun, by their URL. A retry sends only the parts that are missing. */
 const begun = new Map<string, Begun>();
 
 /**

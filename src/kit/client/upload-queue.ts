@@ -11,7 +11,7 @@ import { explainError, retryAfterOf } from "./viewer";
 export interface Upload {
   id: number;
   file: File;
-  /** Where the file is in a folder that was dropped or chosen, for example `rome/1.jpg`. Otherwise its name. */
+  /** The path of the file in a folder that was dropped or chosen, for example `rome/1.jpg`. Otherwise its name. */
   path: string;
   /** A `blob:` URL that shows an image before it is uploaded. `null` for other files, and in a long queue until it is sent. */
   previewUrl: string | null;
@@ -48,7 +48,7 @@ export interface UploadQueueOptions {
 }
 
 interface QueueOptions extends UploadQueueOptions {
-  /** Where and for whom unfinished uploads are remembered. Without it they are not. */
+  /** The page and the viewer for which unfinished uploads are remembered. Without it they are not. */
   owner?: () => Pick<Unfinished, "page" | "viewer">;
 }
 
@@ -67,7 +67,7 @@ interface Job {
   abort: AbortController;
   /** Kept for a retry: if the answer was lost, the server repeats it for the same URL. */
   url?: string;
-  /** What is remembered of an upload of a large file. */
+  /** The remembered state of an upload of a large file. */
   unfinished?: Unfinished;
 }
 
@@ -112,7 +112,7 @@ export function createUploadQueue(options: QueueOptions) {
 
   function update(id: number, change: Partial<Upload>) {
     const upload = uploads.get(id);
-    // It may have been removed.
+    // The upload may have been removed.
     if (!upload) return;
     uploads.set(id, { ...upload, ...change });
     publish();

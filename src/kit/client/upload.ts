@@ -20,7 +20,7 @@ interface UploadRequest {
   signal?: AbortSignal;
   /** Leaves EXIF and GPS out of a JPEG: see `UploadOptions`. Default: false. */
   stripMetadata?: boolean;
-  /** What `onBegun` received for this URL, perhaps on an earlier page. */
+  /** The value that `onBegun` received for this URL, perhaps on an earlier page. */
   begun?: Begun | null;
   /** Receives what a direct upload needs to continue, each time that it changes. `null` for an upload through the app. */
   onBegun?: (begun: Begun | null) => void;

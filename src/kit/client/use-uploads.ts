@@ -70,7 +70,7 @@ export function useUploads(options: UploadOptions) {
     void forget(url);
     void discardChunks(url);
   };
-  // Those that were added again are in the queue.
+  // Leaves out uploads that were added again, because they are in the queue.
   const unfinished = left.filter(
     ({ name, size }) => !uploads.some(({ file }) => file.name === name && file.size === size),
   );

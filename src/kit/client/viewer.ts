@@ -69,7 +69,7 @@ export const authClient = createAuthClient({
   },
 });
 
-/** By Better Auth's codes. */
+/** Explanations by the codes of Better Auth. */
 const explanations = new Map([
   ["INVALID_EMAIL_OR_PASSWORD", "There is no account with this email address and password. Check both."],
   ["USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL", "There is an account with this email address already. Sign in instead."],
@@ -91,10 +91,10 @@ const explanations = new Map([
   ["PASSWORD_TOO_LONG", "This password is too long. Use at most 128 characters."],
 ]);
 
-/** What a person can do about a failed call of a server function, in one sentence or two. */
+/** Says in one or two sentences what a person can do about a failed call of a server function. */
 export function explainError(error: unknown): string {
   if (error instanceof AuthError) return error.message;
-  // What `fetch` rejects with.
+  // `fetch` rejects with this error when there is no answer.
   if (error instanceof TypeError) return unreachable;
   if (!(error instanceof TRPCClientError)) return "Something went wrong. Try again.";
   if (error.cause instanceof AuthError) return error.cause.message;

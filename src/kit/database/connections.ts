@@ -38,7 +38,7 @@ interface PoolSettings {
  * reached, calls throw `DatabaseUnavailable`.
  */
 export class Pool extends pg.Pool {
-  /** Where the database is, for the log. */
+  /** The host and port of the database, for the log. */
   readonly place: string;
   readonly statementTimeout: number;
 
@@ -299,7 +299,7 @@ function beginning(isolationLevel: IsolationLevel | undefined, statementTimeout:
   }
 }
 
-/** What Prisma's adapter uses of a pool or a connection. */
+/** The part of a pool or a connection that Prisma's adapter uses. */
 interface Queryable {
   query(config: pg.QueryConfig): Promise<pg.QueryResult>;
 }
@@ -312,7 +312,7 @@ const queryable = (pool: Pool, target: pg.Pool | pg.PoolClient): Queryable => ({
     }),
 });
 
-/** The same adapter, with its statements sent to this client. */
+/** Returns the same adapter, with its statements sent to this client. */
 function over<A extends SqlDriverAdapter>(adapter: A, client: Queryable): A {
   return Object.create(adapter, { client: { value: client } });
 }

@@ -19,15 +19,15 @@ export const pools = processWide("pools", () => {
   const url = env.DATABASE_URL ?? "postgresql://build";
   const { size, waitTimeout } = poolSettings(new URL(url).searchParams);
   return {
-    /** For functions, and for the kit where it holds no other connection. */
+    /** Connections for functions, and for the kit where it holds no other connection. */
     functions: new Pool({ url, size, waitTimeout, statementTimeout, onCommit: announce }),
     /**
-     * For what the kit looks up while a function may hold a connection: the identity, and rate limits. Code that holds a
+     * Connections for lookups while a function may hold a connection: the identity and rate limits. Code that holds a
      * connection never waits for a second one of the same pool, because enough such code would wait for itself. Code that
      * holds one of these never waits for one of `functions`.
      */
     lookups: new Pool({ url, size: Math.ceil(size / 2), waitTimeout, statementTimeout }),
-    /** For housekeeping. */
+    /** Connections for housekeeping. */
     upkeep: new Pool({
       url,
       size: 2,

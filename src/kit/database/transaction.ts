@@ -20,7 +20,7 @@ export interface Transaction {
   afterCommit(task: () => void): void;
 }
 
-/** What can run statements, in a transaction or without one. */
+/** Runs statements, in a transaction or without one. */
 export type Statements = Pick<Transaction, "run" | "afterCommit">;
 
 /** Runs each statement by itself: an action has no transaction around its calls. */
@@ -60,7 +60,7 @@ function beginner(isolationLevel: "Serializable" | "RepeatableRead", timeout: nu
   return (run) => prisma.$transaction((client) => run(client as Client), { ...limits, isolationLevel });
 }
 
-/** What a transaction shares with its savepoints. */
+/** The state that a transaction shares with its savepoints. */
 class Root {
   readonly tasks = new Set<() => void>();
   /** The error after which the transaction cannot commit everything it did, whatever its function does with the error. */

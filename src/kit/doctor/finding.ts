@@ -3,11 +3,11 @@ import { limits } from "../process/limits";
 
 /** The result of one check of what the app depends on. */
 export interface Finding {
-  /** What was looked at, for example `Store: CORS`. */
+  /** The thing that was checked, for example `Store: CORS`. */
   check: string;
   /** `unknown` where it could not be looked at. */
   state: "ok" | "warning" | "problem" | "unknown";
-  /** What the check saw. */
+  /** The result in words. */
   message: string;
   /** What to do, with the lines to paste. */
   fix?: string;

@@ -57,7 +57,7 @@ interface Details {
   region?: string;
 }
 
-/** What the SDK's error, or the one that caused it, says. */
+/** Reads the code and message of the SDK's error, or of the error that caused it. */
 function detailsOf(error: unknown): Details {
   if (!(error instanceof Error)) return {};
   if (!("$metadata" in error))
@@ -73,7 +73,7 @@ function detailsOf(error: unknown): Details {
 
 const credentials = "Correct AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the role of this machine.";
 
-/** What a failure of S3 means, and what to do. */
+/** Explains a failure of S3, and what to do about it. */
 export function explainS3(error: unknown, settings: Bucket) {
   const { name = "", message = "", status, region } = detailsOf(error);
   const { bucket } = settings;

@@ -157,7 +157,7 @@ function silentAdvice(settings: Settings): string {
   }
 }
 
-/** What a failure of the store means, and what to do. */
+/** Explains a failure of the store, and what to do about it. */
 function explain(error: unknown, settings: Settings) {
   if (error instanceof DatabaseUnavailable) {
     return unknown("Nothing was written, because the database does not answer, which lists what is written.");

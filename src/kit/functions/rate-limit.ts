@@ -37,7 +37,7 @@ export interface Counted {
 
 /** A rate limit of the app. */
 export interface RateLimit {
-  /** What is counted, for example `"invitations"`. */
+  /** The name of what is counted, for example `"invitations"`. */
   name: string;
   /** How many calls are allowed. */
   rate: number;

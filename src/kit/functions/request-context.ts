@@ -8,7 +8,7 @@ import { limits } from "../process/limits";
 import { createPlaces, type InTurn, inFairTurn } from "../process/places";
 import { limitRate, type RateLimit, type RateLimitName } from "./rate-limit";
 
-/** What is known about a request: made once for it, and passed to every function that it calls. */
+/** Everything that is known about a request. It is made once for the request, and passed to every function that it calls. */
 export interface RequestContext {
   /** Names the request in logs and error answers. */
   requestId: string;

@@ -50,7 +50,7 @@ export function createRouter<Modules extends Record<string, Module>>(
     return [file, Object.fromEntries(procedures)] as const;
   });
   const functions = Object.fromEntries(routers) as { [File in keyof Modules]: Procedures<Modules[File]> };
-  // For administrators only.
+  // These procedures are for administrators only.
   const dashboard = t.router({
     overview,
     data,
@@ -67,7 +67,7 @@ export function createRouter<Modules extends Record<string, Module>>(
 
 const isProcedure = (exported: unknown): boolean => typeof exported === "function" && "_def" in exported;
 
-/** What the router of every app has. */
+/** The router that every app has. */
 export type KitRouter = ReturnType<typeof createRouter<Record<never, never>>>;
 
 /**

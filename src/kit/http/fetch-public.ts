@@ -57,7 +57,7 @@ export const fetchPublic = <R>(
 
 const inTurn = processWide("fetches", () => createPlaces(limits.fetches, limits.fetchesWaiting));
 
-/** The same for bytes that are stored while they arrive, which may take minutes. */
+/** Like `fetchPublic`, for bytes that are stored while they arrive, which may take minutes. */
 export const downloadPublic = <R>(
   url: string,
   options: FetchPublicOptions,

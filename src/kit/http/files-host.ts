@@ -30,8 +30,8 @@ export function refuseOnFilesHost(response: ServerResponse): void {
 }
 
 /**
- * Where a request for a file is sent that came to the app's own host, such as one for a URL from before `FILES_ORIGIN` was set.
- * `null` when it came to the right host, or to a name that a proxy made up.
+ * Returns the URL to which a request for a file at the app's own host is redirected. Such URLs were made before
+ * `FILES_ORIGIN` was set. Returns `null` when it came to the right host, or to a name that a proxy made up.
  */
 export function filesUrlOf({ url, headers }: Request): string | null {
   const { FILES_ORIGIN, APP_ORIGIN } = env;

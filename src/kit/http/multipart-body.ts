@@ -66,5 +66,5 @@ async function* bytesOf(pieces: (Uint8Array | Blob)[]): AsyncGenerator<Uint8Arra
   }
 }
 
-/** As browsers escape the names of fields and files. */
+/** Browsers escape the names of fields and files in the same way. */
 const escaped = (name: string) => name.replace(/["\r\n]/g, encodeURIComponent);

@@ -191,7 +191,7 @@ const tokenParameter = {
   description: "It is part of the URL that a function such as generateUploadUrl returns",
 };
 
-/** What the kit serves itself. docs/protocol.md describes all of it. */
+/** The endpoints that the kit serves itself. docs/protocol.md describes all of them. */
 const kitPaths: Record<string, Record<string, Operation>> = {
   "/api/storage/upload": {
     post: {

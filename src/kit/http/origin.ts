@@ -44,7 +44,10 @@ export function isForeign({ method, headers, trusts }: Credentials): boolean {
   return origin !== publicOrigin(headers) && !isOfRequestedHost(origin, headers) && !trusts?.(origin);
 }
 
-/** For older browsers: whether the page's origin is the host that the request asks for. A page cannot change that header. */
+/**
+ * Whether the page's origin is the host that the request asks for. Older browsers need this check. A page cannot change that
+ * header.
+ */
 function isOfRequestedHost(origin: string, headers: Headers): boolean {
   // Newer browsers send this header, and it has already said that the origin is another one.
   if (headers.get("sec-fetch-site") !== null || !URL.canParse(origin)) return false;

@@ -12,7 +12,7 @@ interface CronJob {
   name: string;
   fn: Schedulable<never>;
   args: unknown;
-  /** As written in crons.ts. */
+  /** The schedule as crons.ts has it. */
   schedule: string;
   /** The first time after `now`. */
   next(now: Date): Date;

@@ -102,7 +102,7 @@ const isCurrent = ({ job, kind, takenBy }: Attempt) =>
     ? Prisma.sql`"_id" = ${job.id}::uuid AND "state" = 'inProgress' AND "takenBy" = ${takenBy}::uuid`
     : Prisma.sql`"_id" = ${job.id}::uuid AND "state" = 'pending' AND "failures" = ${job.failures}`;
 
-/** What runs in this process, by the job's id. */
+/** The jobs that run in this process, by id. */
 const running = processWide("running jobs", () => new Map<string, Attempt>());
 
 /**
@@ -150,7 +150,7 @@ export async function runJob(job: Job): Promise<boolean> {
   }
 }
 
-/** What a function returned, or `null` when its job was not free to run. */
+/** The result of a function, or `null` when its job was not free to run. */
 type Ran = { value: unknown } | null;
 
 /** Returns the function with a handler that first claims its job. */
@@ -248,7 +248,7 @@ const succeed = (attempt: Attempt, value: unknown): Promise<void> =>
           WHERE "_id" = ${attempt.job.id}::uuid AND "state" = 'pending'`,
   );
 
-/** Has jobs that failed tried again, or ends them. */
+/** Schedules the next attempt of failed jobs, or ends them. */
 async function fail(which: Prisma.Sql, error: string): Promise<void> {
   await retryJobs(prisma, which, error);
   await endJobs(prisma, Prisma.sql`${which} AND NOT ${hasRetries}`, { state: "failed", error });

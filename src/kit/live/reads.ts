@@ -7,7 +7,7 @@ import { processWide } from "../process/process-wide";
 /** The tables that each view reads, by the view's name. Filled at the start, when the database answers. */
 export const viewTables = processWide("tables of views", () => new Map<string, string[]>());
 
-/** By table, the column by whose values tabs are told of its changes. See `createKit`. */
+/** For each table, the column by whose values tabs are told about changes. See `createKit`. */
 export type LiveBy = Readonly<Record<string, string>>;
 
 /** The `liveBy` of the process. */
@@ -15,7 +15,7 @@ export const liveBy = processWide("live by", () => new Map<string, string>());
 /** Whether `createKit` has filled it. The start does not load the app in development and on Vercel. */
 export const liveByState = processWide("live by is known", () => ({ isKnown: false }));
 
-/** What a change of rows with this value is called in `_changes`. The trigger `announce_values` writes the same. */
+/** The name in `_changes` of a change to rows with this value. The trigger `announce_values` writes the same name. */
 const noteOf = (table: string, column: string, value: string) =>
   `${table}:${column}:${createHash("sha256").update(value).digest("base64")}`;
 
@@ -29,9 +29,9 @@ const hash = (text: string, length: number) =>
   createHmac("sha256", nameKey()).update(text).digest("base64url").slice(0, length);
 
 /**
- * What tabs see of a note in `_changes`: the table, the scope, and the value as a hash with a key. The scope stands for the
- * column and the key. While a new version or a new secret replaces the old one, a tab may hear of changes from one process
- * and get its answers from another. By the scope it sees whether both name values alike.
+ * Returns the name that tabs see for a note in `_changes`: the table, the scope, and the value as a hash with a key. The
+ * scope stands for the column and the key. While a new version or a new secret replaces the old one, a tab may hear of
+ * changes from one process and get its answers from another. By the scope it sees whether both name values alike.
  */
 export function nameForTabs(note: string): string {
   const [, table, column, digest] = /^(.+):([^:]+):((?:[\w+/]{43}=)?)$/.exec(note) ?? [];
@@ -49,7 +49,7 @@ export const anyTable = "*";
 interface Field {
   name: string;
   dbName?: string | null;
-  /** Of a relation: the other model. */
+  /** For a relation, the other model. */
   type: string;
   relationName?: string;
 }

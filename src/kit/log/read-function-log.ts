@@ -19,9 +19,9 @@ interface Call {
   outcome: string;
   /** Milliseconds, with fractions. */
   duration: number;
-  /** What it printed. */
+  /** The lines that the call printed. */
   lines: Line[];
-  /** What was thrown: the message of an expected error, the stack of any other. */
+  /** The error: the message of an expected error, or the stack of any other. */
   error: string | null;
 }
 
@@ -32,9 +32,9 @@ export interface CallFilter {
   /** A part of what was printed or thrown, in upper or lower case. */
   text?: string;
   requestId?: string;
-  /** Only calls that ended before this one; or before this time, in milliseconds since the epoch. */
+  /** Only calls that ended before this call, or before this time in milliseconds since the epoch. */
   before?: string | number;
-  /** Only calls that ended after this one; or at this time and later. */
+  /** Only calls that ended after this call, or at this time or later. */
   after?: string | number;
 }
 
@@ -126,7 +126,7 @@ interface CallStats {
   /** Its start, in milliseconds since the epoch. */
   time: number;
   calls: number;
-  /** Those of them that failed. A refusal, such as a 401, is no failure. */
+  /** How many of these calls failed. A refusal, such as a 401, does not count as failed. */
   errors: number;
   /** Milliseconds within which half of them, 95 % and 99 % ended, ± 9 %; `null` without calls. */
   p50: number | null;

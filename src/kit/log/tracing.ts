@@ -8,7 +8,7 @@ function isTracing(): boolean {
   return !(provider instanceof ProxyTracerProvider) || provider.getDelegateTracer("") !== undefined;
 }
 
-/** Runs `work` as a span of OpenTelemetry. Only runs it when nothing collects spans. */
+/** Runs `work` as a span of OpenTelemetry. If nothing collects spans, it only runs `work`. */
 export function traced<R>(name: string, attributes: Attributes, work: () => Promise<R>): Promise<R> {
   if (!isTracing()) return work();
   // A tracer that a module got before the start of tracing would do nothing, so each call gets its own.

@@ -44,7 +44,7 @@ export const env = createEnv({
     DATABASE_URL: databaseUrl,
     /** A direct connection, for migrations and live queries, when `DATABASE_URL` is a transaction pooler. */
     DIRECT_DATABASE_URL: databaseUrl.optional(),
-    /** The same, under the names that the integrations of Neon and Vercel set. */
+    /** The same setting, under the names that the integrations of Neon and Vercel set. */
     DATABASE_URL_UNPOOLED: databaseUrl.optional(),
     POSTGRES_URL_NON_POOLING: databaseUrl.optional(),
     /** Connections for functions. The kit opens half as many more for its own lookups, such as identities. */

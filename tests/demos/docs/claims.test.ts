@@ -109,11 +109,7 @@ const claims: [sentence: string, file: string, name: string][] = [
   ["It comes from the store's host, where no script", vercel, "takes what Vercel's limit on bodies keeps out"],
   ["The store's URL works for up to an hour", direct, "serving: a large file that browsers must not show"],
   ["Where a cloud store serves large files itself, a URL", direct, "serving: a large file that browsers must not show"],
-  [
-    "the current store still has every byte",
-    "tests/kit/storage/backup.test.ts",
-    "a database that was restored to an earlier",
-  ],
+  ["the store still has every byte", "tests/kit/storage/backup.test.ts", "a database that was restored to an earlier"],
   ["With the store of another database, the app warns", "tests/kit/deleted-files.test.ts", "is noticed by its id"],
   [
     "When a browser cannot send to the store",

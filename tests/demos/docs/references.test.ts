@@ -47,7 +47,7 @@ test("every npm command is a script of package.json", async () => {
   const { scripts } = JSON.parse(await read("package.json"));
   const named = mentions(/\bnpm run ([a-z][\w:-]*)/g, isAboutNow);
   expect(named.filter(([name]) => !(name in scripts))).toEqual([]);
-  // And the pages mention every script.
+  // The pages also mention every script.
   const documented = new Set([...named.map(([name]) => name), "test", "start"]);
   expect(Object.keys(scripts).filter((name) => !documented.has(name))).toEqual([]);
 });

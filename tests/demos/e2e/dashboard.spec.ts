@@ -105,7 +105,7 @@ test("a file dropped anywhere on the page is stored, and a picture is shown", as
   const image = page.getByRole("dialog").getByRole("img");
   await expect.poll(() => image.evaluate((shown: HTMLImageElement) => shown.naturalWidth)).toBe(64);
 
-  // With the keyboard alone.
+  // Uses the keyboard alone.
   await page.keyboard.press("Escape");
   await expect(rows(page, "Stored files").getByRole("cell").getByRole("button").first()).toBeFocused();
   await page.keyboard.press("Enter");
@@ -150,8 +150,8 @@ test("what the next sweep would remove is counted, and nothing is removed", asyn
     VALUES ($1, now() - interval '2 days', repeat('0', 64), 7, $1)`.replaceAll("$1", `'${randomUUID()}'`),
   );
   const page = await administer("/dashboard/files");
-  await page.getByRole("button", { name: "Next sweep" }).click();
-  await expect(page.getByRole("dialog").getByText("1 file (7 bytes) would go")).toBeVisible();
+  await page.getByRole("button", { name: "Next garbage collection" }).click();
+  await expect(page.getByRole("dialog").getByText("1 file (7 bytes) would be deleted")).toBeVisible();
   await expectNoViolations(page);
   expect((await app.database.query("SELECT FROM _storage")).rowCount).toBe(1);
 });

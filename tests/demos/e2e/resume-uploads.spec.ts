@@ -76,7 +76,7 @@ test("an upload to the disk continues after cut lines, through a proxy with a li
   await page.getByRole("button", { name: "Pause film.mp4" }).click();
   await expect(page.getByText("Paused")).toBeVisible();
 
-  // It continues after a pause, and in one tab only.
+  // The upload continues after a pause, and in one tab only.
   isHeld = true;
   await page.getByRole("button", { name: "Continue film.mp4" }).click();
   await expect(page.getByRole("button", { name: "Pause film.mp4" })).toBeVisible();

@@ -88,7 +88,9 @@ test("arguments and results are those of the zod types, also recursive and share
   expect(description.paths["/api/run/odd/again"]?.post?.requestBody?.required).toBe(false);
 });
 
-/** What a client sends to each public function of the demos. Each uploads with one, and saves with another. */
+/**
+ * The calls that a client makes to each public function of the demos. Each client uploads with one, and saves with another.
+ */
 const program = `
 import createClient from "openapi-fetch";
 import type { paths } from "./api";

@@ -4,7 +4,7 @@ import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 /** A line between a browser and a server, which a test can cut or let stall. */
 export interface Line {
   origin: string;
-  /** Where it leads. */
+  /** The URL to which the line leads. */
   target: string;
   /** Breaks the connection each time that this many more bytes were sent, up to `times` times. */
   breakAfter(bytes: number, how: "cut" | "stall", times?: number): void;

@@ -60,9 +60,9 @@ interface FunctionCall {
 
 export interface Deployment {
   origin: string;
-  /** By function: bytes of its files. */
+  /** Bytes of the files of each function. */
   sizes: Map<string, number>;
-  /** By function: milliseconds from the start of its process to its first answer. */
+  /** Milliseconds from the start of a function's process to its first answer, for each function. */
   starts: Map<string, number>;
   stop(): Promise<void>;
 }

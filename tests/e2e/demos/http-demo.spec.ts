@@ -5,7 +5,7 @@ import { picture } from "./pictures";
 import { test as base, expect } from "./test";
 
 interface Sites {
-  /** The same app at a second port, whose origin the first allows; its page finds the API at the first. */
+  /** The same app at a second port. The first allows its origin, and its page finds the API at the first. */
   client: string;
   /** A server with a route that takes cookies from there. */
   withCredentials: string;

@@ -105,7 +105,7 @@ test("a secret that was replaced leaves a key that nobody can read: the next tok
   const token = () => handle(new Request("http://app.test/api/auth/token", { headers: { cookie } }));
   expect((await token()).status).toBe(200);
   const before = await pool.query('SELECT "_id", "privateKey" FROM "_jwks"');
-  // As encrypted by another secret.
+  // Replaces the keys by ones that another secret encrypted.
   await pool.query(
     `UPDATE "_jwks" SET "privateKey" = regexp_replace("privateKey", '[0-9a-f]{8}([^0-9a-f]*)$', '00000000\\1')`,
   );

@@ -3,7 +3,7 @@ import { uploadInChunks } from "~/kit/client/resumable";
 
 const mebibyte = 1024 * 1024;
 
-/** What the server has. */
+/** How many bytes the server has. */
 let offset = 0;
 let size = 0;
 /** How much of a request arrives before its connection breaks, and what the browser says then. */

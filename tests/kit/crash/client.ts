@@ -3,7 +3,7 @@ import type { Fleet } from "./fleet";
 /** The parts of an answer that the tests look at. */
 export interface Answer<Body> {
   status: number;
-  /** Of an error. */
+  /** The code of an error. */
   code: string;
   body: Body;
 }

@@ -8,7 +8,7 @@ import { createRandom } from "./random";
 export interface KnownFile {
   id: string;
   sha256: string;
-  /** Of the upload URL that made it. */
+  /** The path of the upload URL that made it. */
   uploadPath: string;
   /** Whether a row of `files` refers to it. */
   saved: boolean;
@@ -16,14 +16,14 @@ export interface KnownFile {
   fate: "kept" | "deleted" | "abandoned";
 }
 
-/** What clients learned from a fleet. */
+/** The answers that clients received from a fleet. */
 export interface Crowd {
   readonly files: KnownFile[];
   /** Requests without an answer. Each was repeated. */
   unanswered: number;
   /** Answers of 500 and more, by code. Each was repeated. */
   readonly refusals: Record<string, number>;
-  /** What must not have happened. */
+  /** Events that must not happen. */
   readonly violations: string[];
 }
 
@@ -39,7 +39,7 @@ export const createCrowd = (): Crowd => ({ files: [], unanswered: 0, refusals: {
 
 interface Options {
   fleet: Pick<Fleet, "origin">;
-  /** Of whom the clients have their tokens. */
+  /** The issuer of the clients' tokens. */
   issuer: Issuer;
   seed: number;
   clients: number;

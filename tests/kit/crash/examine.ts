@@ -12,7 +12,7 @@ import type { Crowd, KnownFile } from "./crowd";
 import { sha256Of } from "./file-body";
 import type { Fleet } from "./fleet";
 
-/** What `examine` finds when nothing is wrong. */
+/** The result of `examine` when nothing is wrong. */
 export const sound = {
   violations: [],
   answeredWithoutRow: [],
@@ -62,7 +62,7 @@ export async function examine(crowd: Crowd, fleet: Pick<Fleet, "origin">) {
   };
 }
 
-/** What a server was doing when it was killed may end a moment later. */
+/** A statement that a server was running when it was killed may end a moment later. */
 async function expectIdleDatabase(): Promise<void> {
   const [others] = await prisma.$queryRaw<{ active: number }[]>`
     SELECT count(*)::int AS active FROM pg_stat_activity

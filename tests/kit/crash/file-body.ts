@@ -5,7 +5,7 @@ import type { Random } from "./random";
 type Bytes = Uint8Array<ArrayBuffer>;
 
 const pieceSize = 64 * 1024;
-/** What the files are cut from. */
+/** Random bytes from which the files are cut. */
 const stock = randomBytes(4 * 1024 * 1024);
 
 /** One of ten is empty, one of ten has up to `maxSize` bytes (at most 2 MiB), the others up to 8 KiB. */

@@ -24,7 +24,7 @@ let server: BundledServer;
 
 describe.runIf(isInstalled)("live queries", () => {
   beforeAll(async () => {
-    // What live queries look at in a browser.
+    // The properties of a browser that live queries use.
     vi.stubGlobal("document", Object.assign(new EventTarget(), { visibilityState: "visible" }));
     vi.stubGlobal("window", new EventTarget());
     vi.stubGlobal("navigator", {});
@@ -105,7 +105,7 @@ async function setNumber(origin: string, args: { writer: string; n: number }): P
   const headers = { "Content-Type": "application/json" };
   const init = { method: "POST", headers, body: JSON.stringify({ json: args }), signal: AbortSignal.timeout(30_000) };
   const response = await fetch(`${origin}/api/trpc/crash.setNumber`, init).catch(() => null);
-  // The body ends the connection's use.
+  // The connection can be used again only after the body was read.
   await response?.arrayBuffer().catch(() => null);
   return response?.status === 200;
 }

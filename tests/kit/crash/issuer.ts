@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
 
-/** Whose Bearer tokens the servers accept. */
+/** An issuer whose Bearer tokens the servers accept. */
 export interface Issuer {
   /** Environment variables of a server that accepts them. */
   settings: Record<string, string>;

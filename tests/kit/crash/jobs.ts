@@ -45,7 +45,7 @@ export async function untilFewerJobsThan(limit: number): Promise<void> {
   await vi.waitFor(expectFewer, { timeout: 150_000, interval: 50 });
 }
 
-/** What `examineRetried` finds when nothing is wrong. */
+/** The result of `examineRetried` when nothing is wrong. */
 export const soundRetries = {
   answeredWithoutJobs: [],
   notEnded: [],
@@ -105,7 +105,7 @@ export async function examineRetried(calls: Calls) {
   };
 }
 
-/** What `examineJobs` finds when nothing is wrong. */
+/** The result of `examineJobs` when nothing is wrong. */
 export const sound = {
   answeredWithoutJobs: [],
   halfScheduled: [],

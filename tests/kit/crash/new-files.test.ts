@@ -73,7 +73,7 @@ test(
     for (const [way, point, skip] of points) {
       const { child, origin } = await server.launch({ ON_STORED: "1", CRASH_AT: point, CRASH_SKIP: `${skip}` });
       const exit = once(child, "exit");
-      // Where the server never comes to the step so often, it is killed when it has answered.
+      // If the server does not come to the step that often, it is killed after its answer.
       await ways[way](origin).then(
         () => setTimeout(() => child.kill("SIGKILL"), 100),
         () => undefined,

@@ -11,7 +11,7 @@ interface Options {
   crowd: Crowd;
   random: Random;
   client: Client;
-  /** Whose files it uploads. */
+  /** The owner of the files that it uploads. */
   owner: string;
   maxSize: number;
   hasTestFunctions?: boolean;

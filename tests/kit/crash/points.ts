@@ -1,6 +1,9 @@
 import type { CrashPoint } from "./fleet";
 
-/** What an upload, the row that refers to it, its deletion and a sweep change, in that order. See steps.ts. */
+/**
+ * The changes that an upload, the row that references it, its deletion and garbage collection make, in that order. See
+ * steps.ts.
+ */
 export const storageSteps = [
   "sql INSERT _unowned_blobs",
   "disk create",
@@ -20,7 +23,7 @@ export const storageSteps = [
   "sql DELETE _unowned_blobs",
 ];
 
-/** What making an image of another size changes, and the deletion of its file. */
+/** The changes that making an image of another size and deleting its file make. */
 export const variantSteps = [
   "sql INSERT _storage_variants, INSERT _unowned_blobs",
   "disk create",
@@ -34,7 +37,7 @@ export const variantSteps = [
   "disk rm blob",
 ];
 
-/** What scheduling, running and settling jobs changes. */
+/** The changes that scheduling, running and settling jobs makes. */
 export const jobSteps = [
   "sql INSERT _job_keys, INSERT _scheduled_functions",
   "sql INSERT _ended_jobs",
@@ -45,7 +48,7 @@ export const jobSteps = [
   "sql INSERT _ended_jobs, DELETE _job_keys, INSERT _scheduled_functions, UPDATE _scheduled_functions",
 ];
 
-/** What jobs that are tried again change besides. */
+/** The further changes that jobs with retries make. */
 export const retrySteps = [
   ...jobSteps.filter((step) => !step.includes("messages")),
   "sql INSERT _job_keys, UPDATE _scheduled_functions 'pending'",
@@ -53,7 +56,7 @@ export const retrySteps = [
   "sql DELETE _job_keys",
 ];
 
-/** What the steps of an order change. */
+/** The changes that the steps of an order make. */
 export const orderSteps = [
   "sql INSERT orders",
   "sql INSERT _job_keys, INSERT _scheduled_functions",
@@ -64,7 +67,7 @@ export const orderSteps = [
   "sql COMMIT",
 ];
 
-/** So many points before and after the steps, from the first on, and again. */
+/** Returns this many points before and after the steps. It starts again when it has used all of them. */
 export function pointsAround(steps: readonly string[], count: number): CrashPoint[] {
   const round = steps.flatMap((step): CrashPoint[] => [`before ${step}`, `after ${step}`]);
   const rounds = Array.from({ length: Math.ceil(count / round.length) }, () => round);

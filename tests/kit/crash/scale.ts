@@ -4,7 +4,7 @@ const isSoak = process.env.SOAK === "1";
 const amount = (variable: string, sample: number, whole: number) =>
   isSoak ? Number(process.env[variable] ?? whole) : sample;
 
-/** How much the tests do, at least. */
+/** The amount of work in these tests. */
 export const scale = {
   /** The same seed makes the same choices, though not at the same moments. */
   seed: amount("SOAK_SEED", 1, Date.now() % 1_000_000),
@@ -25,7 +25,7 @@ export const scale = {
   /** Jobs with retries, and servers killed meanwhile. */
   retriedJobs: amount("SOAK_RETRIED_JOBS", 40, 10_000),
   retryKills: amount("SOAK_RETRY_KILLS", 5, 100),
-  /** Of those servers, the ones that die at a chosen step; and the most requests that each of the others lives for. */
+  /** How many of those servers die at a chosen step, and the most requests that each of the others lives for. */
   retryPoints: amount("SOAK_RETRY_POINTS", 5, 40),
   retryLifetime: amount("SOAK_RETRY_LIFETIME", Number.POSITIVE_INFINITY, 20),
   /** Orders that go through the recipe's steps, and servers killed meanwhile. */

@@ -10,7 +10,7 @@ import { build } from "vite";
 /** Without it a short life is spent on optimising Prisma's WebAssembly. */
 const compileOnce = "--liftoff-only";
 
-/** What the app loads on demand. These servers load sharp at most, which has a native part. */
+/** Packages that the app loads on demand. Of these, the servers load only sharp, which has a native part. */
 const loadedOnDemand = ["sharp", "better-auth", "@aws-sdk/client-s3", "@aws-sdk/s3-request-presigner", "@vercel/blob"];
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));

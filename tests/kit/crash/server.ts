@@ -22,7 +22,7 @@ import { interceptSteps } from "./steps";
 
 const { CRASH_AT, CRASH_SKIP = "0", DISK_FAILURES = "0", SEED = "0" } = process.env;
 
-// Not before its parent knows that it is up: a job may come to that step before.
+// Stays infinite until the parent knows that the server is up, because a job may come to that step before.
 let skip = Number.POSITIVE_INFINITY;
 const random = createRandom(Number(SEED));
 
@@ -82,5 +82,5 @@ process.send?.(server.address(), undefined, undefined, () => {
   skip = Number(CRASH_SKIP);
 });
 process.once("disconnect", () => process.exit());
-// As Next.js does.
+// Next.js does the same.
 process.once("SIGTERM", () => server.close(() => process.exit(143)));

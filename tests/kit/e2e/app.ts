@@ -16,14 +16,14 @@ import { startFront } from "./front";
 /** The built app, with a database and a blob store of its own. */
 export interface App {
   origin: string;
-  /** Whose pages may call its HTTP API. */
+  /** The origin whose pages may call its HTTP API. */
   clientOrigin: string;
   /** Calls its functions, as a program outside would. */
   api: Api;
   database: pg.Client;
   /** Serves the same at another origin, whose pages take the first for the app's. */
   serveAt(origin: string): Promise<Server>;
-  /** Kills it, however it stands, and starts it again. */
+  /** Kills the app in whatever state it is, and starts it again. */
   crash(): Promise<void>;
   /** The settings it was started with. */
   env: NodeJS.ProcessEnv;
@@ -99,12 +99,12 @@ export interface Server {
 }
 
 interface ServerProgram {
-  /** Of its log in test-results. */
+  /** The name of its log in test-results. */
   name: string;
-  /** Of Node. */
+  /** Arguments for Node.js. */
   args: string[];
   env: NodeJS.ProcessEnv;
-  /** What is in the line that it prints when it listens. */
+  /** A part of the line that it prints when it listens. */
   ready: string;
 }
 

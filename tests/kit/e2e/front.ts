@@ -6,8 +6,8 @@ interface Front {
 }
 
 /**
- * What hosts put before an app: spreads requests over its processes in turn, and answers requests with a body of more
- * than `maxBody` bytes by itself, without reading them.
+ * A proxy like those of hosts: it spreads requests over an app's processes in turn. It answers requests with a body of more
+ * than `maxBody` bytes itself, without reading them.
  */
 export async function startFront(at: string, targets: string[], maxBody = Number.POSITIVE_INFINITY): Promise<Front> {
   let turn = 0;

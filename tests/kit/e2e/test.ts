@@ -20,7 +20,7 @@ interface Visitor extends BrowserContextOptions {
 interface TestFixtures {
   /** Opens a page as a visitor with a browser window, cookies and storage of their own. */
   visit: (visitor?: Visitor) => Promise<Page>;
-  /** What the tests of a file provoke in the browser's console. Anything else that is reported there fails a test. */
+  /** Messages that the tests of a file cause in the browser's console. Any other message there fails a test. */
   expectedInConsole: RegExp;
 }
 

@@ -29,9 +29,9 @@ afterAll(async () => {
 });
 
 interface Build {
-  /** Of the manifest of routes. */
+  /** Rules in the manifest of routes. */
   rules?: object;
-  /** Of a proxy. */
+  /** Matchers of a proxy. */
   matchers?: object[];
   middleware?: object;
   compress?: boolean;

@@ -216,7 +216,7 @@ describe("a client that goes away", () => {
     const uploads = Array.from({ length: 3 }, async () => {
       const client = await connect();
       client.write(head(`POST ${pathOf(url)}`, ...lines) + body);
-      // It is under way once it is listed, or else refused.
+      // The upload is under way once it is listed. Otherwise it was refused.
       await eventually(async () => expect((await everything()).unowned.length).toBeGreaterThan(0));
       leave(client);
     });

@@ -101,7 +101,7 @@ describe("a request that is answered before its body is read", () => {
   const readers: Record<string, (req: IncomingMessage) => Promise<unknown>> = {
     "by nobody": async () => undefined,
     "as a web stream": (req) => (Readable.toWeb(req) as ReadableStream<Uint8Array>).getReader().read(),
-    // As Next.js does.
+    // Next.js reads a body in this way.
     "by an iterator": (req) => req[Symbol.asyncIterator]().next(),
   };
   const answerEarly = (how: string) => {

@@ -64,7 +64,7 @@ describe("a change is announced", () => {
     const outer = mutation({
       handler: async (ctx) => {
         await ctx.runMutation(inner);
-        // What another connection commits now is heard; what this one has done so far is not.
+        // The listener learns of what another connection commits now, but not of what this one has done so far.
         before = await announced(async () => undefined);
         await ctx.runMutation(inner);
       },

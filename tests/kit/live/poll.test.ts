@@ -33,7 +33,7 @@ const insert = "INSERT INTO messages (_id, author, body, format) VALUES (gen_ran
 
 let early: pg.Client;
 beforeAll(async () => {
-  // It has written before anybody reads the table of changes.
+  // The connection has written before the table of changes is first read.
   early = await connection();
   await early.query(`BEGIN; ${insert}`);
   stop = onChange((table) => {

@@ -70,7 +70,7 @@ test("what is measured until the end is sent at the end, with few values of each
   expect(metrics.size).toBe(0);
 
   process.emit("SIGTERM");
-  // As Next.js does.
+  // Next.js ends the process in this way.
   const end: (code: number) => unknown = process.exit;
   end(0);
   await vi.waitFor(() => expect(exit).toHaveBeenCalledWith(0));

@@ -6,7 +6,7 @@ import { promisify } from "node:util";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { readSchema } from "../../../scripts/checkout.mjs";
 
-/** What the check says of a schema: each problem is a line. */
+/** Returns the problems that the check finds in a schema, one a line. */
 async function check(schema: string) {
   const folder = await mkdtemp(join(tmpdir(), "schema-"));
   onTestFinished(() => rm(folder, { recursive: true }));

@@ -18,7 +18,7 @@ beforeAll(async () => {
   client = new pg.Client({ connectionString: database.url });
   await client.connect();
   await client.query(`CREATE ROLE ${stranger} LOGIN PASSWORD 'p'; CREATE ROLE ${app} LOGIN PASSWORD 'p'`);
-  // As some hosts do for the role of a public key.
+  // Some hosts grant this to the role of a public key.
   for (const role of [stranger, app]) {
     await client.query(`GRANT USAGE ON SCHEMA public TO ${role}`);
     await client.query(

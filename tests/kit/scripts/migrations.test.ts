@@ -157,13 +157,13 @@ test("a change is found where Prisma's own commands made it: nowhere, in the dat
   const sql = (await pendingChanges(database.url, folder)) ?? "";
   const place = async () => (await whereIsChange(database.url, sql, folder)).place;
   expect(await place()).toBe("nowhere");
-  // As `prisma db push` does.
+  // `prisma db push` does the same.
   await client.query(sql);
   expect(await place()).toBe("database");
   const path = await writeMigration("pages", sql, folder);
   await markApplied(database.url, path, folder);
   expect(await apply()).toEqual({ applied: [], warnings: [] });
-  // As `prisma migrate dev` leaves it: a migration, of which the copy of the schema knows nothing.
+  // `prisma migrate dev` leaves this state: a migration that the copy of the schema does not have.
   expect(await place()).toBe("migrations");
   await client.query('ALTER TABLE "Book" DROP COLUMN title; ALTER TABLE "Book" ADD COLUMN other INT');
   await changeSchema("pages Int?", "pages Int?\n  year Int?");

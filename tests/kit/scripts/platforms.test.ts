@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { expect, test } from "vitest";
 
-// What Windows, macOS and other package managers need, as far as Linux can see.
+// Requirements of Windows, macOS and other package managers that can be checked on Linux.
 
 test("a clone has the same line ends everywhere, whatever git is set to", async () => {
   expect(await readFile(".gitattributes", "utf8")).toMatch(/^\* text=auto eol=lf$/m);

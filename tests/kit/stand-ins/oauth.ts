@@ -13,7 +13,7 @@ export interface Person {
 export interface OauthStandIn extends StandIn {
   /** The person who is signed in at the providers, and agrees. */
   person: Person;
-  /** Of an app that uses them. */
+  /** The settings of an app that uses the stand-in. */
   settings: Record<string, string>;
 }
 

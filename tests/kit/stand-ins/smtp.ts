@@ -15,7 +15,7 @@ export interface ReceivedMail {
 export interface SmtpStandIn {
   url: string;
   mails: ReceivedMail[];
-  /** What it answers to the next mails instead of taking them: for example `451 Later`. */
+  /** Answers to the next mails instead of accepting them, for example `451 Later`. */
   refusals: string[];
   /** The next mail to this address that nobody has waited for yet. */
   mailTo(address: string): Promise<ReceivedMail>;

@@ -5,7 +5,9 @@ import { createServer, type IncomingMessage, type OutgoingHttpHeaders, type Serv
 /** A server on loopback that speaks the wire protocol of a service, as far as the kit uses it. */
 export interface StandIn {
   url: string;
-  /** What happens to a request instead of the service: an answer, a cut connection, or silence. By default nothing. */
+  /**
+   * Replaces what the service does with a request: by an answer, a cut connection, or silence. By default it does nothing.
+   */
   intercept: (request: IncomingMessage) => number | Answer | "cut" | "silence" | undefined;
   stop(): Promise<void>;
 }

@@ -15,7 +15,7 @@ interface StoredBlob {
 }
 
 export interface VercelBlobStandIn extends StandIn {
-  /** For `VERCEL_BLOB_API_URL`. */
+  /** The value for `VERCEL_BLOB_API_URL`. */
   apiUrl: string;
   blobs: Map<string, StoredBlob>;
 }

@@ -191,7 +191,7 @@ test("a database that was restored to an earlier time finds every byte, and what
   await importApp(earlier, folder);
   const { page } = await ann.files.list({ limit: 5 });
   for (const { storageId } of page) await ann.files.delete({ storageId });
-  // It keeps the bytes for as long as the setting says.
+  // The app keeps the bytes for as long as the setting says.
   await collectGarbage();
   await save(21);
   const later = await client.query(`SELECT "blobKey" FROM "_storage" ORDER BY "_id" DESC LIMIT 1`);

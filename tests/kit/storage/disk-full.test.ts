@@ -62,7 +62,7 @@ describe("a disk that fails as it is written to", () => {
   });
 });
 
-// Only root can mount one.
+// Only root can mount a file system.
 describe.runIf(process.platform === "linux" && process.getuid?.() === 0)("a disk of 64 MiB, full", () => {
   const ballast = join(folder, "ballast");
   let mounted = false;

@@ -174,7 +174,7 @@ describe("hold", () => {
     expect(await storage.getMetadata(id)).not.toHaveProperty("held");
     const url = (await storage.getUrl(id)) ?? "";
     expect(await (await serve(new Request(url))).text()).toBe("abc");
-    // Again, which changes nothing.
+    // A second release changes nothing.
     await storage.release(id);
     expect((await serve(new Request(url))).status).toBe(200);
   });
@@ -240,7 +240,7 @@ describe("quota", () => {
     await expect(small.storage.store(bytes.abc)).rejects.toMatchObject({ code: "BAD_REQUEST" });
     await other.storage.store(bytes.abc);
     expect(new Set(asked)).toEqual(new Set(["issuer|small", "issuer|other"]));
-    // Also for an upload that nobody owned, when a mutation claims it.
+    // A mutation may also claim an upload without an owner.
     const id = await storage.store(bytes.abc);
     await expect(small.runMutation(claim, { storageId: id })).rejects.toThrow("would exceed your 6 bytes");
   });

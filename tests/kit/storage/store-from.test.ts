@@ -21,7 +21,7 @@ async function site(listener: RequestListener, name = "files.test") {
 }
 
 const everyPort = Array.from({ length: 65_536 }, (_, port) => port);
-/** As if loopback were public. */
+/** Treats loopback as public. */
 const trusting = { resolve: async () => ["127.0.0.1"], isAllowed: () => true, ports: everyPort };
 const storeFrom = (url: string, options: Partial<StoreFromOptions> = {}) =>
   storage.storeFrom(url, { maxSize: 1_000, ...trusting, ...options });

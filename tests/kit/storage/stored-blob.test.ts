@@ -17,7 +17,7 @@ describe("ctx.storage.get", () => {
     const blob = await get();
     expect(blob).toBeInstanceOf(Blob);
     expect(Object.prototype.toString.call(blob)).toBe("[object Blob]");
-    // As every Blob has its type.
+    // Every Blob has a type.
     expect([blob.size, blob.type]).toEqual([10, "text/plain; charset=utf-8"]);
     expect((await get(await storage.store(new Blob([text])))).type).toBe("");
   });
@@ -37,7 +37,7 @@ describe("ctx.storage.get", () => {
   ])("%s", async (_, read, expected) => {
     const blob = await get();
     expect(await read(blob)).toEqual(expected);
-    // Again, from its start.
+    // Reads the file again from its start.
     expect(await read(blob)).toEqual(expected);
   });
 

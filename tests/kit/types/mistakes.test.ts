@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { expect, test } from "vitest";
 
-// What TypeScript prints for the mistakes that people make when they write functions.
+// The errors that TypeScript prints for mistakes that people make when they write functions.
 
 const mistakes: [mistake: string, code: string, message: RegExp][] = [
   [

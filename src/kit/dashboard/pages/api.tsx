@@ -34,7 +34,7 @@ export function Api() {
       }
     >
       {api.isError ? (
-        <Failed title="It could not be loaded" error={api.error} onRetry={() => void api.refetch()} />
+        <Failed title="The description could not be loaded" error={api.error} onRetry={() => void api.refetch()} />
       ) : api.isPending ? (
         <Loading>Loading the description…</Loading>
       ) : (

@@ -133,7 +133,7 @@ export function RowDialog({ table, rowKey, onClose, onOpenFile }: RowDialogProps
               </dl>
               {referredBy.length > 0 && (
                 <>
-                  <h3 className="pt-4 pb-1 font-medium text-muted text-xs">Rows that refer to it</h3>
+                  <h3 className="pt-4 pb-1 font-medium text-muted text-xs">Rows that reference it</h3>
                   <ul>
                     {referredBy.map(({ table, column, ownColumn }) => (
                       <li key={`${table}.${column}`}>

@@ -108,7 +108,7 @@ export function Files() {
         isOpen={deleting !== null}
         onOpenChange={() => setDeleting(null)}
         title={`Delete ${these}?`}
-        description="Links to it stop working at once, and rows that refer to it change as their foreign keys say. The bytes are kept for a while where the server is told to: “Next sweep” lists what can be restored."
+        description="Links to it stop working at once, and rows that reference it change as their foreign keys say. If the server keeps the bytes for a while, “Next garbage collection” lists the files that can be restored."
         action="Delete"
         onConfirm={async () => {
           await client.dashboard.files.delete.mutate({ storageIds: deleting ?? [] });

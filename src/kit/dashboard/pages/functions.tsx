@@ -20,7 +20,11 @@ export function Functions() {
   return (
     <DashboardPage title="Functions">
       {functions.isError ? (
-        <Failed title="They could not be loaded" error={functions.error} onRetry={() => void functions.refetch()} />
+        <Failed
+          title="The functions could not be loaded"
+          error={functions.error}
+          onRetry={() => void functions.refetch()}
+        />
       ) : functions.isPending ? (
         <Loading>Loading functions…</Loading>
       ) : (

@@ -39,7 +39,7 @@ export function Health() {
       {query.isError ? (
         <Failed title="The checks could not be made" error={query.error} onRetry={() => void query.refetch()} />
       ) : query.isPending ? (
-        <Loading>Checking the surroundings…</Loading>
+        <Loading>Checking what the app depends on…</Loading>
       ) : (
         <>
           <p role="status" className="pb-3 text-muted text-sm">
@@ -82,7 +82,7 @@ export function Diagnosis({ uploads }: { uploads: readonly Upload[] }) {
         {problems === undefined
           ? "Looking for the cause…"
           : problems.length === 0
-            ? "The checks of the surroundings found no cause. The logs may have one."
+            ? "The checks found no cause. The logs may show it."
             : "This may be the cause:"}
       </p>
       {problems !== undefined && problems.length > 0 && (

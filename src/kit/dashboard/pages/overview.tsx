@@ -21,7 +21,11 @@ export function Overview() {
       {overview.isPending ? (
         <Loading>Loading…</Loading>
       ) : overview.data === undefined ? (
-        <Failed title="It could not be loaded" error={overview.error} onRetry={() => void overview.refetch()} />
+        <Failed
+          title="The overview could not be loaded"
+          error={overview.error}
+          onRetry={() => void overview.refetch()}
+        />
       ) : (
         <>
           <Problems problems={overview.data.problems} />

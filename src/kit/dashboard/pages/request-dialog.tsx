@@ -36,7 +36,11 @@ export function RequestDialog({ requestId, onClose }: RequestDialogProps) {
             </Dialog.Close>
           </div>
           {request.isError ? (
-            <Failed title="It could not be loaded" error={request.error} onRetry={() => void request.refetch()} />
+            <Failed
+              title="The request could not be loaded"
+              error={request.error}
+              onRetry={() => void request.refetch()}
+            />
           ) : request.data === undefined ? (
             <Loading>Loading the request…</Loading>
           ) : (
@@ -49,7 +53,8 @@ export function RequestDialog({ requestId, onClose }: RequestDialogProps) {
 }
 
 function Details({ calls, lines }: Answers["calls"]["request"]) {
-  if (calls.length === 0) return <p className="py-6 text-center text-muted text-sm">Nothing is recorded of it.</p>;
+  if (calls.length === 0)
+    return <p className="py-6 text-center text-muted text-sm">There is no record of this request.</p>;
   return (
     <>
       <h3 className="pt-3 pb-1 font-medium text-muted text-xs">Calls</h3>

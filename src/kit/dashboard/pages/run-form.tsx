@@ -237,7 +237,7 @@ export function RunAs({ runner: { email, setEmail, candidates, name, userId, isP
         list={`${id}-users`}
         value={email}
         onChange={({ target }) => setEmail(target.value)}
-        placeholder="Nobody"
+        placeholder="No identity"
         autoComplete="off"
         aria-describedby={`${id}-who`}
         className="field"

@@ -310,7 +310,13 @@ const cronColumns = cronColumn.columns([
 function Crons() {
   const crons = useQuery(useTRPC().dashboard.schedule.crons.queryOptions());
   if (crons.isError) {
-    return <Failed title="They could not be loaded" error={crons.error} onRetry={() => void crons.refetch()} />;
+    return (
+      <Failed
+        title="The recurring functions could not be loaded"
+        error={crons.error}
+        onRetry={() => void crons.refetch()}
+      />
+    );
   }
   if (crons.isPending) return <Loading>Loading…</Loading>;
   return (
@@ -319,7 +325,7 @@ function Crons() {
       columns={cronColumns}
       rows={crons.data}
       rowId={({ name }) => name}
-      empty="No function recurs; crons.ts is where they are written."
+      empty="There are no recurring functions. Add them to src/functions/crons.ts."
     />
   );
 }

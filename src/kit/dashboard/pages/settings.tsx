@@ -15,7 +15,7 @@ export function Settings() {
   return (
     <DashboardPage title="Settings">
       {list.isError ? (
-        <Failed title="They could not be loaded" error={list.error} onRetry={() => void list.refetch()} />
+        <Failed title="The settings could not be loaded" error={list.error} onRetry={() => void list.refetch()} />
       ) : list.isPending ? (
         <Loading>Loading settings…</Loading>
       ) : (

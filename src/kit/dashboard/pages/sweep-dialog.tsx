@@ -23,28 +23,29 @@ export function SweepDialog({ onOpenFile }: { onOpenFile: (storageId: string) =>
         if (next && !isLooking) refresh.mutate();
       }}
     >
-      <Dialog.Trigger className="button button-quiet max-sm:px-3.5" aria-label="Next sweep">
+      <Dialog.Trigger className="button button-quiet max-sm:px-3.5" aria-label="Next garbage collection">
         <BrushCleaning aria-hidden="true" className="size-4" />
-        <span className="max-sm:hidden">Next sweep</span>
+        <span className="max-sm:hidden">Next garbage collection</span>
       </Dialog.Trigger>
       <Dialog.Portal>
         <Dialog.Overlay className="dialog-overlay" />
         <Dialog.Content className="dialog">
           <div className="-mt-2 -mr-3 flex items-center justify-between">
-            <Dialog.Title className="font-semibold text-lg tracking-tight">Next sweep</Dialog.Title>
+            <Dialog.Title className="font-semibold text-lg tracking-tight">Next garbage collection</Dialog.Title>
             <Dialog.Close aria-label="Close" title="Close" className="icon-button">
               <X aria-hidden="true" className="size-5" />
             </Dialog.Close>
           </div>
           <Dialog.Description className="text-pretty text-muted text-sm">
-            Files older than {query.data?.graceHours ?? 24} hours that no row and no pending job refers to are removed,
+            Files older than {query.data?.graceHours ?? 24} hours that no row and no pending job references are deleted,
             every hour.
           </Dialog.Description>
           {preview && (
             <div className="mt-4 grid gap-2 text-sm">
               <p>
                 <strong>{preview.files === 1 ? "1 file" : `${preview.files} files`}</strong> (
-                {formatBytes(preview.bytes)}) would go, and the bytes of {preview.blobs} deleted files and dead uploads.
+                {formatBytes(preview.bytes)}) would be deleted, and the bytes of {preview.blobs} deleted files and
+                failed uploads.
               </p>
               <ul className="max-h-60 overflow-y-auto">
                 {preview.ids.map((id) => (
@@ -104,13 +105,13 @@ function UpkeepReport() {
     <>
       {failing.map(({ step, failedSince, error }) => (
         <p key={step} role="alert" className="wrap-anywhere mt-3 text-danger text-sm">
-          The step {step} of upkeep fails since <Timestamp at={failedSince} />: {error}
+          The step {step} of housekeeping has been failing since <Timestamp at={failedSince} />: {error}
         </p>
       ))}
       {loose.map(({ column, files }) => (
         <p key={column} className="wrap-anywhere mt-3 text-sm">
           <span className="font-mono text-xs">{column}</span> names {files === 1 ? "a file" : `${files} files`} without
-          a foreign key. They are kept; give the column one.
+          a foreign key. They are kept. Give the column a foreign key.
         </p>
       ))}
     </>

@@ -65,7 +65,7 @@ export function Users() {
             columns={columns}
             rows={users.data.page}
             rowId={({ id }) => id}
-            empty={search ? "No user has an address that begins like this, or this id." : "There are none."}
+            empty={search ? "No user has this id, or an address that begins with this text." : "There are no users."}
           />
         )}
         <Pager cursors={cursors} nextCursor={users.data?.nextCursor} />
@@ -273,7 +273,7 @@ function Details({ user, onDeleted }: { user: User; onDeleted: () => void }) {
         title={isAdmin ? `${user.name} is no administrator any more?` : `Make ${user.name} an administrator?`}
         description={
           isAdmin
-            ? "The dashboard ends for them at once."
+            ? "They lose access to the dashboard at once."
             : "Administrators can read every file and row, and act as every user. Make sure that the address is theirs."
         }
         action={isAdmin ? "Take the role" : "Make administrator"}

@@ -197,7 +197,7 @@ async function writePieces(file: FileHandle, body: AsyncIterable<Chunk>): Promis
       if (size < pieceBytes) continue;
       await writing;
       writing = writeAll(file, piece);
-      // It is awaited before the next write. Until then its failure must not count as unhandled.
+      // The promise is awaited before the next write. Until then its failure must not count as unhandled.
       writing.catch(() => undefined);
       piece = [];
       size = 0;
@@ -244,7 +244,7 @@ function appendTo(file: FileHandle, start: number): Appender {
       writing = writeAll(file, [chunk], offset).catch((error) => {
         throw toStorageError(error);
       });
-      // It is awaited before the next write. Until then its failure must not count as unhandled.
+      // The promise is awaited before the next write. Until then its failure must not count as unhandled.
       writing.catch(() => undefined);
       offset += chunk.byteLength;
       unflushed += chunk.byteLength;

@@ -32,7 +32,7 @@ export interface BlobDriver {
   isLocal?: boolean;
   /** Returns the size in bytes, and the SHA-256 as lower-case hex if the store has verified one. `null` without a blob. */
   head(key: string): Promise<{ size: number; sha256?: string } | null>;
-  /** For uploads that arrive in several requests. */
+  /** Takes uploads that arrive in several requests. */
   append: Appends;
   /** Deletes the blob, and what an interrupted `put` or unfinished appends left of it. */
   delete(key: string): Promise<void>;

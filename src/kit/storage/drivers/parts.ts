@@ -104,7 +104,10 @@ interface AppendingStore extends Pick<BlobDriver, "put" | "get" | "head"> {
   openParts(key: string, contentType: string | null, begun?: BegunParts): Promise<PartsUpload>;
 }
 
-/** Appends to an upload in parts. All parts but the last have the same size. Less than a part is kept aside, in another blob. */
+/**
+ * Appends to an upload in parts. All parts except the last have the same size. Bytes that do not fill a part are kept aside,
+ * in another blob.
+ */
 export function appendParts({ openParts, put, get, head }: AppendingStore): Appends {
   return {
     async open(key, file, progress, newAside) {

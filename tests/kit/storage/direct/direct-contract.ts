@@ -70,7 +70,7 @@ export function describeDirect(name: string, open: () => Promise<Store>): void {
       return { url, parts, receipt: complete.receipt };
     }
 
-    /** What is in the store, but for its id. */
+    /** Counts what is in the store, except its id. */
     async function count() {
       const { blobs, uploads } = await store.count();
       return { blobs: blobs - ((await kit.blobs.head(kit.storeIdKey)) ? 1 : 0), uploads };
@@ -170,7 +170,7 @@ export function describeDirect(name: string, open: () => Promise<Store>): void {
       expect([served.status, served.headers.get("content-type")]).toEqual([206, "video/mp4"]);
       expect(Buffer.from(await served.arrayBuffer()).equals(bytes.subarray(10, 20))).toBe(true);
 
-      // What must not be shown is served as a download, by whoever can say so.
+      // A file that must not be shown is served as a download by every store that supports that.
       const named = (await kit.storage.getUrl(body.storageId, { downloadAs: "a.mp4" })) ?? "";
       const download = await kit.serve(new Request(named));
       const last = download.status === 307 ? await fetch(download.headers.get("location") ?? "") : download;
@@ -255,7 +255,7 @@ export function describeDirect(name: string, open: () => Promise<Store>): void {
       const signed = await start(url, { receipt, parts: [1, 2, 3] });
       expect(signed.status).toBe(200);
       const { parts: more, sent } = signed.body as { parts: (Part & { number: number })[]; sent: number[] };
-      // Only S3 tells which parts it has.
+      // Only S3 can list the parts that it has.
       const tells = sent.length > 0;
       expect(more.map(({ number }) => number)).toEqual(tells ? [2, 3] : [1, 2, 3]);
       const rest = await send(more.slice(tells ? 0 : 1), bytes.subarray(16 * mebibyte));

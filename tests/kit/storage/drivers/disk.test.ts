@@ -79,7 +79,7 @@ describe("diskDriver", () => {
     await expect(broken.get(key)).rejects.toThrow(StorageUnavailableError);
     await expect(broken.head(key)).rejects.toThrow(StorageUnavailableError);
     await expect(broken.check()).rejects.toThrow(StorageUnavailableError);
-    // What the log says of a mount that belongs to another user.
+    // The text that the log has for a mount that belongs to another user.
     const who = process.getuid
       ? /Cannot write to STORAGE_DISK_PATH, .*user \d+; a mounted folder has to be that user's/
       : "";

@@ -164,7 +164,7 @@ export function describeDriver(name: string, create: () => Promise<BlobDriver>):
         for await (const chunk of chunksOf(bytes.subarray(before.offset, end), 256 * 1024)) await appender.write(chunk);
         const progress = await appender.end();
         await appender.close();
-        // It comes from the database in another process.
+        // In another process, the progress comes from the database as JSON.
         return JSON.parse(JSON.stringify(progress));
       }
 

@@ -30,7 +30,7 @@ const action = actionFor();
 const ask = (headers: HeadersInit = {}, method = "GET", id = storageId) =>
   action(new Request(`http://localhost/http/file?id=${id}`, { method, headers }));
 
-/** What the file URL answers, without the headers that open it to other sites. */
+/** Returns what the file URL answers, without the headers that let other sites read it. */
 async function answerOfUrl(headers: HeadersInit, method = "GET") {
   const { status, headers: all, body } = await answer(await serve(new Request(url, { method, headers })));
   const own = Object.entries(all).filter(([name]) => !/^access-control-|^cross-origin-resource-policy$/.test(name));
