@@ -17,8 +17,8 @@ for (const problem of problems) console.error(problem);
 process.exitCode = problems.length > 0 ? 1 : 0;
 
 /**
- * Finds storage ids without a foreign key, whose files would be deleted as unreferenced (the server checks its database
- * for the same), and required files with `onDelete: SetNull`, which could not be deleted.
+ * Finds storage ids without a foreign key, because their files would be deleted as unreferenced (the server checks its
+ * database in the same way), and required files with `onDelete: SetNull`, which could not be deleted.
  *
  * @param {string} schema
  */

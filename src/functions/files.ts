@@ -61,7 +61,7 @@ export async function orDelete<Saved>(
   try {
     return await save();
   } catch (error) {
-    // A file that cannot be deleted now is collected later.
+    // Garbage collection later deletes a file that cannot be deleted now.
     for (const storageId of storageIds) await ctx.storage.delete(storageId).catch(() => undefined);
     throw error;
   }

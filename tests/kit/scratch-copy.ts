@@ -13,7 +13,7 @@ export interface ScratchCopy {
   remove(): Promise<void>;
 }
 
-/** A copy of this project as somebody has it who cloned and installed it, to be changed and built. */
+/** A copy of this project like that of a person who cloned and installed it. Tests change and build it. */
 export async function createScratchCopy(): Promise<ScratchCopy> {
   const folder = await mkdtemp(join(tmpdir(), "scratch-copy-"));
   await copyProject(folder);

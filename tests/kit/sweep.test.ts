@@ -25,7 +25,7 @@ async function stored(): Promise<string[]> {
   return entries.filter((entry) => entry.isFile() && entry.name !== storeIdKey).map(({ name }) => name);
 }
 
-/** Lets files look older than the grace time, and lists of blobs due. */
+/** Makes files older than the grace period, and listed blobs due. */
 async function age(): Promise<void> {
   await prisma.$transaction([
     prisma.$executeRaw`SELECT set_config('storage.row', '*', true)`,
@@ -109,7 +109,7 @@ describe("deleteUnownedBlobs", () => {
   test("keeps what a failing store did not delete, and deletes it later", async () => {
     const uploads = await Promise.all([listedUpload(), listedUpload()]);
     const stuck = uploads[0]?.blobKey ?? "";
-    // A folder where the file should be cannot be removed as one.
+    // The driver cannot remove a folder where it expects a file.
     await blobs.delete(stuck);
     const place = join(env.STORAGE_DISK_PATH, "blobs", stuck.slice(-2), stuck);
     await mkdir(place);

@@ -171,7 +171,7 @@ const isVisitor = async (id: string): Promise<boolean> =>
 
 /**
  * A user who chose a password through a mail has proved to own the address. Other ways to sign in to the account are
- * removed, because somebody else may have registered the address first.
+ * removed, because someone else may have registered the address first.
  */
 async function proveAddress({ id, emailVerified }: { id: string; emailVerified: boolean }): Promise<void> {
   if (emailVerified) return;

@@ -37,7 +37,7 @@ export function createClient<Router extends AnyTRPCRouter>() {
 /** Lets every component below it call functions, and keeps their queries live. */
 function ApiProvider({ transport, children }: { transport?: LiveTransport; children: ReactNode }) {
   const [queryClient] = useState(makeQueryClient);
-  // Created below, because it needs the client whose calls it is told about.
+  // This is created below, because it needs the client whose calls it observes.
   const live = useRef<ReturnType<typeof createLiveQueries> | null>(null);
   const [trpcClient] = useState(() =>
     createTRPCClient<KitRouter>({

@@ -284,7 +284,10 @@ export function createUploadQueue(options: QueueOptions) {
       sendNext();
     },
 
-    /** Retries a failed upload from the step that failed, or continues a paused one. Without an id it does so with all. */
+    /**
+     * Retries a failed upload from the step that failed, or continues a paused one. Without an id it does so for all
+     * uploads.
+     */
     retry(id?: number) {
       const batches = new Set<Batch>();
       for (const upload of id === undefined ? [...uploads.values()] : [uploads.get(id)]) {

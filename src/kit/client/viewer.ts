@@ -40,7 +40,7 @@ export function useViewer(): Viewer | null {
   return useQuery(viewerQuery).data ?? null;
 }
 
-/** Why somebody was not signed in. `message` is written for them, and `code` is Better Auth's. */
+/** The reason why a person was not signed in. `message` is written for that person, and `code` is Better Auth's. */
 export class AuthError extends Error {
   readonly code: string;
 

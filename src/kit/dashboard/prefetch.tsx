@@ -9,7 +9,7 @@ interface PrefetchProps {
   /** The app, which `kit.app` returned. */
   app: { router: AnyTRPCRouter };
   page: keyof typeof pages;
-  /** As Next.js passes them to a page whose URL has parameters. */
+  /** The parameters as Next.js passes them to a page. */
   searchParams?: Promise<Record<string, string | string[] | undefined>>;
   children: ReactNode;
 }

@@ -14,7 +14,7 @@ export interface Column {
   isKey: boolean;
   /** Whether an index finds rows by its value. */
   isIndexed: boolean;
-  /** Whether its values are secrets, which nobody sees. */
+  /** Whether its values are secrets, which are never shown. */
   isHidden: boolean;
   /** The column that its foreign key refers to. */
   references: { table: string; column: string } | null;

@@ -71,8 +71,8 @@ export function createRequestContext(request: Credentials): RequestContext {
 }
 
 /**
- * Refuses a call that does not speak for whom it names, even when no function reads the identity: with the cookie of a visitor
- * of this app on another site's page, or with a token that is not valid.
+ * Refuses a call whose sender may not act for the identity that it names, even when no function reads the identity: with the
+ * cookie of a visitor of this app on a page of another site, or with a token that is not valid.
  */
 export async function refuseWrongSender(request: Credentials, { identity }: RequestContext): Promise<void> {
   refuseForeign(request);

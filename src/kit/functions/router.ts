@@ -183,8 +183,8 @@ function refuseBody(error: unknown): Response {
 }
 
 /**
- * The request with its body, whose size and number of values are limited before it is parsed. `curl -X POST` of a mutation
- * without arguments sends no body, but tRPC expects one, and its type.
+ * Returns the request with its body, whose size and number of values are limited before it is parsed. `curl -X POST` of a
+ * mutation without arguments sends no body, but tRPC expects one, and its type.
  */
 async function withBody(request: Request): Promise<Request> {
   if (request.method === "GET" || request.method === "HEAD") return request;

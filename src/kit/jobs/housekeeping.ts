@@ -100,7 +100,7 @@ export const upkeep = internalAction({
   },
 });
 
-/** How each step of the last upkeep went; empty before the first. */
+/** How each step of the last housekeeping went. Empty before the first one. */
 export async function readUpkeep(): Promise<UpkeepState> {
   const state = await prisma.systemState.findUnique({ where: { key } });
   return state ? schema.catch({}).parse(state.value) : {};

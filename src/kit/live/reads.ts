@@ -19,7 +19,7 @@ export const liveByState = processWide("live by is known", () => ({ isKnown: fal
 const noteOf = (table: string, column: string, value: string) =>
   `${table}:${column}:${createHash("sha256").update(value).digest("base64")}`;
 
-/** Keeps tabs from guessing values: without the key nobody can compute what a value is called. */
+/** Keeps tabs from guessing values: without the key no one can compute the name of a value. */
 const nameKey = () =>
   processWide("key of live names", () =>
     Buffer.from(hkdfSync("sha256", env.APP_SECRET[0] ?? "", "", "live names", 32)),
@@ -43,7 +43,7 @@ export function nameForTabs(note: string): string {
 /** The table of a name for tabs. */
 export const tableOfName = (name: string): string => name.replace(/:[\w-]{8}\.(?:[\w-]{16})?$/, "");
 
-/** Stands for every table, where what was read cannot be known. */
+/** Stands for every table, when it cannot be known what was read. */
 export const anyTable = "*";
 
 interface Field {

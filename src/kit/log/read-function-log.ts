@@ -72,7 +72,7 @@ export async function linesOfRequest(requestId: string): Promise<(Line & { funct
 /** Appends a parameter, and returns its placeholder in SQL. */
 const put = (value: unknown, values: unknown[]): string => `$${values.push(value)}`;
 
-/** Conditions whose calls an index finds in order. */
+/** The conditions for which an index finds calls in order. */
 function candidatesOf(filter: CallFilter, values: unknown[]): string[] {
   const { before, after } = filter;
   const conditions = ["true"];

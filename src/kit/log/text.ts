@@ -24,7 +24,7 @@ const secrets = [
   /(?<=:\/\/[^\s:/@]*:)[^\s/@]+(?=@)/g,
 ];
 
-/** Removes what would let a reader act for somebody else: tokens, signatures and passwords. */
+/** Removes everything with which a reader could act for someone else: tokens, signatures and passwords. */
 export const redact = (text: string): string =>
   secrets.reduce((rest, secret) => rest.replace(secret, "[secret]"), text);
 

@@ -2,7 +2,7 @@ import { type Attributes, ProxyTracerProvider, SpanStatusCode, trace } from "@op
 import { sendLast } from "../process/process-wide";
 import { redact } from "./text";
 
-/** Whether somebody collects spans. Until then OpenTelemetry's provider has no other behind it. */
+/** Whether a collector for spans is registered. Until then, OpenTelemetry's global provider delegates to no other. */
 function isTracing(): boolean {
   const provider = trace.getTracerProvider();
   return !(provider instanceof ProxyTracerProvider) || provider.getDelegateTracer("") !== undefined;

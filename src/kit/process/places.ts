@@ -34,8 +34,8 @@ interface Line {
 }
 
 /**
- * Limits how much work runs at once for everybody, and for each name. Names take turns for the next free place, so a name
- * with much work waits behind its own work, and delays others by one place at most.
+ * Limits how much work runs at once, in total and for each name. Names take turns for the next free place, so a name with
+ * much work waits behind its own work, and delays others by one place at most.
  *
  * @param atOnce how much runs for all names together
  * @param each how much runs for one name; the empty name stands for all unknown senders, and has as much as all together

@@ -99,8 +99,8 @@ export async function afterStored(file: StoredFile & { detectedType: string | nu
 }
 
 /**
- * A random key whose last two digits are those of other uploads of the moment: the disk keeps their blobs in one folder, which
- * it then syncs once for all of them.
+ * Returns a random key. Its last two digits are the same for all uploads of a moment: the disk then keeps their blobs in one
+ * folder, which it syncs once for all of them.
  */
 function newBlobKey(): string {
   const moment = Math.floor(Date.now() / 64) % 256;

@@ -5,7 +5,7 @@ import { blobs } from "./blobs";
 import type { BlobDriver } from "./drivers/driver";
 import { storeIdKey } from "./store-id";
 
-/** A file whose row and bytes disagree. */
+/** A file whose row and bytes do not match. */
 interface WrongFile {
   _id: string;
   blobKey: string;

@@ -157,7 +157,7 @@ function refuse(status: number, code: string, message: string, headers: Record<s
   return Response.json({ code, message }, { status, headers: { "Cache-Control": "no-store", ...headers } });
 }
 
-/** What the headers of a conditional request are compared with. */
+/** The values that the headers of a conditional request are compared with. */
 interface Validators {
   /** A strong entity tag, quotes included. */
   etag: string;

@@ -148,7 +148,10 @@ async function patch(request: Request, { storageId }: UploadToken, status: numbe
 const wrongOffset = (offset: number, given: number) =>
   new UploadError("OffsetMismatch", `The upload has ${offset} bytes, not ${given}; ask for its offset with HEAD`);
 
-/** How far the upload has come. Completes one whose last request died after its last byte. */
+/**
+ * Answers how far the upload has come. Completes an upload whose last request ended after its last byte but before its
+ * answer.
+ */
 async function head({ storageId }: UploadToken): Promise<Response> {
   const found = await withUpload(storageId, async (unfinished) => {
     const { size, progress, metadata, expiresAt } = unfinished;

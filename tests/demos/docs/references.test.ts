@@ -9,7 +9,7 @@ import { anchorsOf, blocks, linksOf, pages } from "./pages";
 
 const read = (path: string) => readFile(path, "utf8");
 
-/** The files below a folder whose path ends so. */
+/** The files below a folder whose path ends with this text. */
 const files = async (folder: string, end: string) =>
   (await readdir(folder, { recursive: true })).filter((name) => name.endsWith(end)).map((name) => join(folder, name));
 

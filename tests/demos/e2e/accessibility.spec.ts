@@ -175,7 +175,7 @@ test("on a phone the files fit, and everything can be done with them", async ({ 
   expect((await download).suggestedFilename()).toBe("c.txt");
 });
 
-/** Nothing scrolls sideways, and everything can be hit with a finger. */
+/** Expects that nothing scrolls sideways, and that everything is large enough for a finger. */
 async function expectToFit(page: Page) {
   const scrollWidth = await page.evaluate(() => document.documentElement.scrollWidth);
   expect(scrollWidth).toBeLessThanOrEqual(page.viewportSize()?.width ?? 0);

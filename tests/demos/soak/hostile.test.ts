@@ -88,7 +88,7 @@ function createVisitor(origin: string) {
       await ask("messages.list", {});
       await request(url, {}, "download");
     },
-    /** The URLs whose bytes are not what was sent. */
+    /** The URLs that do not serve the bytes that were sent. */
     async lost(): Promise<string[]> {
       const lost: string[] = [];
       for (const [url, sha256] of files) {

@@ -2,7 +2,7 @@ import { createServer } from "node:http";
 import { httpRoute } from "~/kit/next";
 import { cors, createKit, httpRouter } from "~/kit/server";
 
-// An HTTP API with a route that no shipped route is like: it accepts the visitor's cookie from another origin.
+// An HTTP API with a route of a kind that the app does not have: it accepts the visitor's cookie from another origin.
 
 const { CLIENT_ORIGIN = "", PORT } = process.env;
 const { httpAction } = createKit();

@@ -10,9 +10,9 @@ export interface KnownFile {
   sha256: string;
   /** The path of the upload URL that made it. */
   uploadPath: string;
-  /** Whether a row of `files` refers to it. */
+  /** Whether a row of `files` references it. */
   saved: boolean;
-  /** `abandoned`: nothing refers to it and it is old, so that any sweep may delete it. */
+  /** `abandoned`: the file is unreferenced and old, so that any garbage collection may delete it. */
   fate: "kept" | "deleted" | "abandoned";
 }
 
@@ -50,7 +50,7 @@ interface Options {
   until(): boolean;
 }
 
-/** Clients upload, save, read and delete files, all at once, while sweeps run. */
+/** Clients upload, save, read and delete files at the same time, while garbage collection runs. */
 export async function runCrowd(crowd: Crowd, { fleet, issuer, seed, clients, until, ...options }: Options) {
   const act = async (_: unknown, number: number) => {
     const { owner, token } = await issuer.introduce(`client ${number}`);

@@ -28,8 +28,8 @@ export const sound = {
 };
 
 /**
- * Sweeps, then compares what clients were answered with the rows, with the bytes on the disk, and with what a fleet
- * serves. Servers that were killed must have been stopped.
+ * Runs garbage collection. Then compares the answers that clients received with the rows, with the bytes on the disk, and
+ * with what a fleet serves. Killed servers must have been stopped before.
  */
 export async function examine(crowd: Crowd, fleet: Pick<Fleet, "origin">) {
   await vi.waitFor(expectIdleDatabase, { timeout: 20_000 });

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import type { Random } from "./random";
 import type { Launch, ServerProcess } from "./server-process";
 
-/** Before or after a step that `interceptSteps` names, as `after sql COMMIT`. */
+/** A moment before or after a step that `interceptSteps` names, for example `after sql COMMIT`. */
 export type CrashPoint = `${"before" | "after"} ${string}`;
 
 interface Options {

@@ -27,7 +27,7 @@ beforeAll(async () => {
   bundled = await bundleServer();
   line = await openLine();
   await start();
-  // The first sweep of a new store marks it, with a blob.
+  // The first garbage collection of a new store writes a blob with the store's id.
   await deleteUnownedBlobs();
 }, 120_000);
 

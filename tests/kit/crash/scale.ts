@@ -13,7 +13,7 @@ export const scale = {
   files: amount("SOAK_FILES", 0, 50_000),
   /** Bytes; the largest of those files. */
   fileSize: amount("SOAK_FILE_SIZE", 2 * 1024 * 1024, 256 * 1024),
-  /** Files answered while several sweep a disk that fails. */
+  /** Files answered while several processes collect garbage on a disk that fails. */
   sweptFiles: amount("SOAK_SWEPT_FILES", 80, 3000),
   /** Bytes of the file that goes in and out of functions. */
   largeFileSize: amount("SOAK_LARGE_FILE_SIZE", 2 ** 30, 3 * 2 ** 30),

@@ -53,7 +53,7 @@ test(
     await reporting(() => `${fleet.kills()} kills, ${describeCrowd(crowd)}`, load);
     fleet.spare();
     expect(fleet.failures).toEqual([]);
-    // Uploads that took long met a sweep; nothing else is refused because servers die.
+    // Uploads that took long met garbage collection. Nothing else is refused because servers die.
     expect(Object.keys(crowd.refusals).filter((code) => code !== "swept under way")).toEqual([]);
     expect(await examine(crowd, fleet)).toEqual(sound);
     await fleet.stop();

@@ -21,7 +21,7 @@ export interface App {
   /** Calls its functions, as a program outside would. */
   api: Api;
   database: pg.Client;
-  /** Serves the same at another origin, whose pages take the first for the app's. */
+  /** Serves the same app at another origin. Its pages treat the first origin as the app's. */
   serveAt(origin: string): Promise<Server>;
   /** Kills the app in whatever state it is, and starts it again. */
   crash(): Promise<void>;
@@ -32,7 +32,7 @@ export interface App {
 
 export type Api = TRPCClient<AppRouter>;
 
-/** @param headers of whoever calls */
+/** @param headers of the caller */
 export function connect(origin: string, headers?: Record<string, string>): Api {
   return createTRPCClient<AppRouter>({
     links: [httpLink({ url: `${origin}/api/trpc`, transformer: superjson, headers })],

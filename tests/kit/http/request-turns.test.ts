@@ -38,7 +38,7 @@ test("one request begins in a turn of the event loop, and of one session they ke
   expect(begun).toEqual(["a"]);
   await turn();
   expect(begun).toEqual(["a", "b"]);
-  // The line was empty, and begins anew.
+  // The queue of this session was empty, and starts again.
   receive("c");
   await turn();
   expect(begun).toEqual(["a", "b", "c"]);

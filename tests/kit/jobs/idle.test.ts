@@ -13,7 +13,7 @@ test("a process with nothing to do asks the database nothing, and hears of a new
   );
   await pause(6_000);
   const asked = Object.values(pools).map((pool) => vi.spyOn(pool, "connect"));
-  // Longer than the time between two looks while jobs wait.
+  // Waits longer than the time between two looks while jobs wait.
   await pause(6_000);
   expect(asked.flatMap((spy) => spy.mock.calls)).toEqual([]);
   vi.restoreAllMocks();

@@ -8,7 +8,7 @@ import { install } from "../../../scripts/install.mjs";
 let root: string;
 const log = vi.spyOn(console, "log");
 
-/** A package to install, whose dependencies lie beside it: no registry is asked. */
+/** A package to install, with its dependencies beside it, so that no registry is asked. */
 beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), "install-test-"));
   for (const name of ["one", "two"]) {

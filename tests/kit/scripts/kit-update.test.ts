@@ -114,7 +114,7 @@ describe("kit update", () => {
     expect([status, text]).toEqual([0, expect.stringContaining("The kit is now of version next")]);
     const read = (path: string) => readFile(join(clone(), path), "utf8");
 
-    // The kit is the new one, without what is gone from it.
+    // The kit is the new one, without files that the new version deleted.
     expect(git(clone(), "diff", "FETCH_HEAD", "--stat", "--", "src/kit", "scripts", "tests/kit")).toBe("");
     expect(git(clone(), "diff", "FETCH_HEAD", "--stat", "--", "prisma/schema/kit.prisma")).toBe("");
     expect(await read("src/kit/newer.ts")).toContain("newer");

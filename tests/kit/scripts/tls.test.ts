@@ -10,7 +10,7 @@ import { startPostgres } from "../../../scripts/postgres.mjs";
 const openssl = (folder: string, ...args: string[]) => spawnSync("openssl", args, { cwd: folder });
 const hasOpenssl = !spawnSync("openssl", ["version"]).error;
 
-// A PostgreSQL whose certificate a provider's own CA signed, which no machine trusts by itself.
+// A PostgreSQL whose certificate is signed by a provider's own CA, which no machine trusts by default.
 describe.runIf(hasOpenssl)("a database with a certificate of its provider's own", () => {
   let folder: string;
   let server: Awaited<ReturnType<typeof startPostgres>>;

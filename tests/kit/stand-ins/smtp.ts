@@ -17,7 +17,7 @@ export interface SmtpStandIn {
   mails: ReceivedMail[];
   /** Answers to the next mails instead of accepting them, for example `451 Later`. */
   refusals: string[];
-  /** The next mail to this address that nobody has waited for yet. */
+  /** The next mail to this address that no caller has received yet. */
   mailTo(address: string): Promise<ReceivedMail>;
   stop(): Promise<void>;
 }

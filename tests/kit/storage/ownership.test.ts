@@ -35,7 +35,7 @@ test("claimFile, among many files that nobody owns, locks none of the others: th
     COMMIT`);
   const { rows } = await pool.query<{ id: string }>('SELECT "_id" AS id FROM "_storage" LIMIT 30');
   const locks: number[] = [];
-  // PostgreSQL plans a statement anew for its first executions.
+  // PostgreSQL makes a new plan for each of the first executions of a statement.
   for (const { id } of rows) {
     await transaction(async ({ run }) => {
       expect(await run((client) => claimFile(client, id, null))).not.toBeNull();

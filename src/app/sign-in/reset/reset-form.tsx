@@ -4,7 +4,7 @@ import Link from "next/link";
 import { useState } from "react";
 import { authClient, Field, Form, NewPassword } from "~/kit/client";
 
-/** Asks for a mail whose link chooses a new password; with the `token` of such a link, chooses it. */
+/** Asks for a mail with a link to choose a new password. With the `token` of such a link, it chooses the password. */
 export function ResetForm({ token }: { token?: string }) {
   const [isDone, setDone] = useState(false);
 

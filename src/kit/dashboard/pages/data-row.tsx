@@ -83,7 +83,7 @@ interface RowDialogProps {
   onOpenFile: (storageId: string) => void;
 }
 
-/** All values of a row, and the rows that refer to it. */
+/** All values of a row, and the rows that reference it. */
 export function RowDialog({ table, rowKey, onClose, onOpenFile }: RowDialogProps) {
   const dialog = useDialog(onClose);
   const row = useQuery({

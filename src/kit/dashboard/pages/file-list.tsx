@@ -152,7 +152,7 @@ export function FileFilters({ filters, onChange }: FileFiltersProps) {
 
 const column = columnsOf<StoredFile>();
 
-/** Files have no names. This is the name of a row that refers to the file, or `null`. */
+/** Files have no names. Returns the name of a row that references the file, or `null`. */
 export const nameOf = ({ references }: StoredFile) => references.find(({ label }) => label)?.label ?? null;
 
 export const fileColumns = ({ onOpen }: { onOpen: (storageId: string) => void }) =>

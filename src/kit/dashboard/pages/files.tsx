@@ -17,7 +17,7 @@ import { Diagnosis } from "./health";
 import { DashboardPage, Figures, formatCount, useTRPC, useTRPCClient } from "./parts";
 import { SweepDialog } from "./sweep-dialog";
 
-/** The page of all stored files, whoever owns them. */
+/** The page of all stored files, of all owners. */
 export function Files() {
   const client = useTRPCClient();
   const heading = useRef<HTMLHeadingElement>(null);

@@ -16,7 +16,7 @@ import { type Answers, CopyButton, DashboardPage, formatCount, useDialog, useTRP
 const kinds = { accounts: "Accounts", visitors: "Visitors" };
 type ListKind = keyof typeof kinds;
 
-/** Everybody who has an account, and visitors who own something. */
+/** The page of everyone who has an account, and of visitors who own something. */
 export function Users() {
   const [kind, setKind] = useState<ListKind>("accounts");
   const [typed, setTyped] = useState("");

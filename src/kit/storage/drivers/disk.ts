@@ -182,7 +182,7 @@ const orNone = (names: string[] | null): string[] => names ?? [];
 const isCode = (error: unknown, ...codes: string[]) =>
   error instanceof Error && "code" in error && codes.includes(String(error.code));
 
-/** Chunks are collected to pieces of this size, while the piece before is written. */
+/** Chunks are joined to pieces of this size while the previous piece is written. */
 const pieceBytes = 256 * 1024;
 
 /** Writes all of `body` to the file, with at most two pieces in memory. */

@@ -76,7 +76,7 @@ export function describeDirect(name: string, open: () => Promise<Store>): void {
       return { blobs: blobs - ((await kit.blobs.head(kit.storeIdKey)) ? 1 : 0), uploads };
     }
 
-    /** Lets every listing be due, and sweeps. */
+    /** Makes all listed blobs due, and collects garbage. */
     async function sweepAll() {
       await kit.prisma.storage.findMany().then((files) => Promise.all(files.map(({ id }) => kit.storage.delete(id))));
       // Each deletion has started a collection of its own, which may have taken a blob and not deleted it yet.

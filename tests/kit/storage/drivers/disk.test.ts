@@ -32,7 +32,7 @@ describe("diskDriver", () => {
     await driver.put(key, chunksFrom("bytes"));
     const place = join(folder, "blobs", key.slice(-2), key);
     expect(await filesIn(folder)).toEqual([place]);
-    // Windows has no such bits: files belong to whoever the folder belongs to.
+    // Windows has no such bits: files have the owner of their folder.
     if (process.platform === "win32") return;
     expect((await stat(place)).mode & 0o777).toBe(0o600);
     for (const made of ["blobs", `blobs/${key.slice(-2)}`, "partial"]) {

@@ -14,7 +14,7 @@ export const halves = (width = 400, height = 200): Sharp =>
 
 const bytesOf = async (image: Sharp) => new Uint8Array(await image.toBuffer());
 
-/** A JPEG whose pixels lie as a camera with this orientation stores them, so that it is the same picture upright. */
+/** A JPEG with pixels as a camera with this orientation stores them. Upright, it shows the same picture. */
 export async function oriented(orientation: number): Promise<Uint8Array<ArrayBuffer>> {
   // For each orientation, what the camera did to the upright picture. sharp would mirror before it rotates.
   const stored: Record<number, (image: Sharp) => Sharp> = {

@@ -23,7 +23,7 @@ export const saveFile = mutation({
   args: { storageId: storageId(), name },
   handler: async (ctx, { storageId, name }) => {
     const owner = await identifierOf(ctx);
-    // A client whose answer was lost calls again.
+    // The client calls again when the answer to its first call was lost.
     const saved = owner === null ? null : await ctx.db.file.findFirst({ where: { storageId, owner } });
     if (saved) return saved;
     const { size, contentType } = await ctx.storage.claim(storageId);

@@ -5,7 +5,7 @@ import { id, type MutationCtx, pageArgs, paginate, requireIdentity, storageId } 
 
 export const author = z.string().trim().min(1).max(100);
 
-/** A page of messages, newest last; without a cursor the latest. */
+/** Returns a page of messages, newest last. Without a cursor it is the latest page. */
 export const list = query({
   args: pageArgs,
   handler: async (ctx, page) => {
