@@ -10,7 +10,7 @@ import { createRouter } from "~/kit/functions/router";
 import { flush } from "~/kit/log/function-log";
 import { limits } from "~/kit/process/limits";
 
-// Read when the settings are first imported.
+// Sets this before the settings are first imported and read.
 vi.hoisted(() => {
   process.env.RATE_LIMIT_FETCHES = "1";
 });

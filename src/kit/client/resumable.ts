@@ -81,7 +81,7 @@ export async function uploadInChunks({ url, file, sha256, onProgress, signal }: 
       return offset;
     }
     if (answer && !isPassing(answer.status)) return readStorageId(answer);
-    // A browser may repeat a request whose connection broke by itself. Then the server has some of its bytes already.
+    // A browser may repeat a request by itself when its connection breaks. Then the server already has some of its bytes.
     if (!answer || answer.status === 409) chunkBytes = Math.max(smallestChunkBytes, Math.floor(chunkBytes / 2));
     await refuseChanged(body);
     await retries.wait(answer);

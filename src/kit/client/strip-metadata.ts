@@ -1,4 +1,5 @@
-// Leaves out of a JPEG what says where, when and by whom it was taken. The pixels stay as they are, byte for byte.
+// Removes from a JPEG the metadata that says where, when and by whom it was taken. The pixels stay as they are, byte for
+// byte.
 
 const startOfImage = 0xd8;
 const endOfImage = 0xd9;

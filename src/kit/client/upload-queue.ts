@@ -41,8 +41,8 @@ export interface UploadQueueOptions {
   /** How many files are sent at the same time. */
   concurrency?: number;
   /**
-   * Leaves out of JPEGs what says where, when and by whom they were taken, before they are sent. The pixels, the orientation and
-   * the colour profile stay as they are.
+   * Removes from JPEGs, before they are sent, the metadata that says where, when and by whom they were taken. The pixels,
+   * the orientation and the colour profile stay as they are.
    */
   stripMetadata?: boolean;
 }

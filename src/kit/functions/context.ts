@@ -121,8 +121,8 @@ interface RunOptions<Result> {
  *
  * 1. `observe` records the call in the function log, and as a span of the trace.
  * 2. `deeper` limits how deep functions are nested.
- * 3. What its kind asks for, see `kinds`: time limit, retries, transaction.
- * 4. The handler, after a check of its arguments.
+ * 3. The kind adds its time limit, retries or transaction: see `kinds`.
+ * 4. The handler runs, after a check of its arguments.
  */
 export function run<K extends Kind, Args, Result>(
   context: RequestContext,

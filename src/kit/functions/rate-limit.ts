@@ -43,7 +43,10 @@ export interface RateLimit {
   rate: number;
   /** The period in milliseconds, which starts with the first call. At least 1,000. */
   per: number;
-  /** Whom or what to count by, for example the id of a room. Default: the sender, by identity, or else by network. */
+  /**
+   * The key by which calls are counted, for example the id of a room. By default it is the sender: the identity, or else the
+   * network.
+   */
   key?: string;
 }
 

@@ -116,7 +116,10 @@ function check(exchange: Exchange, now: number): void {
   if (now - exchange.sent.at > limits.unreadResponseMs) socket.destroy();
 }
 
-/** Returns a text that changes whenever bytes were sent. During one long write only the handle of the socket knows how many. */
+/**
+ * Returns a text that changes whenever bytes were sent. During one long write, only the socket's handle knows how many bytes
+ * were sent.
+ */
 function sentMark(socket: Socket & { _handle?: { writeQueueSize?: number } | null }): string {
   return `${socket.bytesWritten - socket.writableLength} ${socket._handle?.writeQueueSize}`;
 }

@@ -76,7 +76,7 @@ export interface Usage {
   bytes: number;
 }
 
-/** Counts the files of an identity on connections of their own, outside the caller's transaction. */
+/** Counts the files of an identity. This uses other connections than the caller's transaction. */
 export async function usageOf(identity: string): Promise<Usage> {
   const [row] = await pools.lookups.sql<{ files: string; bytes: string }>(
     `SELECT count(*)::text AS "files", coalesce(sum("size"), 0)::text AS "bytes" FROM "_storage" WHERE "owner" = $1`,

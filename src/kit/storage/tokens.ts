@@ -78,7 +78,7 @@ export interface UploadLimits {
   contentTypes?: string[];
 }
 
-/** The numbers keep the URL shorter than a server's limit for the head of a request. */
+/** The limits on texts and lists keep the URL shorter than a server's limit for the head of a request. */
 export const uploadLimits = z.object({
   maxSize: z.int().nonnegative().optional(),
   contentTypes: z

@@ -7,7 +7,7 @@ import { withClient } from "../../../scripts/database.mjs";
 import { createDatabase } from "../../database";
 import { type Block, blocks } from "./pages";
 
-// The code that the pages tell people to write is written into a copy of the project, and used there as the pages say.
+// The code blocks of the pages are written into a copy of the project, and used there as the pages say.
 
 const run = promisify(execFile);
 let folder = "";

@@ -18,7 +18,7 @@ const root = fileURLToPath(new URL("../../..", import.meta.url));
 export interface ServerProcess {
   origin: string;
   child: ChildProcess;
-  /** The end of what it printed as errors. */
+  /** The last part of the errors that the server printed. */
   errors(): string;
 }
 

@@ -13,7 +13,7 @@ import { eventually } from "../eventually";
 import { everything, openFiles, storage, streamOf, uploadFile } from "../storage/kit";
 import { dial, type RawClient } from "./raw-client";
 
-// Read by the first import of the environment.
+// Sets this before the environment is first imported and read.
 vi.hoisted(() => {
   process.env.UPLOAD_STALL_TIMEOUT = "300";
 });

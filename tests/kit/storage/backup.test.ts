@@ -16,7 +16,7 @@ import { createDatabase } from "../../database";
 import { api, apiOf, uploadFile } from "../caller";
 import { startS3 } from "../stand-ins/s3";
 
-// Read when the settings are first imported.
+// Sets this before the settings are first imported and read.
 vi.hoisted(() => {
   process.env.DELETED_FILE_RETENTION_HOURS = "24";
 });

@@ -67,7 +67,7 @@ test("takeDueBlobs takes no more than it is asked for, whatever plan PostgreSQL 
     INSERT INTO "_unowned_blobs" ("blobKey", "deleteAfter")
     SELECT gen_random_uuid(), now() - interval '1 second' FROM generate_series(1, 10)`);
   const taken = await prisma.$transaction(async (client) => {
-    // Leaves the plan that a table has which was small a moment ago.
+    // Leaves PostgreSQL only the plan that it makes for a table that was small a moment ago.
     for (const step of ["hashjoin", "mergejoin", "hashagg", "sort", "memoize", "material"])
       await client.$queryRaw`SELECT set_config(${`enable_${step}`}, 'off', true)`;
     return takeDueBlobs(client, 3);

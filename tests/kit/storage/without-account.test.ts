@@ -19,7 +19,7 @@ const { router } = app;
 const usual = { ...limits };
 const from = (address: string) => ({ "x-forwarded-for": address });
 
-/** What all callers without an account stored is only counted from time to time. Here it is counted each time. */
+/** The sum of what callers without an account stored is only computed from time to time. Here it is computed each time. */
 const counted = processWide("storage without an account", () => ({ countAgainAt: 0 }));
 
 async function userOf(id: string, isAnonymous: boolean): Promise<string> {

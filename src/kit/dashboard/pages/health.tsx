@@ -6,7 +6,7 @@ import { Failed, Loading } from "../../client/components/lists";
 import type { Upload } from "../../client/upload-queue";
 import { type Answers, CopyButton, DashboardPage, useTRPC } from "./parts";
 
-/** `Store` of `Store: CORS`. */
+/** The part before the colon: `Store` for the check `Store: CORS`. */
 const groupOf = ({ check }: Finding) => check.split(":")[0] ?? "";
 
 type Finding = Answers["health"]["examine"][number];
