@@ -44,7 +44,7 @@ export interface DirectRequest {
 /** How many parts of one file are sent at the same time. */
 const parallel = 3;
 
-/** How many parts are signed at once. Signatures may end after an hour, with the credentials that signed. */
+/** How many parts are signed at once. Signatures may expire after an hour, together with the credentials that signed. */
 const batch = 20;
 
 /** How often the store may refuse one part. Each time its request is signed again. */

@@ -88,7 +88,7 @@ const lookMs = 150;
 
 /** The right of one request to write an upload. */
 export interface Lease {
-  /** Aborted when another request waits, with the reason as a text. */
+  /** Aborted when another request waits. The reason is a text. */
   signal: AbortSignal;
   /** Throws when another request may be writing. */
   check(): void;

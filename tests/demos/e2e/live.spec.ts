@@ -186,7 +186,7 @@ test.describe("when the connection breaks", () => {
   test.use({ expectedInConsole: /ERR_(CONNECTION|EMPTY|INCOMPLETE|INTERNET|NETWORK)|status of 5/ });
 
   test("a server that is restarted: the page says so, and catches up", async ({ app, startAnother, visit }) => {
-    // Two servers start in it, each of which may take long on a busy machine.
+    // This test starts two servers, and each may take long on a busy machine.
     test.slow();
     const origin = await newOrigin();
     const first = await startAnother(origin);

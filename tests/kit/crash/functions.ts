@@ -92,7 +92,7 @@ export const retriedMutation = internalMutation({
   },
 });
 
-/** Leaves one row for each time that it is told of an end. */
+/** Leaves one row for each time that it is called for a job that ended. */
 export const completed = internalMutation({
   args: { jobId: z.uuid(), args: z.object(numbered), result: jobResult(z.object(numbered)) },
   handler: async (ctx, { jobId, args, result }) => {
@@ -101,7 +101,7 @@ export const completed = internalMutation({
   },
 });
 
-/** Schedules an action and a mutation for each number, which are tried again; some actions never succeed. */
+/** Schedules an action and a mutation with retries for each number. Some of the actions never succeed. */
 export const scheduleRetried = mutation({
   args: { numbers: z.array(z.int()) },
   handler: async (ctx, { numbers }) => {
@@ -121,7 +121,7 @@ export const scheduleRetried = mutation({
   },
 });
 
-/** Leaves one row for each file that it was told of. */
+/** Leaves one row for each file that it was called for. */
 export const countStored = internalMutation({
   args: { storageId: storageId() },
   handler: (ctx, { storageId }) =>

@@ -34,7 +34,7 @@ export async function endLeases(): Promise<void> {
   await prisma.$executeRaw`UPDATE "_scheduled_functions" SET "leaseUntil" = now() WHERE "state" = 'inProgress'`;
 }
 
-/** Resolves when fewer than that many wait or run. */
+/** Resolves when fewer than this many jobs wait or run. */
 export async function untilFewerJobsThan(limit: number): Promise<void> {
   const where = { state: { in: ["pending" as const, "inProgress" as const] }, cron: null };
   const expectFewer = async () => {

@@ -36,7 +36,7 @@ afterAll(() => {
 
 async function findings(url: string) {
   const found = await examineProxy(url);
-  // Its links lead to the origin of the tests, which is another one.
+  // The page's links lead to the origin of the tests, which is not the proxy's.
   const wrong = found.filter(({ state, check }) => state !== "ok" && check !== "Proxy: origin");
   return Object.fromEntries(wrong.map((each) => [each.check, each]));
 }

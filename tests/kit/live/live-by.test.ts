@@ -184,7 +184,7 @@ test("1,000 tabs, each on its own list: a write makes one of them ask again inst
     }
   })();
   const written = Array.from({ length: 100 }, (_, n) => (n * 37) % tabs.length);
-  // One writer, about 50 times a second.
+  // One writer writes about 50 times a second.
   for (const n of written) await Promise.all([insert(`tab ${n}`), pause(20)]);
   await eventually(() => expect(written.filter((n) => tabs[n]?.asked === 0)).toEqual([]));
   end.abort();

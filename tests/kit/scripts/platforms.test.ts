@@ -6,7 +6,7 @@ import { expect, test } from "vitest";
 
 test("a clone has the same line ends everywhere, whatever git is set to", async () => {
   expect(await readFile(".gitattributes", "utf8")).toMatch(/^\* text=auto eol=lf$/m);
-  // Nothing is found where the project is no clone.
+  // In a copy that is not a Git clone, this finds nothing.
   expect(spawnSync("git", ["grep", "-lI", "\r$"], { encoding: "utf8" }).stdout).toBe("");
 });
 

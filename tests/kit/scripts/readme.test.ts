@@ -18,7 +18,7 @@ test.skipIf(process.platform === "win32")(
 );
 
 test("nothing else holds the placeholder", () => {
-  // Nothing is found where the project is no clone.
+  // In a copy that is not a Git clone, this finds nothing.
   const { stdout } = spawnSync("git", ["grep", "-lE", "(github\\.com|raw\\.githubusercontent\\.com)(/|%2F)OWNER"], {
     encoding: "utf8",
   });
