@@ -240,7 +240,7 @@ function storeFrom(url: string, options: StoreFromOptions, storer: Storer): Prom
     maxSize: options.maxSize,
     contentTypes: options.contentTypes,
   });
-  if (!URL.canParse(url)) throw badRequest("url", url, 'it is a URL, for example "https://example.com/photo.jpg"');
+  if (!URL.canParse(url)) throw badRequest("url", url, 'pass a URL, for example "https://example.com/photo.jpg"');
   return downloadPublic(url, options, async ({ contentType, body, size }) => {
     const type = contentType === null ? null : canonicalType(contentType);
     if (!allowsContentType({ contentTypes }, type)) {
@@ -290,13 +290,13 @@ async function storeBlob(
 function parseContentType(text: string | null): string | null {
   const type = text === null ? null : canonicalType(text);
   if (text === null || type !== null) return type;
-  throw badRequest("contentType", text, 'it is a media type, for example "image/png"');
+  throw badRequest("contentType", text, 'pass a media type, for example "image/png"');
 }
 
 /** Returns `ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=` or `BA7816BF…` as lower-case hex. */
 function parseSha256(text: string): string {
   const hex = /^[0-9a-f]{64}$/i.test(text) ? text.toLowerCase() : sha256OfBase64(text);
-  if (hex === null) throw badRequest("sha256", text, "it is 64 hex digits, or base64 of 32 bytes");
+  if (hex === null) throw badRequest("sha256", text, "pass 64 hex digits, or base64 of 32 bytes");
   return hex;
 }
 

@@ -7,7 +7,7 @@ import { storage, streamOf } from "../storage/kit";
 import { report, scale } from "./scale";
 import { type BundledServer, bundleServer, type ServerProcess } from "./server-process";
 
-// A large file goes in and out of a server by each way that functions have, and the server does not grow with it.
+// Functions take in and send a large file in every possible way, and the memory of the server does not grow with the file.
 
 const MiB = 2 ** 20;
 const size = scale.largeFileSize;
