@@ -143,7 +143,9 @@ async function copyMissing(
     const turn = async (client: pg.ClientBase) => {
       for (let blob = rows.pop(); blob; blob = rows.pop()) if (await work(client, blob)) done.push(blob.blobKey);
     };
-    await Promise.all(workers.map(turn));
+    // When one fails, the others finish first: a copy must not go on without its lock.
+    const failed = (await Promise.allSettled(workers.map(turn))).find((each) => each.status === "rejected");
+    if (failed) throw failed.reason;
     await main.query(`INSERT INTO stored ("key") SELECT unnest($1::text[]) ON CONFLICT DO NOTHING`, [done]);
   }
   await main.query("CLOSE missing");
