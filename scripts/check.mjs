@@ -1,14 +1,21 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { ROOT, readSchema } from "./checkout.mjs";
+import { generateClient, ROOT, readSchema } from "./checkout.mjs";
+import { install, refuseUnsupported } from "./install.mjs";
 
-// Part of `npm run check`: finds mistakes that Prisma and TypeScript accept.
+// Part of `npm run check`: finds mistakes that Prisma and TypeScript accept. It also installs the packages and generates the
+// Prisma client if they are missing, because the other parts need them.
 //
 // node scripts/check.mjs                        checks everything
 // node scripts/check.mjs schema [file]          checks the schema only
 // node scripts/check.mjs functions [folder]     checks the functions only
 
 const [only, path] = process.argv.slice(2);
+if (!only) {
+  refuseUnsupported();
+  await install();
+  await generateClient();
+}
 const problems = [
   ...(only === "functions" ? [] : schemaProblems(path ? await readFile(path, "utf8") : await readSchema())),
   ...(only === "schema" ? [] : await functionProblems(path ?? join(ROOT, "src", "functions"))),

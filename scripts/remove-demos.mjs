@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { commandOf, ROOT } from "./checkout.mjs";
+import { install } from "./install.mjs";
 
 // npm run demos:remove
 //
@@ -146,6 +147,7 @@ DROP TYPE "MessageFormat";
 
 async function removeDemos() {
   refuseUncommitted();
+  await install();
   for (const path of gone) await rm(join(ROOT, path), { recursive: true, force: true });
   for (const [path, text] of Object.entries(written)) {
     await mkdir(dirname(join(ROOT, path)), { recursive: true });

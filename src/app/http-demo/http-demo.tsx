@@ -2,13 +2,19 @@
 
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { ArrowUp, ImagePlus } from "lucide-react";
-import { type FormEvent, useId } from "react";
+import { type FormEvent, type ReactNode, useId } from "react";
 import { useAuthor } from "../chat/use-author";
 import { type HttpApi, httpApi } from "./http-api";
 import { SentMessages } from "./sent-messages";
 
+interface HttpDemoProps {
+  api: string;
+  /** Stands above the messages, so that nothing moves when they arrive. */
+  children: ReactNode;
+}
+
 /** Sends texts and pictures to the HTTP API, and shows its answers. */
-export function HttpDemo({ api }: { api: string }) {
+export function HttpDemo({ api, children }: HttpDemoProps) {
   const http = httpApi(api);
   const id = useId();
   const { name: author } = useAuthor();
@@ -79,6 +85,7 @@ export function HttpDemo({ api }: { api: string }) {
             : error.message}
         </p>
       )}
+      {children}
       <SentMessages author={author} messages={messages.data ?? []} imageUrl={http.imageUrl} />
     </div>
   );

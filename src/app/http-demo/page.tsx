@@ -19,8 +19,9 @@ export default async function HttpDemoPage({ searchParams }: HttpDemoPageProps) 
     <div className="flex min-h-dvh flex-col">
       <SiteHeader />
       <main className="flex-1 px-page pb-[max(2rem,env(safe-area-inset-bottom))]">
-        <HttpDemo api={`${env.APP_ORIGIN ?? ""}/http`} />
-        <PlainForm isSent={sent !== undefined} />
+        <HttpDemo api={`${env.APP_ORIGIN ?? ""}/http`}>
+          <PlainForm isSent={sent !== undefined} />
+        </HttpDemo>
       </main>
     </div>
   );

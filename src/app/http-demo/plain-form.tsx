@@ -6,7 +6,7 @@ interface PlainFormProps {
 /** A form that the browser sends by itself to an HTTP action, so it works without JavaScript. */
 export function PlainForm({ isSent }: PlainFormProps) {
   return (
-    <section aria-labelledby="plain-form" className="column grid gap-4 border-line border-t py-6 sm:py-8">
+    <section aria-labelledby="plain-form" className="grid gap-4 border-line border-y py-6 sm:py-8">
       <div className="grid gap-1.5">
         <h2 id="plain-form" className="font-semibold text-lg tracking-tight">
           A form without JavaScript
