@@ -71,7 +71,7 @@ test("users are found, made administrators, signed out and deleted", async ({ ap
   await expect(dialog).not.toContainText("Administrator, ");
   await dialog.getByRole("button", { name: "Delete" }).click();
   await confirm.getByRole("button", { name: "Delete" }).click();
-  await expect(page.getByText("No user has an address")).toBeVisible();
+  await expect(page.getByText("No user has this id")).toBeVisible();
   await expect(dialog).toHaveCount(0);
 });
 
