@@ -1,5 +1,4 @@
 import "server-only";
-import type { AnyTRPCRouter } from "@trpc/server";
 import type { ReactNode } from "react";
 import type { KitRouter } from "../functions/router";
 import { createServerApi, Prefetched, queryClient, viewer } from "../pages";
@@ -7,7 +6,7 @@ import { filtersOf } from "./pages/data-filters";
 
 interface PrefetchProps {
   /** The app, which `kit.app` returned. */
-  app: { router: AnyTRPCRouter };
+  app: { router: KitRouter };
   page: keyof typeof pages;
   /** The parameters as Next.js passes them to a page. */
   searchParams?: Promise<Record<string, string | string[] | undefined>>;
@@ -16,8 +15,7 @@ interface PrefetchProps {
 
 /** Renders a page of the dashboard with what it shows at first, so that the browser need not ask for it. */
 export async function Prefetch({ app: { router }, page, searchParams, children }: PrefetchProps) {
-  // Every router that `kit.app` returns has the kit's procedures.
-  const api = createServerApi({ router: router as unknown as KitRouter }).dashboard;
+  const api = createServerApi({ router }).dashboard;
   const search = new URLSearchParams();
   for (const [name, values] of Object.entries((await searchParams) ?? {})) {
     for (const value of [values ?? []].flat()) search.append(name, value);

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { z } from "zod";
 import { prisma } from "../database/database";
 import { limits } from "../process/limits";
-import type { BlobDriver, Chunk } from "./drivers/driver";
+import type { BlobDriver } from "./drivers/driver";
 import { UploadError } from "./upload-error";
 
 /** How many times in a row a connection may break before any byte is read. */
@@ -26,7 +26,7 @@ export async function hashBlob(driver: BlobDriver, key: string, size: number): P
     try {
       const body = await driver.get(key, { start: position, end: size - 1 });
       if (!body) throw new Error(`Blob ${key} is gone`);
-      for await (const chunk of readAhead(body)) {
+      for await (const chunk of body) {
         hash.update(chunk);
         position += chunk.byteLength;
         if ("save" in hash && performance.now() > ends) break;
@@ -41,24 +41,6 @@ export async function hashBlob(driver: BlobDriver, key: string, size: number): P
     }
   }
   return "save" in hash ? hash.digest() : hash.digest("hex");
-}
-
-/** Reads the next chunk while the last one is hashed. */
-async function* readAhead(body: ReadableStream<Chunk>): AsyncGenerator<Chunk> {
-  const reader = body.getReader();
-  try {
-    let next = reader.read();
-    for (;;) {
-      const { done, value } = await next;
-      if (done) return;
-      next = reader.read();
-      // It is awaited in the next round. Until then its failure must not count as unhandled.
-      next.catch(() => undefined);
-      yield value;
-    }
-  } finally {
-    reader.cancel().catch(() => undefined);
-  }
 }
 
 /** How far a blob has been hashed, and the state of its hash. */

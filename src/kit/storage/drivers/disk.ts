@@ -210,32 +210,13 @@ async function writePieces(file: FileHandle, body: AsyncIterable<Chunk>): Promis
   }
 }
 
-/** Bytes are flushed to the disk in batches of this size while more arrive. Then `sync` has little left to do. */
-const flushBytes = 8 * 1024 * 1024;
-
 /** Writes after the first `start` bytes. One chunk is written while the next one arrives. */
 function appendTo(file: FileHandle, start: number): Appender {
   let offset = start;
   let writing: Promise<void> = Promise.resolve();
-  let unflushed = 0;
-  let isFlushing = false;
-  // After a failure it stays rejected, because the operating system reports a failure only once.
-  let flushing: Promise<void> = Promise.resolve();
-  const flush = () => {
-    isFlushing = true;
-    unflushed = 0;
-    flushing = flushing.then(() => file.datasync());
-    const over = () => {
-      isFlushing = false;
-    };
-    flushing.then(over, over);
-  };
   const sync = async () => {
     await writing;
-    await calling("sync a blob", async () => {
-      await flushing;
-      await file.datasync();
-    });
+    await calling("sync a blob", () => file.datasync());
     return { offset };
   };
   return {
@@ -247,13 +228,11 @@ function appendTo(file: FileHandle, start: number): Appender {
       // The promise is awaited before the next write. Until then its failure must not count as unhandled.
       writing.catch(() => undefined);
       offset += chunk.byteLength;
-      unflushed += chunk.byteLength;
-      if (unflushed >= flushBytes && !isFlushing) flush();
     },
     sync,
     end: sync,
     async close() {
-      await Promise.allSettled([writing, flushing]);
+      await writing.catch(() => undefined);
       await file.close();
     },
   };
