@@ -1,18 +1,10 @@
 import { useQuery } from "@tanstack/react-query";
-import { Check, Copy, X } from "lucide-react";
-import { Dialog, RadioGroup } from "radix-ui";
+import { Check, Copy } from "lucide-react";
+import { RadioGroup } from "radix-ui";
 import { useRef, useState } from "react";
 import { useTRPC } from "~/components/api";
 import { explainError } from "~/kit/client";
-import type { SavedFile } from "./file-list-query";
-
-interface LinkDialogProps {
-  file: SavedFile;
-  isOpen: boolean;
-  onClose: () => void;
-  /** Moves the focus back to where it was. */
-  onClosed: () => void;
-}
+import { FileDialog, type FileDialogProps } from "./file-dialog";
 
 const hour = 60 * 60 * 1000;
 
@@ -25,33 +17,15 @@ const lifetimes = [
 ];
 
 /** Makes a link to a file, and copies it. */
-export function LinkDialog({ file, isOpen, onClose, onClosed }: LinkDialogProps) {
+export function LinkDialog(props: FileDialogProps) {
   return (
-    <Dialog.Root open={isOpen} onOpenChange={onClose}>
-      <Dialog.Portal>
-        <Dialog.Overlay className="dialog-overlay" />
-        <Dialog.Content
-          className="dialog"
-          onCloseAutoFocus={(event) => {
-            event.preventDefault();
-            onClosed();
-          }}
-        >
-          <div className="-mt-2 -mr-3 flex items-start justify-between gap-2">
-            <Dialog.Title className="wrap-anywhere pt-2 font-semibold text-lg tracking-tight">
-              Link to “{file.name}”
-            </Dialog.Title>
-            <Dialog.Close aria-label="Close" title="Close" className="icon-button">
-              <X aria-hidden="true" className="size-5" />
-            </Dialog.Close>
-          </div>
-          <Dialog.Description className="mt-1 text-muted text-sm">
-            Everyone who has it can open the file, without signing in.
-          </Dialog.Description>
-          <Link storageId={file.storageId} />
-        </Dialog.Content>
-      </Dialog.Portal>
-    </Dialog.Root>
+    <FileDialog
+      {...props}
+      title={`Link to “${props.file.name}”`}
+      description="Everyone who has it can open the file, without signing in."
+    >
+      <Link storageId={props.file.storageId} />
+    </FileDialog>
   );
 }
 

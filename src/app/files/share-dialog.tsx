@@ -1,48 +1,23 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
-import { Check, Copy, Trash2, X } from "lucide-react";
-import { Dialog } from "radix-ui";
+import { Check, Copy, Trash2 } from "lucide-react";
 import { useState } from "react";
 import { useTRPC } from "~/components/api";
 import { ErrorText, Timestamp } from "~/kit/client";
+import { FileDialog, type FileDialogProps } from "./file-dialog";
 import type { SavedFile } from "./file-list-query";
 
-interface ShareDialogProps {
-  file: SavedFile;
-  isOpen: boolean;
-  onClose: () => void;
-  /** Moves the focus back to where it was. */
-  onClosed: () => void;
-}
-
 /** Lists the links to a file, which can be revoked, and makes new ones. */
-export function ShareDialog({ file, isOpen, onClose, onClosed }: ShareDialogProps) {
+export function ShareDialog(props: FileDialogProps) {
+  const { file } = props;
   return (
-    <Dialog.Root open={isOpen} onOpenChange={onClose}>
-      <Dialog.Portal>
-        <Dialog.Overlay className="dialog-overlay" />
-        <Dialog.Content
-          className="dialog"
-          onCloseAutoFocus={(event) => {
-            event.preventDefault();
-            onClosed();
-          }}
-        >
-          <div className="-mt-2 -mr-3 flex items-start justify-between gap-2">
-            <Dialog.Title className="wrap-anywhere pt-2 font-semibold text-lg tracking-tight">
-              Share “{file.name}”
-            </Dialog.Title>
-            <Dialog.Close aria-label="Close" title="Close" className="icon-button">
-              <X aria-hidden="true" className="size-5" />
-            </Dialog.Close>
-          </div>
-          <Dialog.Description className="mt-1 text-muted text-sm">
-            Everyone who has a link can download the file until you remove the link.
-          </Dialog.Description>
-          <NewLink fileId={file._id} />
-          <Links fileId={file._id} />
-        </Dialog.Content>
-      </Dialog.Portal>
-    </Dialog.Root>
+    <FileDialog
+      {...props}
+      title={`Share “${file.name}”`}
+      description="Everyone who has a link can download the file until you remove the link."
+    >
+      <NewLink fileId={file._id} />
+      <Links fileId={file._id} />
+    </FileDialog>
   );
 }
 
