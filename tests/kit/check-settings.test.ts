@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
+import { checkSettings } from "~/kit/process/check-settings";
 import { env } from "~/kit/process/env";
-import { checkSettings } from "~/kit/process/start";
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -136,7 +136,7 @@ describe("the start is refused", () => {
     const refusal = async () => {
       vi.stubEnv("DATABASE_URL", url);
       vi.resetModules();
-      (await import("~/kit/process/start")).checkSettings();
+      (await import("~/kit/process/check-settings")).checkSettings();
     };
     await expect(refusal).rejects.toThrow(/one host/);
   });

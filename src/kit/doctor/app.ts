@@ -4,8 +4,8 @@ import { DatabaseUnavailable } from "../database/errors";
 import { forwardedAddresses } from "../http/client-address";
 import { publicOrigin } from "../http/origin";
 import { readUpkeep } from "../jobs/housekeeping";
+import { checkSettings } from "../process/check-settings";
 import { env, onVercel as isOnVercel } from "../process/env";
-import { checkSettings } from "../process/start";
 import { type Finding, look, ok, problem, reasonOf, unknown, warning } from "./finding";
 
 const isProduction = process.env.NODE_ENV === "production";

@@ -42,7 +42,7 @@ async function start(settings: Record<string, string>) {
   Object.assign(process.env, s3.settings, settings);
   vi.resetModules();
   Reflect.deleteProperty(globalThis, "storageKit");
-  const [caller, move, { blobs, stores }, garbage, ownership, { prisma }, reconcile, start] = await Promise.all([
+  const [caller, move, { blobs, stores }, garbage, ownership, { prisma }, reconcile, checks] = await Promise.all([
     import("../caller"),
     import("~/kit/storage/move"),
     import("~/kit/storage/blobs"),
@@ -50,7 +50,7 @@ async function start(settings: Record<string, string>) {
     import("~/kit/storage/ownership"),
     import("~/kit/database/database"),
     import("~/kit/storage/reconcile"),
-    import("~/kit/process/start"),
+    import("~/kit/process/check-settings"),
   ]);
   const ann = caller.apiOf("ann");
   const save = async (size: number) => {
@@ -62,7 +62,7 @@ async function start(settings: Record<string, string>) {
     const { rows } = await client.query(`SELECT "blobKey" FROM "_storage" WHERE "_id" = $1`, [storageId]);
     return String(rows[0]?.blobKey);
   };
-  return { ...move, ...garbage, ...ownership, ...reconcile, ...start, ann, save, keyOf, blobs, stores, prisma };
+  return { ...move, ...garbage, ...ownership, ...reconcile, ...checks, ann, save, keyOf, blobs, stores, prisma };
 }
 
 const disk = { STORAGE_DRIVER: "disk" };
