@@ -44,7 +44,9 @@ for (const [name, open] of Object.entries(cloudStores)) {
     await page.goto("/files");
     await page.locator("input[type=file]").first().setInputFiles(film);
     await expect(page.getByRole("progressbar")).toBeVisible();
-    await expect(page.getByRole("list").getByText("film.mp4")).toBeVisible({ timeout: 240_000 });
+    await expect(page.getByRole("region", { name: "Your files" }).getByText("film.mp4")).toBeVisible({
+      timeout: 240_000,
+    });
     await expect(page.getByRole("progressbar")).toBeHidden({ timeout: 240_000 });
     expect(sent).toBeGreaterThan(1);
 

@@ -129,7 +129,13 @@ export function appendParts({ openParts, put, get, head }: AppendingStore): Appe
         upload = current;
         const full = part;
         part = new PartBuffer();
-        await full.send((bytes) => current.putPart(current.tags.length + 1, bytes));
+        try {
+          await full.send((bytes) => current.putPart(current.tags.length + 1, bytes));
+        } catch (error) {
+          // The bytes are gone. The client sends again what the last record does not cover.
+          offset = inParts().offset;
+          throw error;
+        }
       }
 
       const inParts = (): Progress => {

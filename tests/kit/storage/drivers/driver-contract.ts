@@ -1,11 +1,18 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { beforeAll, describe, expect, test } from "vitest";
-import type { BlobDriver, Chunk, Progress } from "~/kit/storage/drivers/driver";
+import { type BlobDriver, type Chunk, type Progress, StorageUnavailableError } from "~/kit/storage/drivers/driver";
 
 const mebibyte = 2 ** 20;
 
-/** Tests that all blob stores behave the same. `create` makes an empty store. */
-export function describeDriver(name: string, create: () => Promise<BlobDriver>): void {
+/**
+ * Tests that all blob stores behave the same. `create` makes an empty store. `refusePart` makes a store that takes parts refuse
+ * the part of this number, or none.
+ */
+export function describeDriver(
+  name: string,
+  create: () => Promise<BlobDriver>,
+  refusePart?: (number: number | null) => void,
+): void {
   describe(`${name}, as every driver`, () => {
     let driver: BlobDriver;
     beforeAll(async () => {
@@ -208,6 +215,29 @@ export function describeDriver(name: string, create: () => Promise<BlobDriver>):
         await appender.close();
         expect(synced.offset).toBeGreaterThanOrEqual(5 * mebibyte);
         await driver.append.complete(key, file, await send(key, synced, bytes.length));
+        expect(await sameBytes(driver.get(key), bytes)).toBe(true);
+      });
+
+      test.runIf(refusePart).each([
+        ["the first part", 0, 1, 0],
+        ["the second part", 0, 2, 5 * mebibyte],
+        ["the part with bytes that were kept aside", 3 * mebibyte, 1, 3 * mebibyte],
+        ["the last part", 6 * mebibyte, 3, 10 * mebibyte],
+      ])("the store refuses %s → what it took counts, and the next request continues", async (_, had, part, kept) => {
+        const key = randomUUID();
+        const before = await send(key, { offset: 0 }, had);
+        refusePart?.(part);
+        const appender = await driver.append.open(key, file, before, newAside);
+        const failure = await appender
+          .write(Uint8Array.from(bytes.subarray(had)))
+          .then(() => appender.end())
+          .catch((error: unknown) => error);
+        expect(failure).toBeInstanceOf(StorageUnavailableError);
+        refusePart?.(null);
+        const progress = await appender.end();
+        await appender.close();
+        expect(progress.offset).toBe(kept);
+        await driver.append.complete(key, file, await send(key, progress, bytes.length));
         expect(await sameBytes(driver.get(key), bytes)).toBe(true);
       });
 
