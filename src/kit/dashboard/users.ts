@@ -141,7 +141,7 @@ async function recorded(
 
 /**
  * Uses the index `_users_newest`. It is on a number, because PostgreSQL rewrites comparisons of booleans and then misses the
- * index.
+ * index. `ORDER BY` names the table: without it, `"createdAt"` is the number that is selected, and all users are sorted.
  */
 async function listUsers({ kind, limit, cursor }: z.output<typeof listArgs>) {
   const [, time, id] = /^(\d{1,15})_(.+)$/s.exec(cursor ?? "") ?? [];
@@ -154,7 +154,7 @@ async function listUsers({ kind, limit, cursor }: z.output<typeof listArgs>) {
   const after = id === undefined ? "true" : `("createdAt", "_id") < (to_timestamp($2::float8 / 1000), $3)`;
   const found = await pools.functions.sql<User>(
     `SELECT ${columns} FROM "_users" WHERE ("isAnonymous" IS TRUE)::int = $1 AND ${after}
-     ORDER BY "createdAt" DESC, "_id" DESC LIMIT ${limit + 1}`,
+     ORDER BY "_users"."createdAt" DESC, "_users"."_id" DESC LIMIT ${limit + 1}`,
     [Number(kind === "visitors"), ...(id === undefined ? [] : [Number(time), id])],
   );
   return toPage(found, limit, ({ createdAt, id }) => `${createdAt}_${id}`);
