@@ -47,8 +47,9 @@ export async function readSchema(folder = PRISMA_FOLDER) {
  * @throws with Prisma's output when it refuses the schema
  */
 export async function generateClient() {
-  const hash = createHash("sha256").update(await readFile(join(ROOT, "package-lock.json")));
-  const state = hash.update(await readSchema()).digest("hex");
+  const hash = createHash("sha256").update(await readSchema());
+  for (const path of ["package-lock.json", "scripts/typed-ids.mjs"]) hash.update(await readFile(join(ROOT, path)));
+  const state = hash.digest("hex");
   const stamp = join(ROOT, "src", "generated", "made-from");
   if ((await readFile(stamp, "utf8").catch(() => "")) === state) return;
 

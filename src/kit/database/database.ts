@@ -3,7 +3,6 @@ import { PrismaClient } from "~/generated/prisma/client";
 import { env, onVercel } from "../process/env";
 import { processWide } from "../process/process-wide";
 import { Adapter, Pool } from "./connections";
-import type { ClientWithIds } from "./ids";
 
 /** Milliseconds that a statement of a request may take; the call that waits for it then fails with 503. */
 const statementTimeout = 15_000;
@@ -78,7 +77,7 @@ export const maintenance = clientOf(pools.upkeep);
 /** Prisma's client, or the client of a transaction, whose `$transaction` is a savepoint. */
 export type Client = Omit<typeof prisma, "$connect" | "$disconnect" | "$on" | "$extends">;
 
-function clientOf(connections: Pool): ClientWithIds {
+function clientOf(connections: Pool) {
   // By default Prisma waits two seconds for a connection, less than the pool does.
   const transactionOptions = {
     maxWait: (connections.options.connectionTimeoutMillis ?? 10_000) + 5_000,

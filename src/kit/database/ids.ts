@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Prisma, PrismaClient } from "~/generated/prisma/client";
+import type { Prisma } from "~/generated/prisma/client";
 
 /** A model's name in ids: that of `ctx.db`, and the names that Convex has for files and jobs. */
 type TableOf<Model extends string> = Model extends "Storage"
@@ -32,42 +32,15 @@ const uuid = z.uuid().toLowerCase();
  */
 export const id = <Table extends Exclude<TableName, "user">>(_table: Table): z.ZodType<Id<Table>, Id<Table>> => uuid;
 
-interface Payload {
-  name: string;
-  objects: object;
-  scalars: object;
-}
+/** A filter or an update of Prisma's for a column with ids. */
+export type WithIds<Input, RowId> = { [Key in keyof Input]: WithIdsIn<Input[Key], RowId> };
 
-/** The model that a column refers to: its own for `id`, and for `storageId` that of the relation `storage`. */
-type Referred<P extends Payload, Column> = Column extends "id"
-  ? P["name"]
-  : Column extends `${infer Relation extends keyof P["objects"] & string}Id`
-    ? NonNullable<P["objects"][Relation]> extends { name: infer Model extends string }
-      ? Model
-      : never
-    : never;
-
-/** The columns of ids, as an extension of Prisma's client would declare them. Only types know of it. */
-type IdColumns<P extends Payload> = {
-  [Column in keyof P["scalars"] as P["scalars"][Column] extends string | null
-    ? [Referred<P, Column>] extends [never]
-      ? never
-      : Column
-    : never]: () => {
-    compute: () => Id<Extract<TableOf<Referred<P, Column>>, TableName>> | Extract<P["scalars"][Column], null>;
-  };
-};
-
-interface WithIds {
-  result: { [Model in Prisma.ModelName as Uncapitalize<Model>]: IdColumns<Prisma.TypeMap["model"][Model]["payload"]> };
-  model: Record<never, never>;
-  query: Record<never, never>;
-  client: Record<never, never>;
-}
-
-/** Prisma's client, whose rows have typed ids. */
-export type ClientWithIds = PrismaClient<
-  never,
-  { storage: { blobKey: true }; storageVariant: { blobKey: true } },
-  WithIds
->;
+type WithIdsIn<Value, RowId> = Value extends unknown
+  ? string extends Value
+    ? RowId
+    : Value extends string[]
+      ? RowId[]
+      : "equals" extends keyof Value
+        ? WithIds<Value, RowId>
+        : Value
+  : never;

@@ -35,16 +35,15 @@ async function testSchema() {
     return `model ${model} {\n${lines.join("\n")}\n ${own}\n}\n`;
   });
   return {
-    "kit.prisma": kit.replace(/output\s*=.*/, 'output = "../prisma"'),
+    "kit.prisma": kit.replace(/output\s*=.*/g, 'output = "../prisma"'),
     "app.prisma": `${await read(join(folder, "app.prisma"))}\n${shared.join("\n")}`,
   };
 }
 
 const schema = await testSchema();
-const lock = await readFile(join(ROOT, "package-lock.json"), "utf8");
-const state = createHash("sha256")
-  .update(JSON.stringify([lock, schema]))
-  .digest("hex");
+const hash = createHash("sha256").update(JSON.stringify(schema));
+for (const path of ["package-lock.json", "scripts/typed-ids.mjs"]) hash.update(await readFile(join(ROOT, path)));
+const state = hash.digest("hex");
 const stamp = join(generated, "made-from");
 if ((await readFile(stamp, "utf8").catch(() => "")) !== state) {
   await mkdir(join(generated, "schema"), { recursive: true });

@@ -3,6 +3,7 @@ import type { TRPCClient } from "@trpc/client";
 import type { AppRouter } from "~/functions";
 import * as files from "~/functions/files";
 import * as messages from "~/functions/messages";
+import type { Prisma } from "~/generated/prisma/client";
 import { mutation, query } from "~/kit";
 import { uploadFile } from "~/kit/client";
 import { type Id, id, storageId } from "~/kit/server";
@@ -51,6 +52,55 @@ mutation({
     // Every id is also a text.
     const text: string = message.id;
     return text.toUpperCase();
+  },
+});
+
+// `ctx.db` refuses ids of other tables wherever it takes ids, and takes texts and Prisma's own types.
+mutation({
+  args: { imageId: id("image"), storageId: storageId() },
+  handler: async (ctx, { imageId, storageId }) => {
+    const message = await ctx.db.message.findFirstOrThrow();
+    const { body, id } = message;
+    const columns = { author: "Ada", body, format: "image" as const };
+
+    await ctx.db.message.create({ data: { ...columns, id: body, storageId } });
+    await ctx.db.message.create({ data: { ...columns, storage: { connect: { id: storageId } } } });
+    await ctx.db.message.updateMany({ where: { id: { in: [id, body] } }, data: { storageId: { set: null } } });
+    await ctx.db.message.findMany({ where: { storageId: { not: null, notIn: [storageId] } }, cursor: { id } });
+    const data: Prisma.MessageUncheckedCreateInput = { ...columns, storageId: body };
+    await ctx.db.message.createMany({ data: [data] });
+
+    // @ts-expect-error a message is no file
+    await ctx.db.message.create({ data: { ...columns, storageId: id } });
+    // @ts-expect-error
+    await ctx.db.message.create({ data: { ...columns, id: storageId } });
+    // @ts-expect-error
+    await ctx.db.message.createMany({ data: [{ ...columns, storageId: imageId }] });
+    // @ts-expect-error
+    await ctx.db.message.create({ data: { ...columns, storage: { connect: { id } } } });
+    // @ts-expect-error
+    await ctx.db.message.update({ where: { id }, data: { storageId: id } });
+    // @ts-expect-error
+    await ctx.db.message.update({ where: { id }, data: { storageId: { set: imageId } } });
+    // @ts-expect-error
+    await ctx.db.message.updateMany({ where: { storageId: id }, data: columns });
+    // @ts-expect-error
+    await ctx.db.message.upsert({ where: { id }, create: { ...columns, storageId: id }, update: {} });
+    // @ts-expect-error
+    await ctx.db.message.findUnique({ where: { id: storageId } });
+    // @ts-expect-error
+    await ctx.db.message.findMany({ where: { OR: [{ storage: { id } }] } });
+    // @ts-expect-error
+    await ctx.db.message.findMany({ where: { storageId: { in: [imageId] } } });
+    // @ts-expect-error
+    await ctx.db.message.deleteMany({ where: { NOT: { id: { equals: storageId } } } });
+    // @ts-expect-error
+    await ctx.db.message.count({ cursor: { id: imageId } });
+    const picture = { title: "", uploadedBy: "", contentType: "", size: 1, storageId };
+    // @ts-expect-error
+    await ctx.db.image.create({ data: { ...picture, thumbnailId: id } });
+    // @ts-expect-error
+    await ctx.db.system.get("_storage", id);
   },
 });
 
