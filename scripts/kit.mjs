@@ -185,7 +185,9 @@ async function exportTo(client, folder) {
   /** @type {number[]} */
   const counts = Object.values(tables);
   const rows = counts.reduce((sum, count) => sum + count, 0);
-  console.log(`Exported ${rows} rows of ${time}. Copied the bytes of ${copied} files; ${kept} were there.`);
+  console.log(
+    `Exported ${rows} rows of ${time}. Copied the bytes of ${copied} files; those of ${kept} more were in the folder already.`,
+  );
   for (const id of erased) console.log(`  File ${id} was erased meanwhile, and is not in the export.`);
   for (const id of damaged) console.error(`  File ${id} is damaged in the blob store, and is not in the export.`);
   if (damaged.length > 0) process.exitCode = 1;
@@ -209,7 +211,7 @@ async function reconcile(client) {
   const found = await compareWithStore(client);
   const { files, blobs, missing, orphans } = found;
   console.log(`Compared ${files} files with ${blobs} blobs.`);
-  console.log(`${missing.length} files have not their bytes, and ${orphans.length} blobs have no owner.`);
+  console.log(`${missing.length} files do not have their bytes, and ${orphans.length} blobs have no owner.`);
   for (const { key, size } of orphans) console.log(`  Blob ${key} has no owner (${size} bytes).`);
   const lost = values.repair ? await repair(client, found, values.from && resolve(values.from)) : missing;
   for (const { _id, size, stored } of lost) {
@@ -230,7 +232,7 @@ async function moveFiles(url) {
   const { values } = parse({ to: { type: "string", default: "" } });
   const { moveBlobs } = await load("storage/move");
   const { copied, bytes, kept, missing, damaged, uploads, isFirst } = await moveBlobs(url, values.to);
-  console.log(`Copied ${copied} blobs (${bytes} bytes). ${kept} were there.`);
+  console.log(`Copied ${copied} blobs (${bytes} bytes); ${kept} more were in ${values.to} already.`);
   for (const key of missing) console.error(`  Blob ${key} is in neither store.`);
   for (const key of damaged) console.error(`  Blob ${key} is damaged, and was not copied.`);
   if (missing.length + damaged.length > 0) process.exitCode = 1;

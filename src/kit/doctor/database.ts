@@ -7,6 +7,7 @@ import { Pool, WrongTimeZone } from "../database/connections";
 import { directDatabaseUrl, pools } from "../database/database";
 import { DatabaseUnavailable } from "../database/errors";
 import { liveTransport } from "../live/serve-changes";
+import { describeMissing, findMissing, migrateModels } from "../live/watched";
 import { env } from "../process/env";
 import { type Finding, look, ok, problem, reasonOf, unknown, warning } from "./finding";
 
@@ -30,6 +31,7 @@ export async function examineDatabase(url = env.DATABASE_URL, direct = directDat
         look("Database: notifications", () => hear(pool, isPooled, direct ?? url)),
         look("Database: connections", () => countConnections(pool, isPooled)),
         look("Database: migrations", () => compareMigrations(pool)),
+        look("Database: tables", () => compareTables(pool)),
         look("Database: triggers", () => compareTriggers(pool)),
       ])),
     ];
@@ -167,6 +169,12 @@ async function compareMigrations(pool: Pool) {
   const missing = migrations.map(({ name }) => name).filter((name) => !applied.has(name));
   if (missing.length > 0) return problem(`The database lacks migrations: ${missing.join(", ")}.`, migrate);
   return ok(`The database has all ${migrations.length} migrations.`);
+}
+
+async function compareTables(pool: Pool) {
+  const missing = await findMissing(pool);
+  if (missing.length > 0) return problem(describeMissing(missing), migrateModels);
+  return ok("The database has the tables and columns of all models.");
 }
 
 async function compareTriggers(pool: Pool) {

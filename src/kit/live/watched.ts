@@ -1,10 +1,11 @@
 import { pools } from "../database/database";
 import { sqlState } from "../database/errors";
+import { processWide } from "../process/process-wide";
 import { anyTable, liveBy, liveByState, models, viewTables } from "./reads";
 
 interface Relation {
   name: string;
-  kind: "table" | "view" | "materialized view" | "missing";
+  kind: "table" | "view" | "materialized view";
   isWatched: boolean;
   /** The column whose values its changes name, if any. */
   column: string | null;
@@ -14,9 +15,16 @@ const insufficientPrivilege = "42501";
 
 /**
  * Gives every table of the app's models the triggers that announce its changes, also tables that were not made by
- * `npm run db:migrate`. A view is as live as the tables that it reads. Warns about what cannot be live.
+ * `npm run db:migrate`. A view is as live as the tables that it reads. Warns about what cannot be live, and about tables and
+ * columns of models that the database lacks. Returns `false` when tables of the kit are among them.
  */
-export async function watchModels(): Promise<void> {
+export async function watchModels(): Promise<boolean> {
+  const missing = await findMissing();
+  const lacks = missing.length > 0 ? `${describeMissing(missing)} ${migrateModels}` : "";
+  if (lacks && lacks !== told.lacks) console.warn(lacks);
+  told.lacks = lacks;
+  // The migrations that make these tables make the functions below, too.
+  if (missing.some(({ name, column }) => name.startsWith('"_') && column === null)) return false;
   const relations = await readRelations();
   const unwatched = relations.filter(({ kind, isWatched }) => kind === "table" && !isWatched);
   try {
@@ -45,21 +53,67 @@ export async function watchModels(): Promise<void> {
       );
     }
   }
+  return true;
 }
 
-async function readRelations(): Promise<Relation[]> {
-  const names = Object.entries(models).map(([model, { dbName, schema }]) => {
-    const quoted = `"${dbName ?? model}"`;
-    return schema ? `"${schema}".${quoted}` : quoted;
+/** Development looks every few seconds, and warns once. */
+const told = processWide("told of missing tables", () => ({ lacks: "" }));
+
+/** What to do when the database lacks tables or columns of models. */
+export const migrateModels =
+  "Run `npm run db:migrate -- <name>`, which writes and runs a migration; where the app is deployed, run `npm run db:migrate -- --deploy`.";
+
+/** A table, a view, or a column of one, that the database does not have. */
+interface Missing {
+  model: string;
+  /** Of the table or view, quoted. */
+  name: string;
+  column: string | null;
+}
+
+/** Finds what the models need and the database does not have. */
+export function findMissing(pool: Pick<typeof pools.upkeep, "sql"> = pools.upkeep): Promise<Missing[]> {
+  const wanted = Object.entries(models).flatMap(([model, { fields }]): Missing[] => {
+    const columns = fields.filter(({ relationName }) => !relationName).map(({ name, dbName }) => dbName ?? name);
+    return [null, ...columns].map((column) => ({ model, name: tableOf(model), column }));
   });
-  return pools.upkeep.sql<Relation>(
-    `SELECT name, coalesce(CASE relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' ELSE 'table' END, 'missing') AS kind,
-      coalesce(obj_description(pg_class.oid, 'pg_class') = 'silent', false) OR coalesce("is_watched"(pg_class.oid), false) AS "isWatched",
-      (SELECT "watched_column"(pg_class.oid)) AS "column"
-    FROM unnest($1::text[]) AS name LEFT JOIN pg_class ON pg_class.oid = to_regclass(name)`,
-    [names],
+  return pool.sql<Missing>(
+    `SELECT model, name, "column" FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS wanted(model, name, "column", place)
+    WHERE CASE WHEN "column" IS NULL THEN to_regclass(name) IS NULL ELSE to_regclass(name) IS NOT NULL AND NOT EXISTS (
+      SELECT FROM pg_attribute WHERE attrelid = to_regclass(name) AND attname = "column" AND NOT attisdropped
+    ) END ORDER BY place`,
+    [wanted.map(({ model }) => model), wanted.map(({ name }) => name), wanted.map(({ column }) => column)],
   );
 }
+
+const maxNamed = 10;
+
+/** A sentence that names what `findMissing` found. */
+export function describeMissing(missing: Missing[]): string {
+  const named = missing
+    .slice(0, maxNamed)
+    .map(({ model, name, column }) =>
+      column ? `the column "${column}" of ${name}` : `the table ${name} of the model ${model}`,
+    );
+  const more = missing.length > maxNamed ? `, and ${missing.length - maxNamed} more` : "";
+  return `The database lacks ${named.join(", ")}${more}.`;
+}
+
+/** The name of a model's table or view, quoted. */
+function tableOf(model: string): string {
+  const { dbName, schema } = models[model] ?? {};
+  const quoted = `"${dbName ?? model}"`;
+  return schema ? `"${schema}".${quoted}` : quoted;
+}
+
+const readRelations = () =>
+  pools.upkeep.sql<Relation>(
+    `SELECT name, CASE relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' ELSE 'table' END AS kind,
+      coalesce(obj_description(pg_class.oid, 'pg_class') = 'silent', false) OR coalesce("is_watched"(pg_class.oid), false) AS "isWatched",
+      (SELECT "watched_column"(pg_class.oid)) AS "column"
+    FROM unnest($1::text[]) AS name JOIN pg_class ON pg_class.oid = to_regclass(name)`,
+    [Object.keys(models).map(tableOf)],
+  );
 
 /** The tables that a view reads, through other views too. */
 async function tablesOf(view: string): Promise<string[]> {

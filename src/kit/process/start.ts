@@ -72,8 +72,8 @@ async function releaseWhenIdle(): Promise<void> {
 async function checkDatabase(): Promise<void> {
   for (;;) {
     try {
+      if (!(await watchModels())) return;
       await warnOfLooseReferences();
-      await watchModels();
       // On Vercel, upkeep checks this, because it would load the store's SDK in every cold start.
       if (onVercel()) return;
       await refuseForeignStore().catch((error) => {

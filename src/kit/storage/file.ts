@@ -68,7 +68,7 @@ export const toMetadata = (row: FileRow): FileMetadata => ({
 const isImageMetadata = (value: unknown): value is ImageMetadata =>
   typeof value === "object" && value !== null && "width" in value;
 
-const idSchema = z.uuid({ error: ({ input }) => `Invalid storage id ${shown(input)}; it is a UUID` }).toLowerCase();
+const idSchema = z.uuid({ error: ({ input }) => `A storage id is a UUID, not ${shown(input)}` }).toLowerCase();
 
 /** The argument type of a storage id: `args: { storageId: storageId() }`. */
 export const storageId = (): z.ZodType<Id<"_storage">, Id<"_storage">> => idSchema;

@@ -5,6 +5,7 @@ import { examineApp, examineSecrets } from "~/kit/doctor/app";
 import { examineDatabase } from "~/kit/doctor/database";
 import type { Finding } from "~/kit/doctor/finding";
 import { examineStore } from "~/kit/doctor/store";
+import { models } from "~/kit/live/reads";
 import { limits } from "~/kit/process/limits";
 import { hasPgBouncer, startPgBouncer } from "../stand-ins/pgbouncer";
 import { startQuietProxy, withoutParameter } from "../stand-ins/quiet-proxy";
@@ -91,6 +92,15 @@ test("missing and switched off triggers are named with the statements that bring
   }
   await database.query(found?.fix?.split("\n").slice(1).join("\n") ?? "");
   expect(wrong(await examineDatabase())).toEqual({});
+});
+
+test("a model without a table is named", async () => {
+  Object.assign(models, { Later: { dbName: "later", fields: [] } });
+  const { "Database: tables": found, ...others } = wrong(await examineDatabase());
+  delete models.Later;
+  expect(found).toMatchObject({ state: "problem", message: expect.stringContaining('"later" of the model Later') });
+  expect(found?.fix).toContain("npm run db:migrate -- <name>");
+  expect(others).toEqual({});
 });
 
 test("a missing migration is named", async () => {

@@ -1,7 +1,7 @@
 import pg from "pg";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { pool, pools } from "~/kit/database/database";
-import { tablesRead, viewTables } from "~/kit/live/reads";
+import { models, tablesRead, viewTables } from "~/kit/live/reads";
 import { watchModels } from "~/kit/live/watched";
 
 const isWatched = async (table: string) => {
@@ -38,16 +38,52 @@ test("a role that may not give triggers is told of, with the tables and what to 
   expect(console.warn).toHaveBeenCalledWith(expect.stringMatching(/"messages" are not live.*db:migrate/));
 });
 
+test("models whose tables or columns are missing are told of once, with what to run, and the other tables are watched", async () => {
+  // Relations have no column.
+  const column = { name: "pinned", type: "Boolean" };
+  const relation = { name: "author", type: "User", relationName: "AuthorToLater" };
+  await pool.query(`CREATE SCHEMA other; CREATE TABLE other.kept ("pinned" boolean);
+    CREATE VIEW told_messages AS SELECT body FROM messages; DROP TRIGGER IF EXISTS announce_update ON messages`);
+  const added = {
+    Later: { dbName: null, fields: [column, relation] },
+    Renamed: { dbName: "renamed", fields: [column] },
+    Kept: { dbName: "kept", schema: "other", fields: [column, { ...column, name: "id", dbName: "_id" }] },
+    Gone: { dbName: "gone", schema: "other", fields: [] },
+    Told: { dbName: "told_messages", fields: [{ name: "text", dbName: "body", type: "String" }, column] },
+  };
+  Object.assign(models, added);
+  await watchModels();
+  await watchModels();
+  for (const name of Object.keys(added)) delete models[name];
+  expect(vi.mocked(console.warn).mock.calls).toEqual([
+    [
+      expect.stringContaining(
+        'The database lacks the table "Later" of the model Later, the table "renamed" of the model Renamed, ' +
+          'the column "_id" of "other"."kept", the table "other"."gone" of the model Gone, the column "pinned" of ' +
+          '"told_messages". Run `npm run db:migrate -- <name>`',
+      ),
+    ],
+  ]);
+  expect(await isWatched("messages")).toBe(true);
+});
+
+test("a database without the kit's tables is told of, and nothing else is tried", async () => {
+  await pool.query(`ALTER TABLE "_changes" RENAME TO "changes"`);
+  expect(await watchModels()).toBe(false);
+  await pool.query(`ALTER TABLE "changes" RENAME TO "_changes"`);
+  expect(console.warn).toHaveBeenCalledWith(expect.stringContaining('lacks the table "_changes" of the model Change.'));
+  expect(await watchModels()).toBe(true);
+});
+
 test("a view is as live as the tables it is made of, through other views too; a materialized one is told of", async () => {
-  const models = { Shown: { dbName: "shown_messages", fields: [] } };
+  const shown = { Shown: { dbName: "shown_messages", fields: [] } };
   await pool.query(`
     CREATE VIEW inner_view AS SELECT m.*, f.name FROM messages AS m LEFT JOIN files AS f USING ("storageId");
     CREATE VIEW shown_messages AS SELECT * FROM inner_view;
     CREATE MATERIALIZED VIEW counted AS SELECT count(*) FROM messages`);
-  const reads = await import("~/kit/live/reads");
-  Object.assign(reads.models, { ...models, Counted: { dbName: "counted", fields: [] } });
+  Object.assign(models, { ...shown, Counted: { dbName: "counted", fields: [] } });
   await watchModels();
   expect(viewTables.get("shown_messages")?.sort()).toEqual(["files", "messages"]);
-  expect([...tablesRead("shown", [[{}]].flat() as never, models)].sort()).toEqual(["files", "messages"]);
+  expect([...tablesRead("shown", [[{}]].flat() as never, shown)].sort()).toEqual(["files", "messages"]);
   expect(console.warn).toHaveBeenCalledWith(expect.stringContaining('"counted" are not live'));
 });

@@ -1,5 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { expect, test, vi } from "vitest";
+import { createDatabase } from "../../../scripts/test-postgres.mjs";
 
 // Each command runs in a process of its own, which takes time.
 vi.setConfig({ testTimeout: 120_000 });
@@ -35,9 +36,12 @@ test("doctor names a secret that is too short, and does not print it", () => {
   expect(stdout).not.toContain("a-short-secret");
 });
 
-test("doctor looks at everything, and exits with 0 when nothing is wrong", () => {
-  const env: NodeJS.ProcessEnv = { ...process.env, APP_ORIGIN: "" };
+test("doctor looks at everything, and exits with 0 when nothing is wrong", async () => {
+  // The script has the app's models. The database of this file has the tables of the kit's tests.
+  const { url, drop } = await createDatabase(process.env.TEST_DATABASE_URL ?? "");
+  const env: NodeJS.ProcessEnv = { ...process.env, APP_ORIGIN: "", DATABASE_URL: url };
   const { status, stdout } = spawnSync(process.execPath, ["scripts/kit.mjs", "doctor"], { encoding: "utf8", env });
   expect([status, stdout]).toEqual([0, expect.stringMatching(/ checks, 0 problems, 0 warnings\.\n$/)]);
   for (const part of ["Database: triggers", "Store: delete", "App: secrets"]) expect(stdout).toContain(`✓ ${part}`);
+  await drop();
 });

@@ -41,13 +41,13 @@ describe("parseStorageId", () => {
     [() => id, "a function"],
     [Symbol("id"), "a symbol"],
   ])("%s → BAD_REQUEST that quotes it", (value, quoted) => {
-    const refusal = { code: "BAD_REQUEST", message: `Invalid storage id ${quoted}; it is a UUID` };
+    const refusal = { code: "BAD_REQUEST", message: `A storage id is a UUID, not ${quoted}` };
     expect(() => parseStorageId(value)).toThrow(expect.objectContaining(refusal));
     expect(storageId().safeParse(value).success).toBe(false);
   });
 
   test("an endless text → BAD_REQUEST that quotes its start", () => {
-    const message = `Invalid storage id "${"x".repeat(100)}…"; it is a UUID`;
+    const message = `A storage id is a UUID, not "${"x".repeat(100)}…"`;
     expect(() => parseStorageId("x".repeat(1_000_000))).toThrow(message);
   });
 });
