@@ -15,19 +15,22 @@ import { createInterface } from "node:readline";
 /** @type {Record<string, string>} */
 const convexNames = { Storage: "_storage", ScheduledFunction: "_scheduled_functions" };
 
-/** The type of ids of a model. @param {string} model */
-const idOf = (model) => `Id<"${convexNames[model] ?? model.charAt(0).toLowerCase() + model.slice(1)}">`;
+/** A model's name in ids, in quotes: that of `ctx.db`, and those that Convex has for files and jobs. @param {string} model */
+const tableOf = (model) => `"${convexNames[model] ?? model.charAt(0).toLowerCase() + model.slice(1)}"`;
 
 /** The types of a model's columns that hold ids. @param {Model} model @returns {[string, string][]} */
 const idColumns = ({ name, fields }) =>
   fields.flatMap(({ name: field, type, isId, relationFromFields: from = [], relationToFields: to = [] }) => {
-    if (isId && field === "id" && type === "String") return [[field, idOf(name)]];
-    return from.length === 1 && to[0] === "id" ? [[from[0] ?? "", idOf(type)]] : [];
+    if (isId && field === "id" && type === "String") return [[field, `Id<${tableOf(name)}>`]];
+    return from.length === 1 && to[0] === "id" ? [[from[0] ?? "", `Id<${tableOf(type)}>`]] : [];
   });
 
 /** @param {Options} options */
 async function generate({ dmmf, generator }) {
-  for (const model of dmmf.datamodel.models) {
+  const { models } = dmmf.datamodel;
+  const names = models.map(({ name }) => tableOf(name)).join(" | ");
+  await writeFile(join(generator.output.value, "ids.ts"), `export type TableName = ${names};\n`);
+  for (const model of models) {
     const path = join(generator.output.value, "models", `${model.name}.ts`);
     let text = await readFile(path, "utf8");
     for (const [column, id] of idColumns(model)) {

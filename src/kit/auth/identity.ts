@@ -2,7 +2,7 @@ import { createHmac, timingSafeEqual } from "node:crypto";
 import { TRPCError } from "@trpc/server";
 import type { JWTPayload } from "jose";
 import { pools } from "../database/database";
-import { isForeign, publicOrigin } from "../http/origin";
+import { type Credentials, isForeign, publicOrigin } from "../http/origin";
 import { env } from "../process/env";
 import { ownIssuer, tokenIdentifier, verifyToken } from "./issuers";
 
@@ -18,16 +18,6 @@ export interface UserIdentity {
   /** Whether the user is a visitor without an account. */
   isAnonymous?: boolean;
   [claim: string]: unknown;
-}
-
-/** The parts of a request that tell who sent it. */
-export interface Credentials {
-  method: string;
-  headers: Headers;
-  /** Aborted when the client goes away. */
-  signal?: AbortSignal;
-  /** Whether pages of this origin may use the visitor's cookie. */
-  trusts?: (origin: string) => boolean;
 }
 
 /**

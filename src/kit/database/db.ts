@@ -1,3 +1,4 @@
+import type { RequestContext } from "../functions/request-context";
 import { type ScheduledFunctionDocument, toScheduledFunction } from "../jobs/rows";
 import { parseJobId } from "../jobs/scheduler";
 import { tablesRead } from "../live/reads";
@@ -60,7 +61,7 @@ type Run = Transaction["run"];
 type Step = { get: string } | { call: unknown[] };
 
 /** Receives the names of tables that are read. */
-export type NoteReads = (tables: Iterable<string>) => void;
+type NoteReads = RequestContext["noteReads"];
 
 /** A client that only reads: in a query's transaction, or in a mutation's. */
 export function readDb(within: Transaction, noteReads?: NoteReads): ReadDb {

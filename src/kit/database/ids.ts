@@ -1,21 +1,12 @@
 import { z } from "zod";
-import type { Prisma } from "~/generated/prisma/client";
-
-/** A model's name in ids: that of `ctx.db`, and the names that Convex has for files and jobs. */
-type TableOf<Model extends string> = Model extends "Storage"
-  ? "_storage"
-  : Model extends "ScheduledFunction"
-    ? "_scheduled_functions"
-    : Uncapitalize<Model>;
-
-/** For example `"message"`, as in `ctx.db.message`, or `"_storage"`. */
-export type TableName = TableOf<Prisma.ModelName>;
+import type { TableName } from "~/generated/prisma/ids";
 
 declare const table: unique symbol;
 
 /**
- * The id of a row of one table. The id of a row of another table does not compile in its place. Any other text does,
- * because texts come from URLs and forms; the argument validators `id` and `storageId` check them.
+ * The id of a row of one table, named as in `ctx.db`, or `_storage` or `_scheduled_functions`. The id of a row of another
+ * table does not compile in its place. Any other text does, because texts come from URLs and forms; the argument validators
+ * `id` and `storageId` check them.
  *
  * @example
  * function Thumbnail({ storageId }: { storageId: Id<"_storage"> }) { … }

@@ -11,13 +11,14 @@ import { asAnswer, DatabaseUnavailable } from "../database/errors";
 import { noting } from "../live/reads";
 import { shorten } from "../log/text";
 import { decodeArguments, parseArgs, refuseUnstorable } from "./args";
-import { run } from "./context";
+import { type Contexts, kinds, run } from "./context";
 import { type Documents, toDocuments } from "./document";
 import type { RequestContext } from "./request-context";
 import {
   type AnyFunction,
   type ArgsOf,
-  type Contexts,
+  type Around,
+  type Call,
   definition,
   type Kind,
   type ServerFunction,
@@ -167,9 +168,10 @@ function builder<V extends Visibility, K extends Kind, Ctx>(
       const result = toDocuments(await config.handler(await extend(ctx), parsed as Output<Args>));
       return returns ? returns.parse(result) : result;
     };
-    const fn = { [definition]: { kind, args, returns, handle } };
-    // The builder's caller knows the kind and the shape. AnyFunction does not keep them.
-    const served = visibility === "public" ? toProcedure(fn as unknown as AnyFunction) : {};
+    const runKind = <Ran>(call: Call, around: Around<unknown, unknown, Ran>) =>
+      kinds[kind](call, (ctx, transaction) => around((given) => handle(ctx, given), transaction));
+    const fn: AnyFunction = { [definition]: { kind, args, returns, run: runKind } };
+    const served = visibility === "public" ? toProcedure(fn) : {};
     // TypeScript cannot see that the kind that picks the procedure is the kind that picks its type.
     return Object.assign(served, fn) as unknown as Built<V, K, Args, Answer<Returns, Result>>;
   }

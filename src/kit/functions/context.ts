@@ -15,8 +15,8 @@ import {
 } from "../storage/storage";
 import { deeper, type RequestContext } from "./request-context";
 import {
-  type Contexts,
-  type Definition,
+  type Around,
+  type Call,
   definition,
   type Kind,
   nameOf,
@@ -73,6 +73,12 @@ export interface ActionCtx {
   runAction: RunAction;
 }
 
+export interface Contexts {
+  query: QueryCtx;
+  mutation: MutationCtx;
+  action: ActionCtx;
+}
+
 function queryCtx(context: RequestContext, within: Transaction): QueryCtx {
   const db = readDb(within, context.noteReads);
   return {
@@ -109,61 +115,64 @@ export function actionCtx(context: RequestContext): ActionCtx {
   };
 }
 
-interface RunOptions<Result> {
-  /** The transaction of the calling function. */
-  within?: Transaction;
-  name?: string;
-  outcomeOf?: (result: Result) => string | null;
+interface RunOptions<Ran> extends Partial<Pick<Call, "within" | "name">> {
+  outcomeOf?: (ran: Ran) => string | null;
 }
 
+/** Runs a function. */
+export const run = <Args, Result>(
+  context: RequestContext,
+  fn: ServerFunction<Kind, Args, Result>,
+  args: Args | undefined,
+  options?: RunOptions<Result>,
+): Promise<Result> => runAround(context, fn, (handle) => handle(args), options);
+
 /**
- * Runs a function. Every call takes these steps, whether a client, another function, a job or the dashboard makes it:
+ * Runs a function and what belongs around its handler. Every call takes these steps, whether a client, another function, a
+ * job or the dashboard makes it:
  *
  * 1. `observe` records the call in the function log, and as a span of the trace.
  * 2. `deeper` limits how deep functions are nested.
  * 3. The kind adds its time limit, retries or transaction: see `kinds`.
  * 4. The handler runs, after a check of its arguments.
  */
-export function run<K extends Kind, Args, Result>(
+export function runAround<Args, Result, Ran>(
   context: RequestContext,
-  fn: ServerFunction<K, Args, Result>,
-  args: Args | undefined,
-  { within, name = nameOf(fn) ?? "(unnamed)", outcomeOf }: RunOptions<Result> = {},
-): Promise<Result> {
-  const { kind, handle }: Definition<K, Args, Result> = fn[definition];
+  fn: ServerFunction<Kind, Args, Result>,
+  around: Around<Args, Result, Ran>,
+  { within, name = nameOf(fn) ?? "(unnamed)", outcomeOf }: RunOptions<Ran> = {},
+): Promise<Ran> {
+  const { kind, run } = fn[definition];
   return observe(
     { requestId: context.requestId, name, kind },
-    () => kinds[kind]({ context: deeper(context), within, name }, (ctx) => handle(ctx, args)),
+    () => run({ context: deeper(context), within, name }, around),
     outcomeOf,
   );
 }
 
-interface Call {
-  context: RequestContext;
-  within?: Transaction;
-  name: string;
-}
-
-type RunKind<K extends Kind> = <R>(call: Call, handle: (ctx: Contexts[K]) => Promise<R>) => Promise<R>;
+type RunKind<K extends Kind> = <Ran>(
+  call: Call,
+  handle: (ctx: Contexts[K], transaction: Transaction) => Promise<Ran>,
+) => Promise<Ran>;
 
 /** How functions of each kind run. */
-const kinds: { [K in Kind]: RunKind<K> } = {
+export const kinds: { [K in Kind]: RunKind<K> } = {
   /** A query reads one snapshot: that of the function that calls it, or its own. */
   query: ({ context, within }, handle) => {
-    const inTransaction = (current: Transaction) => handle(queryCtx(context, current));
+    const inTransaction = (current: Transaction) => handle(queryCtx(context, current), current);
     return within ? inTransaction(within) : snapshot(inTransaction);
   },
 
   /** A mutation runs in a savepoint of the mutation that calls it, or in its own transaction, again after each conflict. */
   mutation: ({ context, within, name }, handle) => {
-    if (within) return within.nest((savepoint) => handle(mutationCtx(context, savepoint)));
+    if (within) return within.nest((savepoint) => handle(mutationCtx(context, savepoint), savepoint));
     const counted = { ...context, limitRate: once(context.limitRate) };
     return retryOnConflict(name, (timeoutMs) =>
-      transaction((current) => handle(mutationCtx(counted, current)), timeoutMs),
+      transaction((current) => handle(mutationCtx(counted, current), current), timeoutMs),
     );
   },
 
-  action: ({ context }, handle) => inActionTime(context, (limited) => handle(actionCtx(limited))),
+  action: ({ context }, handle) => inActionTime(context, (limited) => handle(actionCtx(limited), alone)),
 };
 
 /** Counts the attempts of a mutation as one. */

@@ -1,8 +1,7 @@
-import { type Credentials, identify, refuseForeign, type UserIdentity } from "../auth/identity";
-import type { NoteReads } from "../database/db";
+import { identify, refuseForeign, type UserIdentity } from "../auth/identity";
 import { asAnswer } from "../database/errors";
 import { clientNetwork } from "../http/client-address";
-import { publicOrigin } from "../http/origin";
+import { type Credentials, publicOrigin } from "../http/origin";
 import { currentRequestId } from "../log/scope";
 import { limits } from "../process/limits";
 import { createPlaces, type InTurn, inFairTurn } from "../process/places";
@@ -25,7 +24,7 @@ export interface RequestContext {
   /** The tables that queries of the request read, by the path of the query. */
   reads: Map<string, Set<string>>;
   /** Records which tables the running query reads. Set only for live queries. */
-  noteReads?: NoteReads;
+  noteReads?: (tables: Iterable<string>) => void;
   /** Runs a call of the request once fewer than `limits.batchConcurrency` others of it run. */
   inTurn: InTurn;
   /** Runs a call when it is its sender's turn: see `inFairTurn` in places.ts. */

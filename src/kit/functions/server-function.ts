@@ -1,27 +1,37 @@
 import type { z } from "zod";
-import type { ActionCtx, MutationCtx, QueryCtx } from "./context";
+import type { Transaction } from "../database/transaction";
+import type { RequestContext } from "./request-context";
 
-export interface Contexts {
-  query: QueryCtx;
-  mutation: MutationCtx;
-  action: ActionCtx;
-}
-
-export type Kind = keyof Contexts;
+export type Kind = "query" | "mutation" | "action";
 
 export const definition = Symbol("definition");
 
+/** A call of a function, by a client, another function, a job or the dashboard. */
+export interface Call {
+  context: RequestContext;
+  /** The transaction of the calling function. */
+  within?: Transaction;
+  name: string;
+}
+
+/**
+ * What a call does with the handler. Calling `handle` checks the arguments, runs the handler and returns documents. The
+ * transaction is the mutation's or the query's.
+ */
+export type Around<Args, Result, Ran> = (
+  handle: (args: Args | undefined) => Promise<Result>,
+  transaction: Transaction,
+) => Promise<Ran>;
+
 /** The definition of a function, as its builder received it. */
-export type Definition<K extends Kind, Args, Result> = {
-  [Each in K]: {
-    readonly kind: Each;
-    readonly args: z.ZodObject;
-    /** The zod type of the result, if the function names one. */
-    readonly returns?: z.ZodType;
-    /** Checks the arguments, runs the handler in this context and returns documents. */
-    readonly handle: (ctx: Contexts[Each], args: Args | undefined) => Promise<Result>;
-  };
-}[K];
+interface Definition<K extends Kind, Args, Result> {
+  readonly kind: K;
+  readonly args: z.ZodObject;
+  /** The zod type of the result, if the function names one. */
+  readonly returns?: z.ZodType;
+  /** Calls `around` within the transaction, the retries or the time limit of the kind. */
+  readonly run: <Ran>(call: Call, around: Around<Args, Result, Ran>) => Promise<Ran>;
+}
 
 /** A function as its builder returns it, for `ctx.runQuery` and its siblings, and for the scheduler. */
 export interface ServerFunction<K extends Kind, Args, Result> {

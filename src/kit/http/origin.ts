@@ -1,4 +1,3 @@
-import type { Credentials } from "../auth/identity";
 import { env, onVercel } from "../process/env";
 
 /**
@@ -26,6 +25,16 @@ function vercelNames(): string[] {
   if (!onVercel()) return [];
   const best = VERCEL_ENV === "production" ? VERCEL_PROJECT_PRODUCTION_URL : VERCEL_BRANCH_URL;
   return [best, VERCEL_URL].filter((name): name is string => Boolean(name));
+}
+
+/** The parts of a request that tell who sent it. */
+export interface Credentials {
+  method: string;
+  headers: Headers;
+  /** Aborted when the client goes away. */
+  signal?: AbortSignal;
+  /** Whether pages of this origin may use the visitor's cookie. */
+  trusts?: (origin: string) => boolean;
 }
 
 const safe = new Set(["GET", "HEAD", "OPTIONS"]);

@@ -2,17 +2,11 @@ import { randomUUID } from "node:crypto";
 import { Prisma } from "~/generated/prisma/client";
 import { maintenance, prisma } from "../database/database";
 import { DatabaseUnavailable, isConflict, sqlState, uniqueViolation } from "../database/errors";
+import type { Transaction } from "../database/transaction";
 import { refuseUnstorable } from "../functions/args";
-import { type ActionCtx, type MutationCtx, run } from "../functions/context";
+import { runAround } from "../functions/context";
 import { createSystemContext, type RequestContext } from "../functions/request-context";
-import {
-  type AnyFunction,
-  allFunctions,
-  definition,
-  functionNamed,
-  type Kind,
-  type ServerFunction,
-} from "../functions/server-function";
+import { allFunctions, definition, functionNamed, type Kind } from "../functions/server-function";
 import { transformer } from "../functions/transformer";
 import { reportFailure } from "../log/scope";
 import { storable } from "../log/text";
@@ -128,10 +122,17 @@ export async function runJob(job: Job): Promise<boolean> {
   };
   running.set(job.id, attempt);
   try {
-    const ran = await run(context, claimed(attempt, fn), undefined, {
-      name: job.name,
-      outcomeOf: (ran) => (ran ? "ok" : null),
-    });
+    const ran = await runAround(
+      context,
+      fn,
+      (handle, transaction) => {
+        const handleJob = () => handle(parseStoredArgs(job.args));
+        if (kind === "mutation") return runMutationJob(attempt, transaction, handleJob);
+        if (kind === "action") return runActionJob(attempt, handleJob);
+        throw new Error(`Cannot run ${job.name} as a job: it is a query`);
+      },
+      { name: job.name, outcomeOf: (ran: Ran) => (ran ? "ok" : null) },
+    );
     if (ran) await succeed(attempt, ran.value);
     return ran !== null;
   } catch (error) {
@@ -153,42 +154,23 @@ export async function runJob(job: Job): Promise<boolean> {
 /** The result of a function, or `null` when its job was not free to run. */
 type Ran = { value: unknown } | null;
 
-/** Returns the function with a handler that first claims its job. */
-function claimed(attempt: Attempt, fn: AnyFunction): ServerFunction<Kind, unknown, Ran> {
-  const own = fn[definition];
-  const args = () => parseStoredArgs(attempt.job.args);
-  switch (own.kind) {
-    case "mutation":
-      return {
-        [definition]: {
-          ...own,
-          handle: (ctx: MutationCtx) => runMutationJob(attempt, ctx, () => own.handle(ctx, args())),
-        },
-      };
-    case "action":
-      return {
-        [definition]: { ...own, handle: (ctx: ActionCtx) => runActionJob(attempt, () => own.handle(ctx, args())) },
-      };
-    case "query":
-      throw new Error(`Cannot run ${attempt.job.name} as a job: it is a query`);
-  }
-}
-
 /** The end of the job and the mutation's writes commit together, so that no crash can separate them. */
-async function runMutationJob({ job }: Attempt, { db }: MutationCtx, handle: () => Promise<unknown>): Promise<Ran> {
+async function runMutationJob({ job }: Attempt, { run }: Transaction, handle: () => Promise<unknown>): Promise<Ran> {
   // This runs outside of the mutation's transaction. Otherwise others that schedule by the key would wait for its end.
   if (job.key !== null) await freeKey(prisma, job.id);
   // The locks are those of this job, and of all runs of a recurring function.
-  const ended = await db.$executeRaw`
-    INSERT INTO "_ended_jobs" ("_id") SELECT ${job.id}::uuid
-    WHERE pg_try_advisory_xact_lock(hashtextextended(${job.id}, 0))
-      AND (${job.cron}::text IS NULL OR pg_try_advisory_xact_lock(hashtextextended(${`cron ${job.cron}`}, 0)))
-    ON CONFLICT DO NOTHING`;
+  const ended = await run(
+    (client) => client.$executeRaw`
+      INSERT INTO "_ended_jobs" ("_id") SELECT ${job.id}::uuid
+      WHERE pg_try_advisory_xact_lock(hashtextextended(${job.id}, 0))
+        AND (${job.cron}::text IS NULL OR pg_try_advisory_xact_lock(hashtextextended(${`cron ${job.cron}`}, 0)))
+      ON CONFLICT DO NOTHING`,
+  );
   if (ended === 0) return null;
   const value = await handle();
   if (job.onComplete !== null) {
     refuseUntellable(value);
-    await completeMutation(db, job, value);
+    await run((client) => completeMutation(client, job, value));
   }
   return { value };
 }
