@@ -42,7 +42,9 @@ export function AccountMenu() {
       </DropdownMenu.Trigger>
       <DropdownMenu.Content align="end" sideOffset={4} collisionPadding={12} className="menu w-64">
         <DropdownMenu.Label className="px-3 py-2">
-          <span className="block truncate font-medium text-sm">{viewer.name}</span>
+          <span dir="auto" className="block truncate font-medium text-sm">
+            {viewer.name}
+          </span>
           <span className="block truncate text-muted text-xs">{viewer.email}</span>
         </DropdownMenu.Label>
         <DropdownMenu.Item asChild className="menu-item">

@@ -41,7 +41,9 @@ export function ImageUpload({ upload, size = {}, onRetry, onRemove }: ImageUploa
             <p role="alert" className="flex gap-2">
               <CircleAlert aria-hidden="true" className="mt-0.5 size-4 shrink-0" />
               <span className="min-w-0">
-                <span className="block truncate font-medium">{file.name}</span>
+                <span dir="auto" className="block truncate font-medium">
+                  {file.name}
+                </span>
                 {error.message}
               </span>
             </p>
@@ -59,7 +61,9 @@ export function ImageUpload({ upload, size = {}, onRetry, onRemove }: ImageUploa
           </>
         ) : (
           <>
-            <p className="truncate font-medium">{file.name}</p>
+            <p dir="auto" className="truncate font-medium">
+              {file.name}
+            </p>
             <p className="text-xs tabular-nums">{status(upload)}</p>
             <UploadProgress
               upload={upload}

@@ -22,6 +22,7 @@ export function PageHeader({ title, description, ref, children }: PageHeaderProp
     <div className="flex flex-wrap items-center gap-2 pt-6 pb-4 sm:pt-8">
       <h1
         ref={ref}
+        dir="auto"
         tabIndex={-1}
         className="wrap-anywhere min-w-32 flex-1 font-semibold text-2xl tracking-tight outline-none"
       >

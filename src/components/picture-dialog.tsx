@@ -12,7 +12,9 @@ export function PictureDialog({ title, url }: { title: string; url: string }) {
         className="fixed inset-0 z-30 flex flex-col pt-[env(safe-area-inset-top)] pb-[max(1rem,env(safe-area-inset-bottom))] text-white outline-none"
       >
         <div className="flex items-center gap-1 px-page py-2">
-          <Dialog.Title className="flex-1 truncate font-medium text-sm">{title}</Dialog.Title>
+          <Dialog.Title dir="auto" className="flex-1 truncate font-medium text-sm">
+            {title}
+          </Dialog.Title>
           <a
             href={url}
             target="_blank"

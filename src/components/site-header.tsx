@@ -14,7 +14,10 @@ export function SiteHeader({ children }: { children?: ReactNode }) {
   return (
     <header className="z-10 border-line border-b bg-surface px-page pt-[env(safe-area-inset-top)]">
       <div className="column flex h-14 items-center gap-1 sm:gap-2">
-        <nav aria-label="Pages" className="-ml-1.5 flex items-center sm:gap-1">
+        <nav
+          aria-label="Pages"
+          className="-ml-2.5 flex min-w-0 scroll-px-1 items-center overflow-x-auto px-1 py-1.5 [scrollbar-width:none] sm:gap-1"
+        >
           <Link
             href="/"
             prefetch={false}
@@ -35,7 +38,7 @@ export function SiteHeader({ children }: { children?: ReactNode }) {
               prefetch={false}
               aria-current={href === pathname ? "page" : undefined}
               onNavigate={(event) => confirmLeaving() || event.preventDefault()}
-              className="grid h-11 min-w-11 place-items-center rounded-full px-2 font-medium text-muted text-sm hover:text-ink sm:px-3 aria-[current=page]:text-accent"
+              className="grid h-11 min-w-11 flex-none place-items-center rounded-full px-2 font-medium text-muted text-sm hover:text-ink sm:px-3 aria-[current=page]:text-accent"
             >
               {label}
             </Link>

@@ -17,7 +17,14 @@ const userMutation = mutation.use(requireIdentity);
 
 /** The largest upload, in bytes. Callers without an identity may upload here, too. */
 const maxBytes = 5 * 1024 ** 3;
-const name = z.string().trim().min(1).max(255);
+/** Characters with which `fdp.exe` looks like `exe.pdf`. */
+const reversing = /[\u202A-\u202E\u2066-\u2069]/g;
+const name = z
+  .string()
+  .overwrite((name) => name.replace(reversing, ""))
+  .trim()
+  .min(1)
+  .max(255);
 
 /** Returns a URL that takes one file of at most `maxSize` bytes, with one of the `contentTypes`, for example `["image/*"]`. */
 export const generateUploadUrl = mutation({
@@ -95,6 +102,7 @@ export function nameInUrl(url: string): string {
   // PostgreSQL cannot store a NUL, and names need no control characters.
   return name
     .replace(/\p{Cc}/gu, "")
+    .replace(reversing, "")
     .trim()
     .slice(0, 200);
 }

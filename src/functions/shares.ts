@@ -1,6 +1,5 @@
 import { createHmac, randomBytes, scrypt, timingSafeEqual } from "node:crypto";
 import { promisify } from "node:util";
-import { TRPCError } from "@trpc/server";
 import { z } from "zod";
 import { action, httpAction, internalMutation, internalQuery, mutation, query } from "~/kit";
 import { createPlaces, HttpError, id, pathSuffix, requireIdentity } from "~/kit/server";
@@ -35,7 +34,7 @@ export const insert = internalMutation({
     const owner = (await requireIdentity(ctx)).identity.tokenIdentifier;
     if (!(await ctx.db.file.findFirst({ where: { id: fileId, owner } }))) throw notFound(`File ${fileId}`);
     if ((await ctx.db.shareLink.count({ where: { fileId } })) >= maxLinks) {
-      throw new TRPCError({ code: "CONFLICT", message: `A file has at most ${maxLinks} links. Remove one first.` });
+      throw new HttpError(409, `A file has at most ${maxLinks} links. Remove one first.`);
     }
     const [token, secret] = [randomBytes(16).toString("base64url"), randomBytes(32).toString("base64url")];
     const expiresAt = new Date(Date.now() + hours * 3_600_000);
@@ -63,12 +62,13 @@ export const revoke = mutation.use(requireIdentity)({
   },
 });
 
-/** Returns what a link leads to, or `null` when it cannot begin a download any more. */
+/** Returns what a link leads to, "held" while the file is held, or `null` when no download can begin any more. */
 export const get = query({
   args: { token },
   handler: async (ctx, { token }) => {
     const link = await ctx.runQuery(find, { token });
     if (!link || link.downloads >= (link.maxDownloads ?? Number.POSITIVE_INFINITY)) return null;
+    if (link.file.storage.held) return "held";
     const { name, size, contentType } = link.file;
     return { name, size, contentType, hasPassword: link.passwordHash !== null };
   },
@@ -77,15 +77,18 @@ export const get = query({
 /** Returns a link that has not expired, with its file. */
 export const find = internalQuery({
   args: { token },
-  handler: (ctx, { token }) =>
-    ctx.db.shareLink.findFirst({ where: { token, expiresAt: { gt: new Date() } }, include: { file: true } }),
+  handler: (ctx, { token }) => {
+    const include = { file: { include: { storage: { select: { held: true } } } } };
+    return ctx.db.shareLink.findFirst({ where: { token, expiresAt: { gt: new Date() } }, include });
+  },
 });
 
-/** Counts a download. Returns `false` when there were as many as the link allows. */
+/** Counts a download. Returns `false` when none can begin. */
 export const count = internalMutation({
   args: { token },
   handler: async (ctx, { token }) => {
-    if (!(await ctx.runQuery(get, { token }))) return false;
+    const found = await ctx.runQuery(get, { token });
+    if (!found || found === "held") return false;
     await ctx.db.shareLink.update({ where: { token }, data: { downloads: { increment: 1 } } });
     return true;
   },
@@ -100,8 +103,15 @@ export const begin = httpAction(async (ctx, request) => {
   if (!link) return back("gone");
   // Wrong passwords count for the link, because guesses may come from anywhere.
   if (link.passwordHash !== null) {
-    await ctx.limitRate({ name: "sharePasswords", rate: 10, per: 60_000, key: token });
-    if (!(await isPassword(password, link.passwordHash))) return back("wrong");
+    try {
+      await ctx.limitRate({ name: "sharePasswords", rate: 10, per: 60_000, key: token });
+    } catch (error) {
+      // Programs that send the form get the error.
+      if (request.headers.get("accept")?.includes("text/html")) return back("busy");
+      throw error;
+    }
+    const [salt] = link.passwordHash.split(".");
+    if (!isEqual(await hashPassword(password, salt), link.passwordHash)) return back("wrong");
   }
   if (!(await ctx.runMutation(count, { token }))) return back("gone");
   // The ranges of a download may be requested for twelve hours.
@@ -116,36 +126,31 @@ export const download = httpAction(async (ctx, request) => {
   const token = pathSuffix(request, path);
   const link = await ctx.runQuery(find, { token });
   if (!link) throw new HttpError(404, "This link does not work any more.");
-  if (!hasBegun(request, link.secret)) return redirect(`/share/${token}`);
+  if (link.file.storage.held || !hasBegun(request, link.secret)) return redirect(`/share/${token}`);
   const { storageId, name } = link.file;
   return ctx.storage.serve(request, storageId, { downloadAs: name, cacheControl: "private, no-store" });
 });
 
 function hasBegun(request: Request, secret: string): boolean {
   const [, until = "", signature = ""] = /share=(\d+)\.([\w-]+)/.exec(request.headers.get("cookie") ?? "") ?? [];
-  const [expected, given] = [Buffer.from(sign(secret, Number(until))), Buffer.from(signature)];
-  return Number(until) > Date.now() && given.length === expected.length && timingSafeEqual(given, expected);
+  return Number(until) > Date.now() && isEqual(signature, sign(secret, Number(until)));
 }
 
 const sign = (secret: string, until: number) => createHmac("sha256", secret).update(String(until)).digest("base64url");
 
+const isEqual = (one: string, other: string) =>
+  one.length === other.length && timingSafeEqual(Buffer.from(one), Buffer.from(other));
+
 /** A hash takes 16 MiB and about 50 ms of a thread. Two are made at once, and at most 20 wait. */
 const inTurn = createPlaces(2, 20);
 const derive = promisify<string, string, number, object, Buffer>(scrypt);
-const hash = (password: string, salt: string) => inTurn(() => derive(password.normalize(), salt, 32, { N: 2 ** 14 }));
 
-async function hashPassword(password: string): Promise<string> {
-  const salt = randomBytes(16).toString("base64url");
-  return `${salt}.${(await hash(password, salt)).toString("base64url")}`;
-}
-
-async function isPassword(password: string, stored: string): Promise<boolean> {
-  const [salt = "", expected = ""] = stored.split(".");
-  return timingSafeEqual(await hash(password, salt), Buffer.from(expected, "base64url"));
+async function hashPassword(password: string, salt = randomBytes(16).toString("base64url")): Promise<string> {
+  const hash = await inTurn(() => derive(password.normalize(), salt, 32, { N: 2 ** 14 }));
+  return `${salt}.${hash.toString("base64url")}`;
 }
 
 const redirect = (location: string, headers: HeadersInit = {}) =>
   new Response(null, { status: 303, headers: { Location: location, "Cache-Control": "no-store", ...headers } });
 
-const notFound = (what: string) =>
-  new TRPCError({ code: "NOT_FOUND", message: `${what} does not exist or belongs to someone else.` });
+const notFound = (what: string) => new HttpError(404, `${what} does not exist or belongs to someone else.`);

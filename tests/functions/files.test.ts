@@ -73,3 +73,10 @@ test("a file is replaced by another upload, keeps its name, and only its owner d
   expect(await as("eve").files.get({ fileId })).toBeNull();
   await expect(nobody.files.get({ fileId })).rejects.toMatchObject({ code: "UNAUTHORIZED" });
 });
+
+test("a name cannot show another ending than it has", async () => {
+  const ann = as("ann");
+  const storageId = await upload(await ann.files.generateUploadUrl({}), "MZ", "text/plain");
+  expect(await ann.files.saveFile({ storageId, name: "report\u202Efdp.exe" })).toMatchObject({ name: "reportfdp.exe" });
+  await expect(ann.files.rename({ storageId, name: "\u202E" })).rejects.toThrow("name");
+});

@@ -1,6 +1,12 @@
 import { expect, test } from "vitest";
 import { app } from "~/functions";
-import { testApp } from "~/kit/testing";
+import crons from "~/functions/crons";
+import * as files from "~/functions/files";
+import http from "~/functions/http";
+import * as shares from "~/functions/shares";
+import { internalMutation, kit } from "~/kit";
+import { storageId } from "~/kit/server";
+import { database, testApp } from "~/kit/testing";
 
 const { as, nobody, upload, fetch } = testApp(app);
 const ann = as("ann");
@@ -14,8 +20,9 @@ async function share(terms: { password?: string; maxDownloads?: number; hours?: 
 }
 
 /** Sends the form of the link's page. Returns the cookie of the download, or the URL of the redirect. */
-async function begin(token: string, password = "") {
-  const response = await fetch(`/shares/${token}`, { method: "POST", body: new URLSearchParams({ password }) });
+async function begin(token: string, password = "", headers = {}) {
+  const body = new URLSearchParams({ password });
+  const response = await fetch(`/shares/${token}`, { method: "POST", body, headers });
   const [cookie] = (response.headers.get("set-cookie") ?? "").split(";");
   return cookie || response.headers.get("location") || response.status;
 }
@@ -71,7 +78,16 @@ test("with a password, needs it, and refuses after ten tries in a minute", async
   for (let count = 0; count < 9; count++) tries.push(await begin(token, "guess"));
   expect(tries).toEqual([...Array(8).fill(`/share/${token}?wrong`), 429]);
   expect(await begin(token, "open sesame")).toBe(429);
+  expect(await begin(token, "open sesame", { Accept: "text/html,*/*" })).toBe(`/share/${token}?busy`);
   expect(await link()).toMatchObject({ downloads: 1, hasPassword: true });
+});
+
+test("accepts the passwords of links that were made before", async () => {
+  const { token, link } = await share({ password: "other" });
+  const passwordHash = "QwNtC9yw1p3Nd0VQkVWHlA.EHo3QDYqtPKtEe6bcnBuIc5VRnqDvQ8J7VBIMVi_QQE";
+  await database.shareLink.update({ where: { id: (await link())?._id }, data: { passwordHash } });
+  expect(await begin(token, "other")).toBe(`/share/${token}?wrong`);
+  expect(await begin(token, "open sesame")).toMatch(/^share=/);
 });
 
 test("the cookie of one link opens no other, and a forged one none", async () => {
@@ -89,4 +105,19 @@ test("an expired link and one whose file was deleted lead nowhere", async () => 
   expect((await get(token, cookie)).status).toBe(404);
   expect(await begin(token)).toBe(`/share/${token}?gone`);
   await expect(ann.shares.create({ fileId: crypto.randomUUID(), hours: 1 })).rejects.toThrow("does not exist");
+});
+
+const release = internalMutation({
+  args: { storageId: storageId() },
+  handler: (ctx, { storageId }) => ctx.storage.release(storageId),
+});
+
+test("a link to a held file waits: nothing is counted, and nothing is told of the file", async () => {
+  const storage = { onStored: [release], hold: true };
+  const { runJobs } = testApp(kit.app({ functions: { files, shares, scans: { release } }, http, crons, storage }));
+  const { token, link } = await share({ maxDownloads: 1 });
+  expect([await nobody.shares.get({ token }), await begin(token)]).toEqual(["held", `/share/${token}?gone`]);
+  expect([await link(), (await ann.files.list()).page[0]]).toMatchObject([{ downloads: 0 }, { url: null }]);
+  await runJobs();
+  expect(await (await get(token, await begin(token))).text()).toBe("0123456789");
 });

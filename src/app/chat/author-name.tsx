@@ -24,7 +24,9 @@ export function AuthorName({ author, onChange }: { author: string; onChange: (au
         className="flex h-11 min-w-11 items-center justify-center gap-2 rounded-full text-sm hover:bg-sunken sm:pr-3 sm:pl-1.5"
       >
         <Avatar name={author} className="size-8" />
-        <span className="max-w-40 truncate font-medium max-sm:hidden">{author}</span>
+        <span dir="auto" className="max-w-40 truncate font-medium max-sm:hidden">
+          {author}
+        </span>
         <Pencil aria-hidden="true" className="size-3.5 shrink-0 text-muted max-sm:hidden" />
       </Popover.Trigger>
       <Popover.Portal>

@@ -24,7 +24,9 @@ export function EntryItem({ author, at, isFirstOfRun, isText, isPending, childre
     <li aria-busy={isPending} className={`group/entry relative min-w-0 ${column} ${distance}`}>
       {isFirstOfRun && <Avatar name={author} className="absolute top-0.5 -left-12 size-9" />}
       <p className={isFirstOfRun ? `flex items-baseline gap-2 ${isText ? "mb-0.5" : "mb-1.5"}` : "sr-only"}>
-        <span className="truncate font-semibold text-sm">{author}</span>
+        <span dir="auto" className="truncate font-semibold text-sm">
+          {author}
+        </span>
         <Timestamp at={at} />
       </p>
       {isText ? (

@@ -15,14 +15,16 @@ interface ImageMessageProps {
 }
 
 /** A picture in a frame. A click opens it in full size. */
-export function ImageMessage({ message: { author, url, image }, preview, isRecent }: ImageMessageProps) {
+export function ImageMessage({ message, preview, isRecent }: ImageMessageProps) {
+  const { author, storageId, url, image } = message;
   const [isLoaded, setLoaded] = useState(false);
   const [isBroken, setBroken] = useState(false);
   // It keeps the shape that it was shown in first, because a change would move the messages around it.
   const [frame] = useState(() => frameOf(image ?? {}));
   const alt = `Image from ${author}`;
 
-  if (!url || !image) return <Unavailable label="This picture was deleted" />;
+  if (!storageId) return <Unavailable label="This picture was deleted" />;
+  if (!url || !image) return <Unavailable label="This picture is being checked" />;
   if (isBroken) return <Unavailable label="This picture cannot be shown" href={url} />;
   return (
     <Dialog.Root>

@@ -19,6 +19,7 @@ const choices = [
   { choice: "share", label: "Share…", icon: Share2 },
   { choice: "deletion", label: "Delete…", icon: Trash2 },
 ] as const;
+const unlinked = choices.filter(({ choice }) => choice !== "link" && choice !== "share");
 
 /** The menu of one file. */
 export function FileMenu({ ref, file: { _id, name, downloadUrl }, onChoose }: FileMenuProps) {
@@ -58,7 +59,8 @@ export function FileMenu({ ref, file: { _id, name, downloadUrl }, onChoose }: Fi
             </a>
           </DropdownMenu.Item>
         )}
-        {choices.map(({ choice, label, icon: Icon }) => (
+        {/* A file without a URL is held, so there is nothing to link to. */}
+        {(downloadUrl ? choices : unlinked).map(({ choice, label, icon: Icon }) => (
           <DropdownMenu.Item
             key={choice}
             onSelect={() => {

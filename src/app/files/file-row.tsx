@@ -22,13 +22,19 @@ export function FileRow({ file, isSelected, onSelect, focusAbove }: FileRowProps
   const [open, setOpen] = useState<"name" | "link" | "share" | "deletion" | null>(null);
   const menu = useRef<HTMLButtonElement>(null);
   const close = () => setOpen(null);
+  // On a phone the field for the name needs the room.
+  const besideField = open === "name" ? "max-sm:hidden" : "";
   const isPicture = /^image\/(png|jpeg|gif|webp|avif)$/.test(type);
 
   return (
     <li className="flex items-center border-line pr-2 pl-2 not-first:border-t has-[[data-state=checked]]:bg-sunken/60">
-      <Checkbox label={`Select ${name}`} checked={isSelected} onChange={onSelect} />
+      <span className={besideField}>
+        <Checkbox label={`Select ${name}`} checked={isSelected} onChange={onSelect} />
+      </span>
       <div className="ml-1 flex min-w-0 flex-1 items-center gap-3 py-3">
-        <FileIcon type={type} imageUrl={isPicture ? iconUrl : null} />
+        <span className={besideField}>
+          <FileIcon type={type} imageUrl={isPicture ? iconUrl : null} />
+        </span>
         <div className="min-w-0 flex-1">
           <FileName
             key={name}
@@ -46,7 +52,7 @@ export function FileRow({ file, isSelected, onSelect, focusAbove }: FileRowProps
           {open !== "name" && (
             <p className="flex gap-x-2 text-muted text-xs">
               <span className="flex-none tabular-nums sm:hidden">{formatBytes(size)}</span>
-              <span className="min-w-0 flex-1 truncate">{type || "Unknown type"}</span>
+              <span className="min-w-0 flex-1 truncate">{url === null ? "Being checked" : type || "Unknown type"}</span>
               {/* This comes last because it is empty at first, so that nothing moves when it appears. */}
               <span className="flex-none sm:hidden">
                 <Timestamp at={file._creationTime} />

@@ -56,7 +56,7 @@ function NewLink({ fileId }: { fileId: SavedFile["_id"] }) {
         </label>
         <label className="grid gap-1">
           <span className="font-medium">Downloads</span>
-          <input name="maxDownloads" type="number" min={1} max={1_000_000} placeholder="Any number" className="field" />
+          <input name="maxDownloads" type="number" min={1} max={1_000_000} placeholder="No limit" className="field" />
         </label>
       </div>
       <label className="grid gap-1">

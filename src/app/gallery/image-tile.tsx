@@ -20,7 +20,8 @@ export function ImageTile({ image, focusAbove }: ImageTileProps) {
   return (
     <li className="min-w-0">
       <Dialog.Root>
-        <Dialog.Trigger className="picture-frame aspect-square" aria-label={`Open ${title}`}>
+        <Dialog.Trigger className="picture-frame grid aspect-square place-items-center" aria-label={`Open ${title}`}>
+          {url === null && <span className="text-muted text-sm">Being checked</span>}
           {square && (
             <StorageImage
               image={square}
@@ -35,7 +36,7 @@ export function ImageTile({ image, focusAbove }: ImageTileProps) {
       </Dialog.Root>
       <div className="mt-1 flex items-start">
         <div className="min-w-0 flex-1 pt-1">
-          <p title={title} className="truncate font-medium text-sm">
+          <p dir="auto" title={title} className="truncate font-medium text-sm">
             {title}
           </p>
           <p>

@@ -26,7 +26,9 @@ export function TitlesDialog({ files, onAdd, onCancel }: TitlesDialogProps) {
           <form onSubmit={submit} className="mt-4 grid gap-4">
             {files.map((file) => (
               <label key={`${file.name} ${file.lastModified} ${file.size}`} className="grid min-w-0 gap-1.5">
-                <span className="truncate text-muted text-sm">{file.name}</span>
+                <span dir="auto" className="truncate text-muted text-sm">
+                  {file.name}
+                </span>
                 <input
                   name="title"
                   aria-label={`Title of ${file.name}`}

@@ -46,11 +46,14 @@ const codeOf = (status: number) => STATUS_CODES[status]?.toUpperCase().replace(/
  * status and message. Any other error is logged, and in production its client learns only where to look.
  *
  * @param name of the function or route, for the log
+ * @param isPage whether it is a page with the message, for a browser
  */
-export function errorResponse(thrown: unknown, name: string, requestId: string): Response {
+export function errorResponse(thrown: unknown, name: string, requestId: string, isPage = false): Response {
   const error = asAnswer(thrown);
-  const answer = (status: number, code: string, message: string, headers?: HeadersInit) =>
-    Response.json({ code, message, requestId }, { status, headers });
+  const answer = (status: number, code: string, message: string, headers?: Record<string, string>) =>
+    isPage
+      ? new Response(pageOf(message), { status, headers: { ...headers, "Content-Type": "text/html; charset=utf-8" } })
+      : Response.json({ code, message, requestId }, { status, headers });
   // An action that stores the body answers the same as the upload endpoint, for example for a malformed digest.
   if (error instanceof UploadError && error.status < 500) {
     return answer(error.status, error.code, shorten(error.message));
@@ -67,3 +70,9 @@ export function errorResponse(thrown: unknown, name: string, requestId: string):
   const message = `The server failed; quote request ${requestId} to its operator${detail}`;
   return answer(500, "INTERNAL_SERVER_ERROR", message);
 }
+
+const pageOf = (message: string) => `<!doctype html><html lang="en"><meta charset="utf-8">
+<meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light dark">
+<title>This did not work</title><style>body{font:1rem/1.5 sans-serif;margin:3rem auto;max-width:30rem;padding:0 1rem;overflow-wrap:anywhere}</style>
+<h1>This did not work</h1><p>${message.replace(/[&<]/g, (character) => `&#${character.charCodeAt(0)};`)}</p>
+<p>Go back to try again.</p></html>`;

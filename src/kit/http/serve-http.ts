@@ -45,9 +45,12 @@ async function runRoute(route: Route, request: Request, caller: Caller): Promise
     const response = await answerRoute(route, limitBody(request, maxRequestSize), caller);
     return servedFiles.has(response) ? response : limitResponse(response, route.maxResponseSize ?? defaultLimit);
   } catch (error) {
-    return errorResponse(error, nameOf(route), caller.requestId);
+    return errorResponse(error, nameOf(route), caller.requestId, isOfPerson(request));
   }
 }
+
+/** Whether a browser follows a link or sends a form. It shows its user what it gets, and a script would send another header. */
+const isOfPerson = (request: Request) => request.headers.get("accept")?.includes("text/html") ?? false;
 
 /** Runs a route's action, and records it in the function log. Throws what the action throws. */
 export const answerRoute = (route: Route, request: Request, caller: Caller): Promise<Response> =>

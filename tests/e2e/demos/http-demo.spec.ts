@@ -101,6 +101,7 @@ test.describe("without JavaScript", () => {
     const pictures = ["a.png", "b.png", "c.png", "d.png"].map((name) => picture(name));
     await page.getByLabel("Up to three pictures").setInputFiles(pictures);
     await page.getByRole("button", { name: "Send the form" }).click();
+    await expect(page.getByRole("heading", { name: "This did not work" })).toBeVisible();
     await expect(page.getByText("takes at most 3 files")).toBeVisible();
     expect(await count()).toBe(before);
   });

@@ -155,6 +155,21 @@ describe("action", () => {
     expect([response.status, await response.json()]).toEqual([status, body]);
   });
 
+  test("that refuses what a browser sends without a script, a page with the message as text", async () => {
+    const refuse = httpAction(() => {
+      throw new HttpError(409, "No <b>two</b> & three.");
+    });
+    const route: Route = { path: "/a", method: "POST", handler: refuse, maxRequestSize: 3 };
+    const headers = { Accept: "text/html,application/xhtml+xml,*/*;q=0.8" };
+    const response = await ask([route], "POST", "/a", { headers });
+    expect([response.status, response.headers.get("content-type")]).toEqual([409, "text/html; charset=utf-8"]);
+    expect(await response.text()).toContain("<p>No &#60;b>two&#60;/b> &#38; three.</p>");
+    const tooLarge = await ask([route], "POST", "/a", { headers: { ...headers, "Content-Length": "4" }, body: "four" });
+    expect([tooLarge.status, await tooLarge.text()]).toEqual([413, expect.stringContaining("larger than 3 bytes")]);
+    const byScript = await ask([route], "POST", "/a", { headers: { Accept: "*/*" } });
+    expect(await byScript.json()).toMatchObject({ code: "CONFLICT" });
+  });
+
   test("that throws an HttpError in a mutation it runs, the same", async () => {
     const refusing = internalMutation({
       handler: () => {

@@ -18,7 +18,7 @@ export function FileDetails({ fileId }: { fileId: string }) {
       <main className="page">
         {file ? (
           <>
-            <PageHeader title={file.name}>
+            <PageHeader title={file.name} description={file.url === null && "This file is being checked."}>
               {file.downloadUrl && (
                 <a href={file.downloadUrl} download className="button button-quiet max-sm:px-3.5">
                   <Download aria-hidden="true" className="size-4" />

@@ -1,20 +1,22 @@
 "use client";
 
 import type { inferRouterOutputs } from "@trpc/server";
-import { Download, FileX2 } from "lucide-react";
+import { Download, FileClock, FileX2 } from "lucide-react";
 import type { AppRouter } from "~/functions";
 import { Empty, formatBytes } from "~/kit/client";
 
 interface SharedFileProps {
   token: string;
-  /** `null` when the link does not work. */
+  /** `null` when the link does not work, "held" while the file is held. */
   file: inferRouterOutputs<AppRouter>["shares"]["get"];
   /** Whether the browser comes back with a wrong password. */
   isWrong: boolean;
+  /** Whether it comes back after too many tries. */
+  isBusy: boolean;
 }
 
 /** The form that begins the download. The browser sends it by itself, so it works without JavaScript. */
-export function SharedFile({ token, file, isWrong }: SharedFileProps) {
+export function SharedFile({ token, file, isWrong, isBusy }: SharedFileProps) {
   if (!file) {
     return (
       <Empty icon={FileX2} title="This link does not work">
@@ -22,10 +24,19 @@ export function SharedFile({ token, file, isWrong }: SharedFileProps) {
       </Empty>
     );
   }
+  if (file === "held") {
+    return (
+      <Empty icon={FileClock} title="The file is not ready yet">
+        It is still being checked. Try again later.
+      </Empty>
+    );
+  }
   return (
     <form method="post" action={`/http/shares/${token}`} className="grid gap-4">
       <div className="grid gap-1">
-        <h1 className="wrap-anywhere font-semibold text-xl tracking-tight">{file.name}</h1>
+        <h1 dir="auto" className="wrap-anywhere font-semibold text-xl tracking-tight">
+          {file.name}
+        </h1>
         <p className="wrap-anywhere text-muted text-sm">
           {formatBytes(file.size)}
           {file.contentType && ` · ${file.contentType}`}
@@ -37,9 +48,11 @@ export function SharedFile({ token, file, isWrong }: SharedFileProps) {
           <input type="password" name="password" required autoComplete="off" maxLength={200} className="field" />
         </label>
       )}
-      {isWrong && (
+      {(isWrong || isBusy) && (
         <p role="alert" className="text-danger text-sm">
-          This is not the password. Ask the person who sent you the link.
+          {isWrong
+            ? "This is not the password. Ask the person who sent you the link."
+            : "There were too many tries. Wait a minute, then try again."}
         </p>
       )}
       <button type="submit" className="button button-primary">

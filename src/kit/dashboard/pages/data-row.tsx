@@ -113,7 +113,7 @@ export function RowDialog({ table, rowKey, onClose, onOpenFile }: RowDialogProps
             <p className="py-6 text-center text-muted text-sm">This row has been deleted.</p>
           ) : (
             <>
-              <dl className="mt-2 grid gap-3 text-sm">
+              <dl className="mt-2 grid grid-cols-1 gap-3 text-sm">
                 {columns.map((described, at) => (
                   <div key={described.name}>
                     <dt className="text-muted text-xs">

@@ -77,7 +77,7 @@ export function Files() {
               onSelectionChange={setSelection}
               empty="No files match."
             />
-            <div className="flex items-center gap-2">
+            <div className="flex flex-wrap items-center gap-2">
               <div role="status" className="flex min-h-13 flex-1 items-center pt-2 text-muted text-sm">
                 {selected.length > 0 && `${selected.length} selected`}
               </div>

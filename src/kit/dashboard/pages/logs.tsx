@@ -237,7 +237,7 @@ const callColumns = ({ onOpen }: { onOpen: (requestId: string) => void }) =>
       header: "Function",
       cell: ({ getValue, row: { original } }) => (
         <span
-          className="block whitespace-nowrap font-mono text-xs"
+          className="wrap-anywhere block font-mono text-xs sm:whitespace-nowrap"
           style={{ paddingLeft: `${original.depth * 0.75}rem` }}
         >
           {getValue()}

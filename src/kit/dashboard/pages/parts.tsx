@@ -124,7 +124,7 @@ export function Figures({ figures }: { figures: Figure[] }) {
   return (
     <dl className="mb-4 grid grid-cols-2 gap-3 sm:flex sm:flex-wrap">
       {figures.map(({ name, value, isBad }) => (
-        <div key={name} className="min-w-36 rounded-2xl border border-line bg-surface px-4 py-3">
+        <div key={name} className="sm:min-w-36 rounded-2xl border border-line bg-surface px-4 py-3">
           <dt className="text-muted text-xs">{name}</dt>
           <dd className={`font-semibold text-xl tabular-nums ${isBad ? "text-danger" : ""}`}>{value ?? "…"}</dd>
         </div>

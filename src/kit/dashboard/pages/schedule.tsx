@@ -171,7 +171,7 @@ const jobColumns = ({ onCancel, onRunAgain, onPick }: Actions) =>
       header: "Function",
       meta: { isTitle: true },
       cell: ({ getValue, row: { original } }) => (
-        <span className="block whitespace-nowrap font-mono text-xs">
+        <span className="wrap-anywhere block font-mono text-xs sm:whitespace-nowrap">
           <button
             type="button"
             onClick={() => onPick?.(getValue())}
@@ -283,7 +283,7 @@ const cronColumns = cronColumn.columns([
   }),
   cronColumn.accessor("schedule", {
     header: "When",
-    cell: ({ getValue }) => <span className="whitespace-nowrap font-mono text-xs">{getValue()}</span>,
+    cell: ({ getValue }) => <span className="wrap-anywhere font-mono text-xs sm:whitespace-nowrap">{getValue()}</span>,
   }),
   cronColumn.accessor("next", {
     header: "Next",

@@ -51,7 +51,7 @@ export function Users() {
           value={typed}
           maxLength={255}
           onChange={({ target }) => setTyped(target.value)}
-          className="field my-1 min-w-0 flex-1 sm:max-w-sm"
+          className="field my-1 min-w-48 flex-1 sm:max-w-sm"
         />
       </div>
       <div id="users">
@@ -87,6 +87,7 @@ const userColumns = ({ onOpen }: { onOpen: (userId: string) => void }) =>
       cell: ({ getValue, row: { original } }) => (
         <button
           type="button"
+          dir="auto"
           onClick={() => onOpen(original.id)}
           className="block min-h-11 max-w-full truncate font-medium text-accent underline-offset-2 hover:underline sm:max-w-60"
         >
@@ -148,7 +149,9 @@ function UserDialog({ userId, onClose }: UserDialogProps) {
         <Dialog.Overlay className="dialog-overlay" />
         <Dialog.Content {...dialog} className="dialog max-w-xl!" aria-describedby={undefined}>
           <div className="-mt-2 -mr-3 flex items-center justify-between">
-            <Dialog.Title className="min-w-0 truncate font-semibold">{user.data?.name || "User"}</Dialog.Title>
+            <Dialog.Title dir="auto" className="min-w-0 truncate font-semibold">
+              {user.data?.name || "User"}
+            </Dialog.Title>
             <Dialog.Close aria-label="Close" title="Close" className="icon-button">
               <X aria-hidden="true" className="size-5" />
             </Dialog.Close>
