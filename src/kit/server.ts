@@ -11,7 +11,7 @@ export { type Id, id } from "./database/ids";
 export { pageArgs, paginate } from "./database/pagination";
 export { parseArgs } from "./functions/args";
 export type { ActionCtx, MutationCtx, QueryCtx } from "./functions/context";
-export { readJson } from "./http/body";
+export { parseJson, readJson } from "./http/body";
 export { HttpError } from "./http/error-response";
 export { fetchPublic } from "./http/fetch-public";
 export type { HttpAction } from "./http/http-router";

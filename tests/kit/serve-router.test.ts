@@ -18,13 +18,14 @@ const module = {
       return "done";
     },
   }),
+  read: query({ args: { text: z.string() }, handler: (_, { text }) => text }),
   plain: mutation({ handler: () => "done" }),
   take: mutation({ args: { text: z.string().max(10), list: z.array(z.string()).optional() }, handler: () => "taken" }),
 };
 const handler = serveRouter(createRouter({ module }));
 const get = (path: string, inputs: unknown) =>
   handler(new Request(`http://app.test/api/trpc/${path}?batch=1&input=${encodeURIComponent(JSON.stringify(inputs))}`));
-const send = (body: string, headers: HeadersInit = {}) =>
+const send = (body: string | Buffer<ArrayBuffer>, headers: HeadersInit = {}) =>
   handler(
     new Request("http://app.test/api/trpc/module.take", {
       method: "POST",
@@ -54,6 +55,26 @@ describe("a batch", () => {
     const answers: { result?: unknown }[] = await response.json();
     expect(answers.filter(({ result }) => result)).toHaveLength(2);
   });
+});
+
+test("a text that would change when it is stored is refused", async () => {
+  const get = (input: string) => handler(new Request(`http://app.test/api/trpc/module.read?input=${input}`));
+  const text = async (response: Response) => [response.status, (await response.json()).error?.json.message];
+  expect(await text(await get("%7B%22json%22:%7B%22text%22:%22%C3%A9%22%7D%7D"))).toEqual([200, undefined]);
+  const [encoding, half] = ["is not UTF-8", "text: the text has a NUL or half of a surrogate pair"];
+  expect(await text(await get("%7B%22json%22:%7B%22text%22:%22%E9%22%7D%7D"))).toEqual([
+    400,
+    expect.stringContaining(encoding),
+  ]);
+  expect(await text(await get(encodeURIComponent('{"json":{"text":"\\ud800"}}')))).toEqual([
+    400,
+    expect.stringContaining(half),
+  ]);
+  expect(await text(await send('{"json":{"text":"\\ud800"}}'))).toEqual([400, expect.stringContaining(half)]);
+  expect(await text(await send(Buffer.from('{"json":{"text":"\xe9"}}', "latin1")))).toEqual([
+    400,
+    expect.stringContaining(encoding),
+  ]);
 });
 
 describe("a body", () => {

@@ -27,11 +27,58 @@ export type DatabaseUnavailable = InstanceType<typeof DatabaseUnavailable>;
 /** Seconds after which a client may try again. */
 export const retryAfter = 1;
 
-/** The error for the client: 503 when the database could not be reached. Any other error stays as it is. */
-export const asAnswer = (error: unknown): unknown =>
-  error instanceof DatabaseUnavailable
-    ? new TRPCError({ code: "SERVICE_UNAVAILABLE", message: error.message, cause: error })
-    : error;
+/**
+ * The error for the client: 503 when the database could not be reached, and what `refusals` has for a call that the database
+ * refused. Any other error stays as it is.
+ */
+export function asAnswer(error: unknown): unknown {
+  if (error instanceof DatabaseUnavailable) {
+    return new TRPCError({ code: "SERVICE_UNAVAILABLE", message: error.message, cause: error });
+  }
+  const refusal = refusalOf(error);
+  if (!refusal || !(error instanceof Error)) return error;
+  // The database's words have names and values. The function log has them in production, too.
+  const words = process.env.NODE_ENV === "production" ? "" : ` (${error.message.trim().split("\n").at(-1)})`;
+  return new TRPCError({ code: refusal.code, message: refusal.message + words, cause: error });
+}
+
+interface Refusal {
+  code: "BAD_REQUEST" | "NOT_FOUND" | "CONFLICT";
+  message: string;
+}
+
+/** Errors of the database that a caller causes and can do something about, by SQLSTATE, or by Prisma's code. */
+const refusals: Record<string, Refusal> = {
+  P2025: { code: "NOT_FOUND", message: "Something that the call names does not exist." },
+  "23503": {
+    code: "CONFLICT",
+    message: "The call refers to something that is gone, or removes something that is in use.",
+  },
+  "23505": { code: "CONFLICT", message: "The call would store something a second time that may exist only once." },
+  "23514": { code: "CONFLICT", message: "The call would store values that are not allowed." },
+  "23P01": { code: "CONFLICT", message: "The call would store something that overlaps with what is stored." },
+};
+
+/** The class of SQLSTATE for values that are too long, out of range, or malformed. */
+const dataException = "22";
+const badValue: Refusal = {
+  code: "BAD_REQUEST",
+  message: "A value of the call is too long, out of range, or malformed.",
+};
+
+function refusalOf(error: unknown): Refusal | undefined {
+  const isPrismas = error instanceof Error && error.name === "PrismaClientKnownRequestError";
+  // A constraint that is deferred fails at the commit, with the driver's error.
+  if (!isPrismas && !(error instanceof pg.DatabaseError)) return;
+  const { code } = error as { code?: string };
+  const state = sqlState(error) ?? code ?? "";
+  // In raw SQL, a cast in the statement may be wrong.
+  const isOfValue = isPrismas && code !== rawFailed && state.startsWith(dataException);
+  return refusals[state] ?? (isOfValue ? badValue : undefined);
+}
+
+/** Prisma's code for raw SQL that failed. */
+const rawFailed = "P2010";
 
 export const uniqueViolation = "23505";
 export const foreignKeyViolation = "23503";

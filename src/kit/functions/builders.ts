@@ -7,7 +7,7 @@ import {
 } from "@trpc/server";
 import { TRPC_ERROR_CODES_BY_KEY } from "@trpc/server/rpc";
 import { z } from "zod";
-import { asAnswer, DatabaseUnavailable } from "../database/errors";
+import { asAnswer } from "../database/errors";
 import { noting } from "../live/reads";
 import { shorten } from "../log/text";
 import { decodeArguments, parseArgs, refuseUnstorable } from "./args";
@@ -53,10 +53,14 @@ function hidden(shape: DefaultErrorShape, path: string | undefined): DefaultErro
   return { ...shape, code: TRPC_ERROR_CODES_BY_KEY.NOT_FOUND, message: `No procedure found on path "${path}"`, data };
 }
 
-/** Limits how many calls of one request run at once, and answers 503 when the database cannot be reached. */
+/** Limits how many calls of one request run at once, and answers what the database refused: see `asAnswer`. */
 const anyProcedure = t.procedure.use(async ({ ctx, next }) => {
   const result = await ctx.inTurn(() => next());
-  if (!result.ok && result.error.cause instanceof DatabaseUnavailable) throw asAnswer(result.error.cause);
+  // tRPC makes this of an error that is not its own.
+  if (!result.ok && result.error.code === "INTERNAL_SERVER_ERROR") {
+    const answer = asAnswer(result.error.cause);
+    if (answer !== result.error.cause) throw answer;
+  }
   return result;
 });
 

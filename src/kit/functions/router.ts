@@ -18,7 +18,7 @@ import { schedule } from "../dashboard/schedule";
 import { settings } from "../dashboard/settings";
 import { users } from "../dashboard/users";
 import { retryAfter } from "../database/errors";
-import { readJsonText } from "../http/body";
+import { checkQuery, readJsonText } from "../http/body";
 import { type HttpRouter, httpRouter } from "../http/http-router";
 import { type CronJobs, cronJobs } from "../jobs/crons";
 import { formatReads, readsHeader } from "../live/reads";
@@ -128,15 +128,17 @@ export function serveCalls(router: AnyTRPCRouter) {
       return new Response(null, { status, headers: { Allow: [...methods, "OPTIONS"].join(", ") } });
     }
     const context = createRequestContext(request);
-    if (request.method === "GET" && new URL(request.url).pathname === changesPath) {
+    const url = new URL(request.url);
+    if (request.method === "GET" && url.pathname === changesPath) {
       // The identity is only used for counting, because the stream has nothing but names of tables.
       return serveChanges(request, await context.identity().catch(() => null));
     }
     let received: Request;
     try {
+      checkQuery(url);
       received = await withBody(request);
     } catch (error) {
-      return refuseBody(error);
+      return refuseRequest(error);
     }
     const response = (await answerPlainly(received, context)) ?? (await answerByTrpc(received, context));
     // Responses depend on the identity and on the moment.
@@ -167,8 +169,8 @@ function metaOf({ reads }: RequestContext, errors: TRPCError[], paths: readonly 
   };
 }
 
-/** The response that refuses a body before it is parsed, in the form that clients expect. */
-function refuseBody(error: unknown): Response {
+/** The response that refuses a request before its arguments are parsed, in the form that clients expect. */
+function refuseRequest(error: unknown): Response {
   if (!(error instanceof TRPCError)) throw error;
   const shape = getTRPCErrorShape({
     error,

@@ -10,7 +10,7 @@ import { takeArrivedBody } from "./node-adapter";
  *
  * @param maxBytes default: 256 KiB
  * @param maxValues default: 10,000. Many short lists take far longer to parse than a few long texts of the same size
- * @throws TRPCError `BAD_REQUEST` when the body is not JSON or has too many values, `PAYLOAD_TOO_LARGE` for too many bytes
+ * @throws TRPCError `BAD_REQUEST` when the body is not JSON in UTF-8 or has too many values, `PAYLOAD_TOO_LARGE` for too many bytes
  */
 export async function readJson(
   request: Request,
@@ -20,7 +20,13 @@ export async function readJson(
   return parseJson(await readJsonText(request, maxBytes, maxValues));
 }
 
-/** @throws TRPCError `BAD_REQUEST` */
+/**
+ * Parses a text as JSON, where the text itself is needed too, for example to verify its signature. Otherwise use `readJson`.
+ *
+ *     const event = parseArgs(z.object({ id: z.string() }), parseJson(text));
+ *
+ * @throws TRPCError `BAD_REQUEST` when it is not JSON
+ */
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -31,18 +37,50 @@ export function parseJson(text: string): unknown {
 }
 
 /** Making one takes longer than decoding a short text. */
-const decoder = new TextDecoder();
+const decoder = new TextDecoder("utf-8", { fatal: true });
+
+/**
+ * Decodes UTF-8. A decoder that is not told to refuse other bytes replaces them, and a text is stored that nobody sent.
+ *
+ * @param what the bytes are, for the message
+ * @throws TRPCError `BAD_REQUEST`
+ */
+export function decodeUtf8(bytes: Uint8Array, what: string): string {
+  try {
+    return decoder.decode(bytes);
+  } catch (cause) {
+    throw notUtf8(what, cause);
+  }
+}
+
+const notUtf8 = (what: string, cause: unknown) =>
+  new TRPCError({ code: "BAD_REQUEST", message: `${what} is not UTF-8. Encode it as UTF-8.`, cause });
+
+/**
+ * Refuses a URL whose query has percent-encoded bytes that are not UTF-8, because `URLSearchParams` replaces them.
+ * @throws TRPCError `BAD_REQUEST`
+ */
+export function checkQuery({ search }: URL): void {
+  if (!/%[89a-f]/i.test(search)) return;
+  try {
+    // As in `URLSearchParams`, a % that begins no byte stands for itself.
+    decodeURIComponent(search.replace(/%(?![\da-f]{2})/gi, "%25"));
+  } catch (cause) {
+    throw notUtf8("The URL's query", cause);
+  }
+}
 
 /**
  * Reads the text of a request's body and checks that it is safe to parse as JSON.
- * @throws TRPCError `BAD_REQUEST` for too many values or an incomplete body, `PAYLOAD_TOO_LARGE` for too many bytes
+ * @throws TRPCError `BAD_REQUEST` for too many values, an incomplete body or one that is not UTF-8, `PAYLOAD_TOO_LARGE` for too
+ * many bytes
  */
 export async function readJsonText(request: Request, maxBytes: number, maxValues: number): Promise<string> {
   const bytes = await readBytes(request, maxBytes);
   if (countValues(bytes) > maxValues) {
     throw new TRPCError({ code: "BAD_REQUEST", message: `The body's JSON has more than ${maxValues} values.` });
   }
-  return decoder.decode(bytes);
+  return decodeUtf8(bytes, "The body");
 }
 
 /** Reads the body itself: for a short one, the streams of `limitBody` would take longer than all else. */

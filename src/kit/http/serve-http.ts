@@ -5,7 +5,7 @@ import { withRequestId } from "../log/scope";
 import { quote } from "../log/text";
 import { passivePolicy } from "../storage/headers";
 import { servedFiles } from "../storage/serve";
-import { limitBody, limitResponse } from "./body";
+import { checkQuery, limitBody, limitResponse } from "./body";
 import { announceLength } from "./content-length";
 import { errorResponse } from "./error-response";
 import type { HttpRouter, Lookup, Route } from "./http-router";
@@ -41,6 +41,7 @@ export function serveHttp(router: HttpRouter, mount = "/http") {
 
 async function runRoute(route: Route, request: Request, caller: Caller): Promise<Response> {
   try {
+    checkQuery(new URL(request.url));
     const maxRequestSize = route.maxRequestSize ?? defaultLimit;
     const response = await answerRoute(route, limitBody(request, maxRequestSize), caller);
     return servedFiles.has(response) ? response : limitResponse(response, route.maxResponseSize ?? defaultLimit);

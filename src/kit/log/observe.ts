@@ -2,7 +2,7 @@ import { channel } from "node:diagnostics_channel";
 import { format } from "node:util";
 import { TRPCError } from "@trpc/server";
 import { v7 } from "uuid";
-import { DatabaseUnavailable } from "../database/errors";
+import { asAnswer } from "../database/errors";
 import type { Kind } from "../functions/server-function";
 import { UploadError } from "../storage/upload-error";
 import { record } from "./function-log";
@@ -79,11 +79,11 @@ export async function observe<R>(
   }
 }
 
-/** The code of an error that was thrown on purpose; `null` for a bug. */
+/** The code of an error that was thrown on purpose, or that its caller causes; `null` for a bug. */
 function expectedCode(error: unknown): string | null {
-  if (error instanceof DatabaseUnavailable) return "SERVICE_UNAVAILABLE";
   if (error instanceof UploadError) return error.status < 500 ? error.code : null;
-  return error instanceof TRPCError && error.code !== "INTERNAL_SERVER_ERROR" ? error.code : null;
+  const answer = asAnswer(error);
+  return answer instanceof TRPCError && answer.code !== "INTERNAL_SERVER_ERROR" ? answer.code : null;
 }
 
 /** Lines to keep of one call, and characters of one line. */

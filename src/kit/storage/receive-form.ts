@@ -4,6 +4,7 @@ import { TRPCError } from "@trpc/server";
 import { z } from "zod";
 import type { Id } from "../database/ids";
 import { parseArgs } from "../functions/args";
+import { decodeUtf8 } from "../http/body";
 import { quote } from "../log/text";
 import { limits } from "../process/limits";
 import type { Chunk } from "./drivers/driver";
@@ -105,6 +106,9 @@ export async function receiveForm<Name extends string>(
 /** Bytes of a field's name and headers, and of a file's name. */
 const maxHeaderBytes = 16 * 1024;
 const maxNameLength = 255;
+/** Text fields of a form, and parts of it altogether. */
+const maxFields = 1_000;
+const maxParts = 1_100;
 
 /**
  * Parses a form while it arrives. Files are taken one after the other, and the form is read no faster than they are. When it
@@ -123,6 +127,7 @@ async function parseForm(
   let proceed: () => void = () => undefined;
   let files = Promise.resolve();
   let fieldBytes = 0;
+  let fields = 0;
 
   function fail(error: unknown) {
     failure ??= { error };
@@ -131,26 +136,35 @@ async function parseForm(
     proceed();
   }
 
-  parser.on("field", (name = "", value, _, isCut) => {
-    fieldBytes += Buffer.byteLength(name) + Buffer.byteLength(value);
-    if (isCut || fieldBytes > limits.jsonBytes) fail(tooManyFields());
-    else takeField(name, value);
-  });
-  parser.on("file", (field = "", file, name = "", _, type) => {
+  async function takeText(name: string, body: AsyncIterable<Chunk>) {
+    fieldBytes += Buffer.byteLength(name);
+    fields += 1;
+    const chunks: Chunk[] = [];
+    for await (const chunk of body) {
+      fieldBytes += chunk.byteLength;
+      if (fieldBytes > limits.jsonBytes) break;
+      chunks.push(chunk);
+    }
+    if (fieldBytes > limits.jsonBytes || fields > maxFields) throw tooManyFields();
+    takeField(name, decodeUtf8(Buffer.concat(chunks), `The field ${quote(name)}`));
+  }
+
+  // The parser would replace bytes of a text that are not UTF-8, so it gets texts as files.
+  parser.on("file", (field = "", file, name, _, type) => {
     open.add(file);
     // The error reaches the loop that reads the file.
     file.on("error", () => undefined);
     files = files.then(async () => {
       if (failure) return;
       try {
-        await takeFile(field, file, name.slice(0, maxNameLength), type);
+        if (name === undefined) await takeText(field, file);
+        else await takeFile(field, file, name.slice(0, maxNameLength), type);
         open.delete(file);
       } catch (error) {
         fail(error);
       }
     });
   });
-  parser.on("fieldsLimit", () => fail(tooManyFields()));
   parser.on("partsLimit", () => fail(tooManyFields()));
   parser.on("error", (cause) => fail(badForm("The form ends in the middle. Send it again.", cause)));
 
@@ -180,8 +194,8 @@ function createParser(contentType: string): BusboyInstance {
   try {
     return new Busboy({
       headers: { "content-type": contentType },
-      isPartAFile: (_, __, name) => name !== undefined,
-      limits: { fieldSize: limits.jsonBytes, fields: 1_000, parts: 1_100, headerPairs: 20, headerSize: maxHeaderBytes },
+      isPartAFile: () => true,
+      limits: { parts: maxParts, headerPairs: 20, headerSize: maxHeaderBytes },
     });
   } catch (cause) {
     throw badForm("The form's Content-Type has no boundary.", cause);

@@ -19,6 +19,22 @@ test.each([["{"], [""], ["a".repeat(10_000)]])("readJson refuses %.20s, with a s
   await expect(readJson(request(body))).rejects.toEqual(refused);
 });
 
+test("readJson refuses what is not UTF-8, and skips a byte order mark", async () => {
+  const bytes = (body: Uint8Array<ArrayBuffer>) => new Request("http://app.test/", { method: "POST", body });
+  const invalid = new Uint8Array([...Buffer.from('{"text":"'), 0xff, 0xfe, ...Buffer.from('"}')]);
+  const refused = { code: "BAD_REQUEST", message: "The body is not UTF-8. Encode it as UTF-8." };
+  await expect(readJson(bytes(invalid))).rejects.toMatchObject(refused);
+  expect(await readJson(bytes(new Uint8Array([0xef, 0xbb, 0xbf, ...Buffer.from('"é"')])))).toBe("é");
+});
+
+test("an HTTP action never sees a query that is not UTF-8", async () => {
+  const get = (query: string) =>
+    serveHttp(http)(new Request(`http://app.test/http/getMessagesByAuthor?author=${query}`));
+  expect([(await get("%C3%A9+%")).status, (await get("Jos%E9")).status, (await get("%ED%A0%80")).status]).toEqual([
+    200, 400, 400,
+  ]);
+});
+
 test("readJson refuses more than its limit, announced or not", async () => {
   const tooLarge = { code: "PAYLOAD_TOO_LARGE" };
   const announced = { "Content-Length": String(limits.jsonBytes + 1) };

@@ -48,7 +48,9 @@ const typed = { "content-type": "multipart/form-data; boundary=edge" };
 const part = (headers: string, body = "") => `--edge\r\n${headers}\r\n\r\n${body}\r\n`;
 const file = (name: string, fileName: string, body = "png", type = "image/png") =>
   part(`Content-Disposition: form-data; name="${name}"; filename="${fileName}"\r\nContent-Type: ${type}`, body);
+const text = 'Content-Disposition: form-data; name="author"';
 const end = "--edge--\r\n";
+const latin1 = (body: string) => Buffer.from(body, "latin1");
 
 let before: Awaited<ReturnType<typeof everything>>;
 beforeEach(async () => {
@@ -117,6 +119,13 @@ describe("ctx.storage.receive", () => {
     expect(body.files.photo.map(({ name }: { name: string }) => name)).toEqual(["passwd", "b.png"]);
   });
 
+  test("a file is kept although its name is not UTF-8, and a text may say that it is UTF-8", async () => {
+    const said = part(`${text}\r\nContent-Type: text/plain; charset=utf-8`, "Ann");
+    const { body } = await send(latin1(`${said}${file("photo", "Jos\xe9.png")}${end}`), typed);
+    expect(body.fields).toEqual([["author", "Ann"]]);
+    expect(body.files.photo).toMatchObject([{ name: "Jos\ufffd.png" }]);
+  });
+
   test("a form of 20 MiB is stored while it arrives", async () => {
     const large = new Blob([new Uint8Array(20 * 1024 * 1024)]);
     const { body } = await send(form(["letter", large, "large"]));
@@ -155,6 +164,8 @@ describe("a form is refused, and none of its files is kept,", () => {
       413,
     ],
     ["when it ends in the middle of a file", `${file("photo", "a")}${file("photo", "b").slice(0, -4)}`, 400, typed],
+    ["when a text is not UTF-8", latin1(`${file("photo", "a")}${part(text, "Jos\xe9")}${end}`), 400, typed],
+    ["when it ends in the middle of a text", `${file("photo", "a")}${part(text, "abc").slice(0, -2)}`, 400, typed],
     ["when it ends in the middle of a header", `${file("photo", "a")}--edge\r\nContent-Dispo`, 400, typed],
     ["when it ends without its last boundary", file("photo", "a"), 400, typed],
     [
