@@ -1,8 +1,10 @@
 import { spawn } from "node:child_process";
-import { readFile } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import { ROOT } from "./checkout.mjs";
+import { takeLock } from "./processes.mjs";
 
 /**
  * @typedef {object} LockedPackage
@@ -38,7 +40,8 @@ function refuse(reason) {
 
 /**
  * Installs the packages of package-lock.json, unless they are installed: npm lists what it installed in
- * node_modules/.package-lock.json. This file imports only Node's own modules, because it runs before others exist.
+ * node_modules/.package-lock.json. Waits while another command installs them, such as `npm run dev` beside `npm test`.
+ * This file imports only Node's own modules, because it runs before others exist.
  *
  * @param {object} [options]
  * @param {string} [options.root] of the checkout
@@ -46,18 +49,37 @@ function refuse(reason) {
  * @throws when npm fails
  */
 export async function install({ root = ROOT, signal } = {}) {
+  if (!(await missing(root))) return;
+  const lock = join(root, ".data", "install.lock");
+  for (let isFirst = true; !(await takeLock(lock)); isFirst = false) {
+    if (isFirst) console.log("Waiting for another command, which installs packages");
+    await sleep(200, undefined, { signal });
+  }
+  try {
+    const command = await missing(root);
+    if (!command) return;
+    console.log(`Installing packages (npm ${command})`);
+    // With NODE_ENV=production, npm would skip the packages that build and check the app.
+    await npm([command, "--include=dev", "--no-audit", "--no-fund", "--loglevel=error"], { cwd: root, signal });
+  } finally {
+    await rm(lock, { force: true });
+  }
+}
+
+/**
+ * The command of npm that installs what is missing, or `null`.
+ *
+ * @param {string} root
+ */
+async function missing(root) {
   const manifest = await readJson(join(root, "package.json"));
   const locked = (await readJson(join(root, "package-lock.json")))?.packages;
   const installed = (await readJson(join(root, "node_modules", ".package-lock.json")))?.packages;
   const lockFits =
     isDeepStrictEqual(locked?.[""]?.dependencies ?? {}, manifest.dependencies ?? {}) &&
     isDeepStrictEqual(locked?.[""]?.devDependencies ?? {}, manifest.devDependencies ?? {});
-  if (lockFits && installed && isInstalled(locked, installed)) return;
-
-  const command = lockFits ? "ci" : "install";
-  console.log(`Installing packages (npm ${command})`);
-  // With NODE_ENV=production, npm would skip the packages that build and check the app.
-  await npm([command, "--include=dev", "--no-audit", "--no-fund", "--loglevel=error"], { cwd: root, signal });
+  if (lockFits && installed && isInstalled(locked, installed)) return null;
+  return lockFits ? "ci" : "install";
 }
 
 /**

@@ -127,6 +127,26 @@ export async function takeDevLock(path, address) {
   };
 }
 
+/**
+ * Takes a lock that this process keeps until it removes the file or ends.
+ *
+ * @param {string} path of the lock file
+ * @returns {Promise<boolean>} `false` while another process has it
+ */
+export async function takeLock(path) {
+  mkdirSync(dirname(path), { recursive: true });
+  const lock = JSON.stringify({ owner: await describeProcess(process.pid) });
+  try {
+    writeFileSync(path, lock, { flag: "wx" });
+    return true;
+  } catch {
+    const other = readLock(path);
+    if (other && (await isRunning(other.owner))) return false;
+    rmSync(path, { force: true });
+    return takeLock(path);
+  }
+}
+
 /** @param {string} path */
 function readLock(path) {
   try {

@@ -56,7 +56,7 @@ export function SignInForm({ next, isNew, isVisitor, confirm, sendsEmail, provid
             ? "Enter your password, so that no one else can open an account with your address."
             : isVisitor
               ? "What you have sent and uploaded in this browser will belong to your account."
-              : "With an account your files and pictures are yours on every device."}
+              : "With an account, what you make here is yours on every device."}
         </p>
       </div>
       <Form onSubmit={submit} submit={confirm ? "Confirm" : isNew ? "Create account" : "Sign in"}>

@@ -50,3 +50,15 @@ test("packages that were removed are installed again, from the lock file", async
   expect(log).toHaveBeenLastCalledWith("Installing packages (npm ci)");
   expect(existsSync(join(root, "node_modules", "one"))).toBe(true);
 });
+
+test("two commands that begin at once install the packages once", async () => {
+  await install({ root });
+  await rm(join(root, "node_modules"), { recursive: true });
+  log.mockClear();
+  await Promise.all([install({ root }), install({ root })]);
+  expect(log.mock.calls.flat().sort()).toEqual([
+    "Installing packages (npm ci)",
+    "Waiting for another command, which installs packages",
+  ]);
+  expect(existsSync(join(root, "node_modules", "one"))).toBe(true);
+});
