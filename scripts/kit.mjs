@@ -273,7 +273,8 @@ async function listUnreferenced() {
 
 async function restoreFiles() {
   const { prisma } = await load("database/database");
-  const { listDeletedFiles, restoreFile } = await load("storage/ownership");
+  const { restoreFile } = await load("storage/ownership");
+  const { listDeletedFiles } = await load("storage/garbage-collection");
   const { parseStorageId } = await load("storage/file");
   for (const storageId of args) {
     const restored = await restoreFile(prisma, parseStorageId(storageId));

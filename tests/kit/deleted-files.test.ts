@@ -11,8 +11,13 @@ import { serveHealth } from "~/kit/process/health";
 import { processWide } from "~/kit/process/process-wide";
 import { blobs } from "~/kit/storage/blobs";
 import { storageId } from "~/kit/storage/file";
-import { deleteUnownedBlobs, deleteUnreferenced, readLooseReferences } from "~/kit/storage/garbage-collection";
-import { deleteFile, listDeletedFiles, restoreFile } from "~/kit/storage/ownership";
+import {
+  deleteUnownedBlobs,
+  deleteUnreferenced,
+  listDeletedFiles,
+  readLooseReferences,
+} from "~/kit/storage/garbage-collection";
+import { deleteFile, restoreFile } from "~/kit/storage/ownership";
 import { serve } from "~/kit/storage/serve";
 import { refuseForeignStore, storeIdKey } from "~/kit/storage/store-id";
 import { apiOf, uploadFile } from "./caller";

@@ -6,6 +6,7 @@ import type { AnyTRPCRouter } from "@trpc/server";
 import { observable } from "@trpc/server/observable";
 import { createContext, useContext, useEffect, useSyncExternalStore } from "react";
 import type { KitRouter } from "../functions/router";
+import { type Leave, takePlace } from "./tab-locks";
 
 const showReconnectingAfterMs = 1_000;
 /**
@@ -329,29 +330,3 @@ function pathOf({ queryKey: [path], queryHash, meta }: Query): string | null {
   if (Array.isArray(path)) return path.join(".");
   return meta?.isLive ? queryHash : null;
 }
-
-/** The streams that a browser keeps open. Over HTTP/1.1 it has six connections to a host, and pages need some of them. */
-const places = ["stream 1", "stream 2", "stream 3", "stream 4"];
-
-/** Releases a place. */
-type Leave = () => void;
-
-/**
- * Takes one of the places that all tabs of the browser share, or returns `null` when all are taken. Pages without HTTPS have
- * no locks, so there a place is always free.
- */
-async function takePlace(): Promise<Leave | null> {
-  if (!("locks" in navigator)) return () => undefined;
-  for (const name of places) {
-    const leave = await takeLock(name);
-    if (leave) return leave;
-  }
-  return null;
-}
-
-/** The browser holds a lock until the promise that its callback returned is settled. */
-const takeLock = (name: string): Promise<Leave | null> =>
-  new Promise((resolve, reject) => {
-    const hold = (lock: Lock | null) => (lock ? new Promise<void>(resolve) : resolve(null));
-    navigator.locks.request(name, { ifAvailable: true }, hold).catch(reject);
-  });

@@ -94,9 +94,3 @@ export function isSameFile(one: Unfinished, other: Awaited<ReturnType<typeof des
   const isAlike = one.name === other.name && one.size === other.size && one.lastModified === other.lastModified;
   return isAlike && one.start.every((byte, index) => byte === other.start[index]);
 }
-
-/** Runs `use` if no other tab has the lock. Returns `null` if one has. */
-export async function inOneTab<R>(url: string, use: () => Promise<R>): Promise<R | null> {
-  if (!navigator.locks) return use();
-  return navigator.locks.request(`upload ${url}`, { ifAvailable: true }, (lock) => (lock ? use() : null));
-}

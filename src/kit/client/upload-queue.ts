@@ -1,7 +1,8 @@
 import type { Id } from "../database/ids";
 import { type Begun, keepsParts } from "./direct";
 import { discardChunks } from "./resumable";
-import { describeFile, forget, inOneTab, isSameFile, listUnfinished, remember, type Unfinished } from "./unfinished";
+import { inOneTab } from "./tab-locks";
+import { describeFile, forget, isSameFile, listUnfinished, remember, type Unfinished } from "./unfinished";
 import { smallFileBytes, uploadFile } from "./upload";
 import { createSpeedometer, deadUrlCodes, explainAnswer, longestWaitMs, pause, UploadError } from "./upload-request";
 import { explainError, retryAfterOf } from "./viewer";
@@ -77,10 +78,7 @@ const rememberMs = 2_000;
 /** How many images of one choice have a preview before they are sent. Making one for each of thousands stops the page. */
 const previews = 100;
 
-/**
- * After this time the queue stops waiting for a saved file to appear in its list. The file may be on another page of the
- * list.
- */
+/** After this time the queue stops waiting for a saved file to appear in its list: it may be on another page of the list. */
 export const arrivesWithinMs = 30_000;
 
 /**
@@ -121,10 +119,11 @@ export function createUploadQueue(options: QueueOptions) {
   function sendNext() {
     while (sending < concurrency && queued.length > 0) {
       const id = queued.shift() ?? 0;
+      const upload = uploads.get(id);
       const job = jobs.get(id);
-      if (!job || uploads.get(id)?.state !== "queued") continue;
+      if (!job || upload?.state !== "queued") continue;
       sending += 1;
-      void send(id, job).finally(() => {
+      void send(upload, job).finally(() => {
         sending -= 1;
         sendNext();
       });
@@ -141,15 +140,14 @@ export function createUploadQueue(options: QueueOptions) {
     }
   }
 
-  async function send(id: number, job: Job) {
-    const upload = uploads.get(id);
-    if (!upload) return;
+  async function send(upload: Upload, job: Job) {
+    const { id, file } = upload;
     job.abort = new AbortController();
     const { signal } = job.abort;
-    update(id, { state: "uploading", speed: null, previewUrl: upload.previewUrl ?? previewOf(upload.file) });
+    update(id, { state: "uploading", speed: null, previewUrl: upload.previewUrl ?? previewOf(file) });
     try {
       const { storageId } = await uploadOnce(upload, job, signal);
-      if (!signal.aborted) update(id, { state: "uploaded", sent: upload.file.size, storageId });
+      if (!signal.aborted) update(id, { state: "uploaded", sent: file.size, storageId });
     } catch (error) {
       if (signal.aborted) return;
       const isDead = error instanceof UploadError && deadUrlCodes.includes(error.code);
@@ -173,7 +171,8 @@ export function createUploadQueue(options: QueueOptions) {
       } catch (error) {
         const asked = error instanceof UploadError ? error.retryAfterMs : retryAfterOf(error);
         // Without a network nothing was called. `pause` waits until there is one.
-        const waitMs = isOffline() && (!(error instanceof UploadError) || error.code === "ConnectionLost") ? 0 : asked;
+        const isOffline = globalThis.navigator?.onLine === false;
+        const waitMs = isOffline && (!(error instanceof UploadError) || error.code === "ConnectionLost") ? 0 : asked;
         if (waitMs === null || waitMs > longestWaitMs) throw error;
         const { state } = uploads.get(id) ?? {};
         update(id, { state: state === "uploading" ? "queued" : state });
@@ -211,10 +210,8 @@ export function createUploadQueue(options: QueueOptions) {
       job.unfinished = { ...description, ...owner(), url, sent: uploads.get(id)?.sent ?? 0, direct };
       void remember(job.unfinished);
     };
-    const request = {
-      ...{ url, file, stripMetadata, signal, begun: job.unfinished?.direct },
-      ...{ onProgress, onBegun, onNotice: (notice: string) => update(id, { notice }) },
-    };
+    const onNotice = (notice: string) => update(id, { notice });
+    const request = { url, file, stripMetadata, signal, onProgress, onBegun, onNotice, begun: job.unfinished?.direct };
     const sending = () => patiently(id, signal, () => uploadFile(request));
     const uploaded = await (description ? inOneTab(url, sending) : sending());
     if (uploaded) return uploaded;
@@ -284,10 +281,7 @@ export function createUploadQueue(options: QueueOptions) {
       sendNext();
     },
 
-    /**
-     * Retries a failed upload from the step that failed, or continues a paused one. Without an id it does so for all
-     * uploads.
-     */
+    /** Retries a failed upload from the step that failed, or continues a paused one. Without an id, all of them. */
     retry(id?: number) {
       const batches = new Set<Batch>();
       for (const upload of id === undefined ? [...uploads.values()] : [uploads.get(id)]) {
@@ -337,8 +331,6 @@ export function createUploadQueue(options: QueueOptions) {
     },
   };
 }
-
-const isOffline = () => typeof navigator !== "undefined" && navigator.onLine === false;
 
 const previewOf = (file: File) => (file.type.startsWith("image/") ? URL.createObjectURL(file) : null);
 

@@ -11,8 +11,13 @@ import { scheduler } from "../jobs/scheduler";
 import { noting } from "../live/reads";
 import { env } from "../process/env";
 import { type FileMetadata, type FileRow, fileColumns, storageId, toMetadata } from "../storage/file";
-import { deleteUnownedBlobsSoon, readGarbagePreview, readLooseReferences } from "../storage/garbage-collection";
-import { deleteFiles, forgetDeleted, listDeletedFiles, releaseFile, restoreFile } from "../storage/ownership";
+import {
+  deleteUnownedBlobsSoon,
+  listDeletedFiles,
+  readGarbagePreview,
+  readLooseReferences,
+} from "../storage/garbage-collection";
+import { deleteFiles, forgetDeleted, releaseFile, restoreFile } from "../storage/ownership";
 import { readTotals } from "../storage/quota";
 import { findReferences } from "../storage/references";
 import { createFileUrl, createUploadUrl, type FileUrlOptions } from "../storage/tokens";

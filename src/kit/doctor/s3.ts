@@ -1,4 +1,4 @@
-import { s3Client } from "../storage/drivers/s3";
+import { s3Client } from "../storage/drivers/s3-client";
 import { ok, problem, reasonOf } from "./finding";
 
 /** The bucket of the settings. */

@@ -14,7 +14,7 @@ import {
   previewGarbage,
 } from "../storage/garbage-collection";
 import { compactTotals } from "../storage/quota";
-import { forgetOld } from "./jobs";
+import { forgetOld } from "./rows";
 
 /** Days after which a visitor who never came back, and owns nothing, is forgotten. */
 const visitorDays = 30;

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { Prisma } from "~/generated/prisma/client";
-import { maintenance, prisma } from "../database/database";
+import { prisma } from "../database/database";
 import { DatabaseUnavailable, isConflict, sqlState, uniqueViolation } from "../database/errors";
 import type { Transaction } from "../database/transaction";
 import { refuseUnstorable } from "../functions/args";
@@ -345,14 +345,4 @@ export async function giveUpRunning(): Promise<string[]> {
   const failed = actions.map((attempt) => fail(isCurrent(attempt), "The server stopped before it had ended"));
   await Promise.allSettled(failed);
   return cut.map(({ job }) => `job ${job.id} (${job.name})`);
-}
-
-/** Forgets jobs that ended a week ago. Returns how many. */
-export async function forgetOld(): Promise<number> {
-  const forgotten = await maintenance.$executeRaw`
-    DELETE FROM "_scheduled_functions" WHERE "completedTime" < now() - interval '7 days'`;
-  await maintenance.$executeRaw`
-    DELETE FROM "_ended_jobs" AS ended
-    WHERE NOT EXISTS (SELECT FROM "_scheduled_functions" AS job WHERE job."_id" = ended."_id")`;
-  return forgotten;
 }

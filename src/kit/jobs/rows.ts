@@ -2,7 +2,7 @@ import type { SuperJSONResult } from "superjson";
 import { v7 } from "uuid";
 import { z } from "zod";
 import { Prisma, type ScheduledFunction, type ScheduledState } from "~/generated/prisma/client";
-import type { Client } from "../database/database";
+import { type Client, maintenance } from "../database/database";
 import type { Id } from "../database/ids";
 import { transformer } from "../functions/transformer";
 
@@ -189,4 +189,14 @@ export async function rerunJob(client: Executor, jobId: string): Promise<string 
     SELECT ${id}::uuid, "name", "args", now(), "retry", "onComplete" FROM "_scheduled_functions"
     WHERE "_id" = ${jobId}::uuid AND "state" IN ('success', 'failed', 'canceled')`;
   return scheduled === 0 ? null : id;
+}
+
+/** Forgets jobs that ended a week ago. Returns how many. */
+export async function forgetOld(): Promise<number> {
+  const forgotten = await maintenance.$executeRaw`
+    DELETE FROM "_scheduled_functions" WHERE "completedTime" < now() - interval '7 days'`;
+  await maintenance.$executeRaw`
+    DELETE FROM "_ended_jobs" AS ended
+    WHERE NOT EXISTS (SELECT FROM "_scheduled_functions" AS job WHERE job."_id" = ended."_id")`;
+  return forgotten;
 }

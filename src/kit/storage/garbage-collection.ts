@@ -278,3 +278,26 @@ export async function readGarbagePreview(): Promise<z.infer<typeof previewSchema
   const state = await prisma.systemState.findUnique({ where: { key: previewKey } });
   return state && previewSchema.parse(state.value);
 }
+
+/** A deleted file whose bytes are still kept. */
+interface DeletedFile {
+  storageId: string;
+  /** As `tokenIdentifier`; `null` when the uploader had no identity. */
+  owner: string | null;
+  /** Bytes. */
+  size: number;
+  contentType: string | null;
+  /** Milliseconds since the epoch. */
+  deletedAt: number;
+  /** When its bytes are deleted, in milliseconds since the epoch. */
+  goneAt: number;
+}
+
+/** The files that were deleted last come first. */
+export function listDeletedFiles(limit: number): Promise<DeletedFile[]> {
+  return prisma.$queryRaw<DeletedFile[]>`
+    SELECT "fileId"::text AS "storageId", "owner", "size"::float AS "size", "file" ->> 'contentType' AS "contentType",
+      extract(epoch FROM "deletedAt")::float * 1000 AS "deletedAt", extract(epoch FROM "deleteAfter")::float * 1000 AS "goneAt"
+    FROM "_unowned_blobs" WHERE "file" IS NOT NULL AND "deleteAfter" > now()
+    ORDER BY "deletedAt" DESC, "blobKey" LIMIT ${limit}`;
+}

@@ -1,5 +1,5 @@
 import { Prisma } from "~/generated/prisma/client";
-import { type Client, pool, prisma } from "../database/database";
+import { type Client, pool } from "../database/database";
 import { sqlState, uniqueViolation } from "../database/errors";
 import { env } from "../process/env";
 import { limits } from "../process/limits";
@@ -329,27 +329,4 @@ export async function removeFromList(client: Client, blobKeys: string[]): Promis
 function writableUntil(blobKey: string): number {
   const madeAt = Number.parseInt(blobKey.slice(0, 8) + blobKey.slice(9, 13), 16);
   return blobKey[14] === "7" ? madeAt + maxUploadMs + 3_600_000 : 0;
-}
-
-/** A deleted file whose bytes are still kept. */
-interface DeletedFile {
-  storageId: string;
-  /** As `tokenIdentifier`; `null` when the uploader had no identity. */
-  owner: string | null;
-  /** Bytes. */
-  size: number;
-  contentType: string | null;
-  /** Milliseconds since the epoch. */
-  deletedAt: number;
-  /** When its bytes are deleted, in milliseconds since the epoch. */
-  goneAt: number;
-}
-
-/** The files that were deleted last come first. */
-export function listDeletedFiles(limit: number): Promise<DeletedFile[]> {
-  return prisma.$queryRaw<DeletedFile[]>`
-    SELECT "fileId"::text AS "storageId", "owner", "size"::float AS "size", "file" ->> 'contentType' AS "contentType",
-      extract(epoch FROM "deletedAt")::float * 1000 AS "deletedAt", extract(epoch FROM "deleteAfter")::float * 1000 AS "goneAt"
-    FROM "_unowned_blobs" WHERE "file" IS NOT NULL AND "deleteAfter" > now()
-    ORDER BY "deletedAt" DESC, "blobKey" LIMIT ${limit}`;
 }

@@ -37,8 +37,8 @@ interface ConfirmDialogProps {
   /** The label of the button. */
   action: string;
   onConfirm: () => Promise<void>;
-  /** Moves the focus, because the element that had it may be gone. */
-  onClosed: (isDone: boolean) => void;
+  /** Moves the focus, where the element that had it may be gone. Default: the focus returns to it. */
+  onClosed?: (isDone: boolean) => void;
 }
 
 /** Asks for confirmation before something that cannot be undone. Stays open when it fails. */
@@ -77,6 +77,7 @@ export function ConfirmDialog({
             isDone.current = false;
           }}
           onCloseAutoFocus={(event) => {
+            if (!onClosed) return;
             event.preventDefault();
             onClosed(isDone.current);
           }}

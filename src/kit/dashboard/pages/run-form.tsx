@@ -3,7 +3,8 @@ import { LoaderCircle, type LucideIcon } from "lucide-react";
 import Link from "next/link";
 import { type ReactNode, useId, useMemo, useState } from "react";
 import { type UseFormRegisterReturn, useForm, useWatch } from "react-hook-form";
-import { explainError, useViewer } from "../../client/viewer";
+import { ErrorText } from "../../client/components/lists";
+import { useViewer } from "../../client/viewer";
 import { type Answers, CopyButton, formatDuration, useTRPC } from "./parts";
 import { type ArgField, check, type Fn, fieldsOf, toArgs } from "./schema-fields";
 
@@ -264,13 +265,7 @@ export function RunResult({
 }: {
   run: Pick<UseMutationResult<Run | null, unknown, never>, "data" | "error" | "isPending">;
 }) {
-  if (run.error) {
-    return (
-      <p role="alert" className="mt-4 text-danger text-sm">
-        {explainError(run.error)}
-      </p>
-    );
-  }
+  if (run.error) return <ErrorText error={run.error} className="mt-4" />;
   if (!run.data || run.isPending) return null;
   const { outcome, milliseconds, requestId } = run.data;
   const isError = "error" in outcome;

@@ -6,9 +6,8 @@ import Link from "next/link";
 import { Tabs } from "radix-ui";
 import { useMemo, useState } from "react";
 import { ConfirmDialog } from "../../client/components/controls";
-import { Failed, Loading } from "../../client/components/lists";
+import { ErrorText, Failed, Loading } from "../../client/components/lists";
 import { Timestamp } from "../../client/components/values";
-import { explainError } from "../../client/viewer";
 import { columnsOf, DataTable, Pager, useCursors } from "./data-table";
 import { type Answers, DashboardPage, useSearch, useTRPC, useTRPCClient } from "./parts";
 
@@ -19,7 +18,9 @@ const lists = [
   { list: "recent", label: "Recent" },
 ] as const;
 
-const isList = (text: string | null): text is (typeof lists)[number]["list"] => lists.some(({ list }) => list === text);
+type List = (typeof lists)[number]["list"];
+
+const isList = (text: string | null): text is List => lists.some(({ list }) => list === text);
 
 /** Functions that run later, run now, or ran, and those that recur. The list in the URL is shown at first. */
 export function Schedule() {
@@ -64,7 +65,7 @@ export function Schedule() {
 }
 
 interface JobsProps {
-  list: "pending" | "running" | "failed" | "recent";
+  list: List;
   /** The function whose jobs are shown. Default: all. */
   name?: string | undefined;
   onPick?: (name: string) => void;
@@ -117,7 +118,6 @@ export function Jobs({ list, name, onPick }: JobsProps) {
           onConfirm={async () => {
             await client.dashboard.schedule.cancelAll.mutate({ list, ...(name !== undefined && { name }) });
           }}
-          onClosed={() => undefined}
         />
       )}
       <DataTable
@@ -130,11 +130,7 @@ export function Jobs({ list, name, onPick }: JobsProps) {
       <p role="status" className="text-muted text-sm empty:hidden">
         {again.isSuccess && `Runs again, as job ${again.data}.`}
       </p>
-      {again.isError && (
-        <p role="alert" className="text-danger text-sm">
-          {explainError(again.error)}
-        </p>
-      )}
+      <ErrorText error={again.error} />
       <Pager cursors={cursors} nextCursor={jobs.data.nextCursor} />
       <ConfirmDialog
         isOpen={canceling !== null}
@@ -149,7 +145,6 @@ export function Jobs({ list, name, onPick }: JobsProps) {
         onConfirm={async () => {
           if (canceling) await client.dashboard.schedule.cancel.mutate({ jobId: canceling._id });
         }}
-        onClosed={() => undefined}
       />
     </>
   );
@@ -330,9 +325,7 @@ function Crons() {
   );
 }
 
-type State = Answers["schedule"]["jobs"]["page"][number]["state"];
-
-const labels: Record<State, string> = {
+const labels: Record<Job["state"], string> = {
   pending: "Pending",
   inProgress: "Running",
   success: "Done",
@@ -341,7 +334,7 @@ const labels: Record<State, string> = {
 };
 
 /** The state of a job. Its tooltip says why the job failed. */
-function JobState({ state, error }: { state: State; error: string | null }) {
+function JobState({ state, error }: { state: Job["state"]; error: string | null }) {
   return (
     <span
       title={error ?? undefined}

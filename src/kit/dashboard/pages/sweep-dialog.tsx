@@ -2,8 +2,8 @@ import { useMutation, useQuery } from "@tanstack/react-query";
 import { BrushCleaning, LoaderCircle, X } from "lucide-react";
 import { Dialog } from "radix-ui";
 import { useState } from "react";
+import { ErrorText } from "../../client/components/lists";
 import { formatBytes, Timestamp } from "../../client/components/values";
-import { explainError } from "../../client/viewer";
 import { useTRPC } from "./parts";
 
 /** Shows what the next garbage collection would delete. It is computed when the dialog opens. */
@@ -82,11 +82,7 @@ export function SweepDialog({ onOpenFile }: { onOpenFile: (storageId: string) =>
           </p>
           <UpkeepReport />
           <DeletedFiles />
-          {(refresh.isError || query.isError) && (
-            <p role="alert" className="mt-2 text-danger text-sm">
-              {explainError(refresh.error ?? query.error)}
-            </p>
-          )}
+          <ErrorText error={refresh.error ?? query.error} className="mt-2" />
         </Dialog.Content>
       </Dialog.Portal>
     </Dialog.Root>
@@ -157,11 +153,7 @@ function DeletedFiles() {
           </li>
         ))}
       </ul>
-      {(restore.isError || erase.isError) && (
-        <p role="alert" className="mt-2 text-danger text-sm">
-          {explainError(restore.error ?? erase.error)}
-        </p>
-      )}
+      <ErrorText error={restore.error ?? erase.error} className="mt-2" />
     </section>
   );
 }

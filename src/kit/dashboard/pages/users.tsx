@@ -6,9 +6,8 @@ import Link from "next/link";
 import { Dialog, Tabs } from "radix-ui";
 import { useDeferredValue, useState } from "react";
 import { ConfirmDialog } from "../../client/components/controls";
-import { Failed, Loading } from "../../client/components/lists";
+import { ErrorText, Failed, Loading } from "../../client/components/lists";
 import { formatBytes, Timestamp } from "../../client/components/values";
-import { explainError } from "../../client/viewer";
 import { hrefOfRows } from "./data-filters";
 import { columnsOf, DataTable, Pager, useCursors } from "./data-table";
 import { type Answers, CopyButton, DashboardPage, formatCount, useDialog, useTRPC, useTRPCClient } from "./parts";
@@ -245,11 +244,7 @@ function Details({ user, onDeleted }: { user: User; onDeleted: () => void }) {
           </li>
         ))}
       </ul>
-      {signOut.isError && (
-        <p role="alert" className="text-danger text-sm">
-          {explainError(signOut.error)}
-        </p>
-      )}
+      <ErrorText error={signOut.error} />
       <div className="mt-5 flex flex-wrap gap-2">
         {sessions.length > 1 && (
           <button
@@ -281,7 +276,6 @@ function Details({ user, onDeleted }: { user: User; onDeleted: () => void }) {
         }
         action={isAdmin ? "Take the role" : "Make administrator"}
         onConfirm={() => client.setAdmin.mutate({ userId, isAdmin: !isAdmin })}
-        onClosed={() => undefined}
       />
       <ConfirmDialog
         isOpen={asking === "deletion"}

@@ -14,6 +14,7 @@ import {
   type PartRequest,
 } from "./driver";
 import { appendParts, type PartsUpload, sendInParts, sizesOfParts } from "./parts";
+import { defaultStallTimeoutMs, nullWhen, s3Client } from "./s3-client";
 
 interface S3Options {
   bucket: string;
@@ -23,8 +24,6 @@ interface S3Options {
   /** How long a request may go without a byte in either direction. Default: one minute. */
   stallTimeoutMs?: number;
 }
-
-const defaultStallTimeoutMs = 60_000;
 
 /** Keeps blobs as objects in a bucket of Amazon S3, or of a store with the same protocol. */
 export function s3Driver(options: S3Options): BlobDriver {
@@ -340,51 +339,5 @@ function s3Checksum(Bucket: string, connect: ReturnType<typeof s3Client>): () =>
       return taken === null;
     });
     return verifies;
-  };
-}
-
-interface Loaded {
-  sdk: typeof import("@aws-sdk/client-s3");
-  client: S3Client;
-}
-
-/**
- * Loads the SDK at its first use, so that apps with another driver never load it. The SDK finds the credentials in the
- * environment, in a profile or in the machine's role.
- */
-export function s3Client({
-  region,
-  endpoint,
-  stallTimeoutMs = defaultStallTimeoutMs,
-}: S3Options): () => Promise<Loaded> {
-  let loaded: Promise<Loaded> | undefined;
-  return () => {
-    loaded ??= import("@aws-sdk/client-s3").then((sdk) => ({
-      sdk,
-      client: new sdk.S3Client({
-        region,
-        endpoint,
-        forcePathStyle: endpoint !== undefined,
-        // Some stores do not support the checksums that the SDK sends by default.
-        requestChecksumCalculation: "WHEN_REQUIRED",
-        responseChecksumValidation: "WHEN_REQUIRED",
-        requestHandler: {
-          connectionTimeout: 5_000,
-          // Limits only how long a request stands still. How long it takes depends on its size and on the network.
-          socketTimeout: stallTimeoutMs,
-          // A download holds its socket, and slow readers must not make all others wait.
-          httpAgent: { maxSockets: 1000 },
-          httpsAgent: { maxSockets: 1000 },
-        },
-      }),
-    }));
-    return loaded;
-  };
-}
-
-function nullWhen(...names: string[]) {
-  return (error: unknown): null => {
-    if (error instanceof Error && names.includes(error.name)) return null;
-    throw error;
   };
 }

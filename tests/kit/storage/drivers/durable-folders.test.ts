@@ -4,7 +4,7 @@ import { mkdtemp, realpath, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeEach, describe, expect, test, vi } from "vitest";
-import { durableFolders } from "~/kit/storage/drivers/disk";
+import { durableFolders } from "~/kit/storage/drivers/durable-folders";
 
 const synced = vi.hoisted(() => ({ paths: [] as string[], failure: "" }));
 vi.mock("node:fs/promises", async (original) => {
