@@ -20,7 +20,7 @@ interface Options {
 
 /** Servers on one database and one folder. A server that dies is started again. */
 export interface Fleet {
-  /** The origin of one that is up; waits when none is. */
+  /** The origin of one that is up; waits when none is. Throws when the fleet is stopped. */
   origin(): Promise<string>;
   /** How many were killed so far. */
   kills(): number;
@@ -108,6 +108,7 @@ export function startFleet({
         const [first, ...rest] = up;
         if (first) return requestFrom(random.pick([first, ...rest]));
         if (lost === size) throw new Error(`No server can be started any more: ${failures.join("\n")}`);
+        if (stopping) throw new Error("The servers were stopped");
         await new Promise<void>((resolve) => awaiting.push(resolve));
       }
     },
@@ -120,6 +121,7 @@ export function startFleet({
       killing = false;
       stopping = true;
       for (const life of up) life.shoot();
+      for (const resume of awaiting.splice(0)) resume();
       await Promise.all(slots);
     },
   };

@@ -53,9 +53,17 @@ test(
       failures.push(...before.failures);
     };
     let isOver = false;
+    /** A client that waits for the servers before a restart is sent to those after it. */
+    const origin = async (): Promise<string> => {
+      const current = fleet;
+      return current.origin().catch((error) => {
+        if (current === fleet) throw error;
+        return origin();
+      });
+    };
     const crowd = createCrowd();
     const load = runCrowd(crowd, {
-      fleet: { origin: () => fleet.origin() },
+      fleet: { origin },
       issuer,
       seed: scale.seed,
       clients: 6,
