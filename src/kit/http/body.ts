@@ -10,14 +10,15 @@ import { takeArrivedBody } from "./node-adapter";
  *
  * @param maxBytes default: 256 KiB
  * @param maxValues default: 10,000. Many short lists take far longer to parse than a few long texts of the same size
- * @throws TRPCError `BAD_REQUEST` when the body is not JSON in UTF-8 or has too many values, `PAYLOAD_TOO_LARGE` for too many bytes
+ * @throws TRPCError `BAD_REQUEST` when the body is not JSON in UTF-8, has too many values or is nested too deep, `PAYLOAD_TOO_LARGE` for
+ * too many bytes
  */
 export async function readJson(
   request: Request,
   maxBytes = limits.jsonBytes,
   maxValues = limits.argumentValues,
 ): Promise<unknown> {
-  return parseJson(await readJsonText(request, maxBytes, maxValues));
+  return parse(await readJsonText(request, maxBytes, maxValues));
 }
 
 /**
@@ -25,9 +26,15 @@ export async function readJson(
  *
  *     const event = parseArgs(z.object({ id: z.string() }), parseJson(text));
  *
- * @throws TRPCError `BAD_REQUEST` when it is not JSON
+ * @param maxValues default: 10,000
+ * @throws TRPCError `BAD_REQUEST` when it is not JSON, has too many values or is nested too deep
  */
-export function parseJson(text: string): unknown {
+export function parseJson(text: string, maxValues = limits.argumentValues): unknown {
+  checkJson(Buffer.from(text), maxValues);
+  return parse(text);
+}
+
+function parse(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
@@ -72,14 +79,12 @@ export function checkQuery({ search }: URL): void {
 
 /**
  * Reads the text of a request's body and checks that it is safe to parse as JSON.
- * @throws TRPCError `BAD_REQUEST` for too many values, an incomplete body or one that is not UTF-8, `PAYLOAD_TOO_LARGE` for too
- * many bytes
+ * @throws TRPCError `BAD_REQUEST` for too many values, too deep ones, an incomplete body or one that is not UTF-8,
+ * `PAYLOAD_TOO_LARGE` for too many bytes
  */
 export async function readJsonText(request: Request, maxBytes: number, maxValues: number): Promise<string> {
   const bytes = await readBytes(request, maxBytes);
-  if (countValues(bytes) > maxValues) {
-    throw new TRPCError({ code: "BAD_REQUEST", message: `The body's JSON has more than ${maxValues} values.` });
-  }
+  checkJson(bytes, maxValues);
   return decodeUtf8(bytes, "The body");
 }
 
@@ -114,19 +119,32 @@ function refuseBroken(cause: unknown): never {
   throw new TRPCError({ code: "BAD_REQUEST", message: "The request's body broke off. Send it again.", cause });
 }
 
-const [quote, backslash, comma, bracket, brace] = [0x22, 0x5c, 0x2c, 0x5b, 0x7b];
+const [quote, backslash, comma, bracket, brace, endBracket, endBrace] = [0x22, 0x5c, 0x2c, 0x5b, 0x7b, 0x5d, 0x7d];
 
-/** Counts the values that a JSON text has at most: every value but the first follows a comma or an opening bracket. */
-function countValues(json: Uint8Array): number {
+/**
+ * Refuses a JSON text with too many values, which take long to parse, and one that is nested too deep, because code that walks
+ * through it would overflow the stack. Every value but the first follows a comma or an opening bracket.
+ */
+function checkJson(json: Uint8Array, maxValues: number): void {
+  const refuse = (problem: string) => {
+    throw new TRPCError({ code: "BAD_REQUEST", message: `The body's JSON ${problem}.` });
+  };
   let count = 1;
+  let depth = 0;
   let isInText = false;
   for (let index = 0; index < json.length; index++) {
     const byte = json[index];
     if (byte === quote) isInText = !isInText;
     else if (isInText) index += byte === backslash ? 1 : 0;
-    else if (byte === comma || byte === bracket || byte === brace) count++;
+    else if (byte === comma) count++;
+    else if (byte === endBracket || byte === endBrace) depth--;
+    else if (byte === bracket || byte === brace) {
+      count++;
+      depth++;
+      if (depth > limits.jsonDepth) refuse(`is nested more than ${limits.jsonDepth} deep`);
+    }
   }
-  return count;
+  if (count > maxValues) refuse(`has more than ${maxValues} values`);
 }
 
 /**
@@ -137,10 +155,30 @@ function countValues(json: Uint8Array): number {
 export function limitBody(request: Request, limit: number): Request {
   const { tooLarge, problemAtEnd } = boundsOf(request, limit);
   if (!request.body) return request;
-  const init: RequestInit & { duplex: "half" } = {
-    body: request.body.pipeThrough(counting(limit, tooLarge, problemAtEnd)),
-    duplex: "half",
-  };
+  const reader = request.body.getReader();
+  let received = 0;
+  let reading: Promise<unknown> = Promise.resolve();
+  const body = new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const read = reader.read();
+        reading = read.catch(() => undefined);
+        const { done, value } = await read;
+        received += value?.byteLength ?? 0;
+        const problem = done ? problemAtEnd(received) : received > limit ? tooLarge() : null;
+        if (problem) {
+          reader.cancel().catch(() => undefined);
+          throw problem;
+        }
+        if (done) controller.close();
+        else controller.enqueue(value);
+      },
+      // The stream that Next.js passes on throws outside of every promise when it is cancelled while it is read.
+      cancel: () => void reading.then(() => reader.cancel()).catch(() => undefined),
+    },
+    { highWaterMark: 0 },
+  );
+  const init: RequestInit & { duplex: "half" } = { body, duplex: "half" };
   return new Request(request, init);
 }
 
@@ -169,21 +207,13 @@ export function limitResponse(response: Response, limit: number): Response {
   return new Response(response.body.pipeThrough(counting(limit, tooLarge)), response);
 }
 
-function counting(
-  limit: number,
-  tooLarge: () => Error,
-  problemAtEnd: (passed: number) => Error | null = () => null,
-): TransformStream<Uint8Array, Uint8Array> {
+function counting(limit: number, tooLarge: () => Error): TransformStream<Uint8Array, Uint8Array> {
   let passed = 0;
   return new TransformStream({
     transform(chunk, controller) {
       passed += chunk.byteLength;
       if (passed <= limit) controller.enqueue(chunk);
       else controller.error(tooLarge());
-    },
-    flush(controller) {
-      const problem = problemAtEnd(passed);
-      if (problem) controller.error(problem);
     },
   });
 }

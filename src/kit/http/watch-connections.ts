@@ -194,6 +194,8 @@ export function startInTurns(server: Server): void {
   server.on("request", (request, response) => {
     const start = () => {
       if (request.socket.destroyed) return;
+      // Next.js fails with this method, because a `Request` cannot have it. It refuses methods that it does not know.
+      if (request.method === "TRACE") request.method = "UNKNOWN";
       if (isRefusedOnFilesHost(request)) return refuseOnFilesHost(response);
       if (serveDirectly(request, response)) return;
       for (const handle of handlers) handle.call(server, request, response);

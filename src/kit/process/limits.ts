@@ -5,6 +5,8 @@
 export const limits = {
   /** Bytes of a request's JSON: calls of functions, and what `readJson` reads in HTTP actions. */
   jsonBytes: 256 * 1024,
+  /** How deep lists and objects are nested in a request's JSON. */
+  jsonDepth: 256,
   /** Values in one call's arguments. Each number, text, list and object counts. */
   argumentValues: 10_000,
   /** How deep lists and objects are nested in one call's arguments. */

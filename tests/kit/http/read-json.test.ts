@@ -1,6 +1,8 @@
-import { expect, test } from "vitest";
+import { PassThrough } from "node:stream";
+import { setTimeout } from "node:timers/promises";
+import { expect, test, vi } from "vitest";
 import { app } from "~/functions";
-import { limitBody, readJson } from "~/kit/http/body";
+import { limitBody, parseJson, readJson } from "~/kit/http/body";
 import { serveHttp } from "~/kit/http/serve-http";
 import { limits } from "~/kit/process/limits";
 import { everything } from "../storage/kit";
@@ -48,6 +50,35 @@ test("readJson counts values before it parses, and none inside of texts", async 
   await expect(readJson(request("[[],[],[]]"), 100, 3)).rejects.toMatchObject(tooMany);
   await expect(readJson(request("[1,2,3,4]"), 100, 3)).rejects.toMatchObject(tooMany);
   expect(await readJson(request('{"a":"[,{\\"[,,,"}'), 100, 3)).toEqual({ a: '[,{"[,,,' });
+});
+
+test("JSON that is nested too deep is refused before code overflows the stack with it", async () => {
+  const nested = (depth: number) => "[".repeat(depth) + "]".repeat(depth);
+  const tooDeep = { code: "BAD_REQUEST", message: "The body's JSON is nested more than 256 deep." };
+  await expect(readJson(request(nested(257)))).rejects.toMatchObject(tooDeep);
+  expect(() => parseJson(nested(5_000))).toThrow(tooDeep.message);
+  expect(() => parseJson("{")).toThrow("Cannot parse the body as JSON");
+  expect(parseJson(nested(256))).toHaveLength(1);
+  // Brackets in a text, and those that have ended, do not count.
+  expect(await readJson(request(`["${"[".repeat(300)}"${",[]".repeat(300)}]`))).toHaveLength(301);
+});
+
+test("a body that is refused while it arrives fails nowhere else", async () => {
+  // `Request` makes a stream of a Readable, as in Next.js. It throws outside of every promise when it is cancelled in a read.
+  const uncaught = vi.fn();
+  process.on("uncaughtException", uncaught);
+  const arriving = new PassThrough();
+  arriving.write("abc");
+  const init = { method: "POST", body: arriving, duplex: "half" } as unknown as RequestInit;
+  const reader = limitBody(new Request("http://app.test/", init), 100).body?.getReader();
+  await reader?.read();
+  const read = reader?.read();
+  await setTimeout(0);
+  await reader?.cancel();
+  arriving.end();
+  await Promise.all([read, setTimeout(10)]);
+  process.off("uncaughtException", uncaught);
+  expect(uncaught).not.toHaveBeenCalled();
 });
 
 test("a body shorter than announced is no body: something in between cut it off", async () => {

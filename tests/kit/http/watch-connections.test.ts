@@ -41,6 +41,13 @@ afterEach(() => {
 afterAll(() => void server.close().closeAllConnections());
 
 describe("a request of any route", () => {
+  test("is never a TRACE, with which Next.js fails", async () => {
+    handle = (req, res) => res.end(req.method);
+    const client = await connect();
+    client.write("TRACE /page HTTP/1.1\r\nHost: a\r\n\r\n");
+    expect((await client.response()).body.toString()).toBe("UNKNOWN");
+  });
+
   test("whose body stops coming is answered 408, and its connection ended", async () => {
     Object.assign(limits, { bodyStallMs: 200 });
     handle = readAll;
