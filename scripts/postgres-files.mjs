@@ -104,7 +104,7 @@ async function linkLibraries(folder) {
 }
 
 /** Creates the shared folder, which every user can enter whatever the umask is. */
-export async function sharedFolder() {
+async function sharedFolder() {
   await mkdir(SHARED, { recursive: true });
   await chmod(SHARED, 0o755);
   return SHARED;
@@ -116,7 +116,7 @@ export async function sharedFolder() {
  * @param {User} user
  * @param {string} path
  */
-export async function canReach(user, path) {
+async function canReach(user, path) {
   for (let at = await realpath(path); ; at = dirname(at)) {
     const { mode, uid } = await stat(at);
     if ((mode & 0o001) === 0 && uid !== user.uid) return false;

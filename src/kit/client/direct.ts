@@ -29,7 +29,7 @@ export interface Begun {
   answers: Record<number, string>;
 }
 
-export interface DirectRequest {
+interface DirectRequest {
   url: string;
   file: File;
   /** Lower-case hex. */

@@ -6,7 +6,7 @@ export interface Uploaded {
   storageId: Id<"_storage">;
 }
 
-export interface SendRequest {
+interface SendRequest {
   method: string;
   url: string;
   headers?: Record<string, string>;

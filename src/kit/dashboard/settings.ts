@@ -1,3 +1,5 @@
+import { z } from "zod";
+import { examine } from "../doctor/doctor";
 import { t } from "../functions/builders";
 import type { HttpRouter } from "../http/http-router";
 import { describeApi } from "../http/openapi";
@@ -70,3 +72,10 @@ function urlsOf(origin: string): { name: string; url: string }[] {
     ...(env.GOOGLE_CLIENT_ID ? [at("Callback of sign-in with Google", "/api/auth/callback/google")] : []),
   ];
 }
+
+export const health = t.router({
+  /** Examines what the app depends on. Not live, because this takes some seconds. */
+  examine: liveProcedure()
+    .input(z.object({ throughProxy: z.boolean().default(true) }))
+    .query(({ ctx, input }) => examine({ origin: ctx.origin, headers: ctx.headers, ...input })),
+});

@@ -211,7 +211,7 @@ async function compareTriggers(pool: Pool) {
 }
 
 /** The triggers that these migrations leave, as `<name> <table>`, with the statement that creates each. */
-export function triggersOf(migrations: string[]): Map<string, string> {
+function triggersOf(migrations: string[]): Map<string, string> {
   const triggers = new Map<string, string>();
   for (const sql of migrations) {
     for (const [, name, table] of sql.matchAll(/^DROP TRIGGER (?:IF EXISTS )?"(\w+)" ON "(\w+)"/gm))

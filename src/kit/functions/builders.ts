@@ -65,7 +65,7 @@ const anyProcedure = t.procedure.use(async ({ ctx, next }) => {
 });
 
 /** The base of actions. Actions do not wait for a turn, because each may wait for another server for minutes. */
-export const actionProcedure = anyProcedure;
+const actionProcedure = anyProcedure;
 
 /** The base of all other procedures. They take turns, so that a flood of calls of one sender does not delay others. */
 export const procedure = anyProcedure.use(({ ctx, next }) => ctx.inFairTurn(() => next()));

@@ -32,7 +32,7 @@ interface Owned {
 }
 
 /** The result of a move. */
-export interface Moved {
+interface Moved {
   copied: number;
   /** Bytes that were copied. */
   bytes: number;

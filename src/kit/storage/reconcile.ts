@@ -16,7 +16,7 @@ interface WrongFile {
   stored: number | null;
 }
 
-export interface Differences {
+interface Differences {
   /** How many rows and blobs were compared. */
   files: number;
   blobs: number;

@@ -164,7 +164,7 @@ export interface ImageForm<Format extends string = "auto" | "avif" | "webp" | "j
 }
 
 /** What a file URL allows. The URL contains these values as plain parameters with a signature, so that it stays short. */
-export interface FileToken {
+interface FileToken {
   storageId: string;
   /** Seconds since the epoch. */
   expires?: number;

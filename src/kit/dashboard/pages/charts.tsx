@@ -96,7 +96,7 @@ const date = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric"
 const full = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 
 /** A line chart, with the values at the time that the pointer or the arrow keys choose. */
-export function CallChart({ title, summary, data, hours, series, format }: CallChartProps) {
+function CallChart({ title, summary, data, hours, series, format }: CallChartProps) {
   const [at, setAt] = useState<number | null>(null);
   const bucket = at === null ? undefined : data[at];
   const times = useMemo(() => data.map(({ time }) => time), [data]);

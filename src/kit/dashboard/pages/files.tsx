@@ -122,7 +122,7 @@ export function Files() {
 }
 
 /** The number of files, and their total size. */
-export function Totals() {
+function Totals() {
   const { data } = useQuery(useTRPC().dashboard.files.total.queryOptions());
   return (
     <Figures

@@ -71,7 +71,7 @@ export interface Appends {
   complete(key: string, file: AppendedFile, progress: Progress): Promise<void>;
 }
 
-export interface AppendedFile {
+interface AppendedFile {
   /** Bytes of the whole file; at least one. */
   size: number;
   contentType: string | null;
