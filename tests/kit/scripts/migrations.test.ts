@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import pg from "pg";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { applyMigrations, markApplied, writeMigration } from "../../../scripts/migrations.mjs";
+import { PRISMA_FOLDER, readSchema } from "../../../scripts/checkout.mjs";
+import { applyMigrations, markApplied, migratedSchema, writeMigration } from "../../../scripts/migrations.mjs";
 import { dataLosses, pendingChanges, whereIsChange } from "../../../scripts/schema-changes.mjs";
 import { createDatabase } from "../../database";
 
@@ -174,4 +175,8 @@ test("a folder without its migration.sql is named", async () => {
   await migrate("init");
   await mkdir(join(folder, "migrations", "20990101000000_empty"));
   await expect(apply()).rejects.toThrow("20990101000000_empty has no migration.sql");
+});
+
+test("the copy beside the migrations is prisma/schema, so that nothing waits for a migration", async () => {
+  expect(await readFile(migratedSchema(PRISMA_FOLDER), "utf8")).toBe(await readSchema());
 });
