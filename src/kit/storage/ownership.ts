@@ -312,12 +312,14 @@ export async function takeDueBlobs(client: Client, limit: number): Promise<strin
 /**
  * Removes blobs that the store has deleted from the list. A blob that a signed URL can still write may come back, so it stays
  * listed until the URL has expired.
+ * @param notBefore until when the blobs may come back for another reason, in milliseconds since the epoch
  */
-export async function removeFromList(client: Client, blobKeys: string[]): Promise<void> {
-  const closed = blobKeys.filter((blobKey) => writableUntil(blobKey) <= Date.now());
+export async function removeFromList(client: Client, blobKeys: string[], notBefore = 0): Promise<void> {
+  const endOf = (blobKey: string) => Math.max(notBefore, writableUntil(blobKey));
+  const closed = blobKeys.filter((blobKey) => endOf(blobKey) <= Date.now());
   await client.$executeRaw`DELETE FROM "_unowned_blobs" WHERE "blobKey" = ANY(${closed})`;
   for (const blobKey of blobKeys.filter((key) => !closed.includes(key))) {
-    const deleteAfter = new Date(writableUntil(blobKey));
+    const deleteAfter = new Date(endOf(blobKey));
     await client.unownedBlob.updateMany({ where: { blobKey }, data: { deleteAfter } });
   }
 }

@@ -63,7 +63,7 @@ export async function receiveBytes(incoming: Incoming): Promise<Received> {
     const received = await put(blobKey, incoming, allowance);
     return { storageId, blobKey, contentType, usedUntil, owner, allowance, ...received };
   } catch (error) {
-    await discard(blobKey);
+    await discard(blobKey, { mayReturn: error instanceof UploadError && error.code === "StorageUnavailable" });
     throw error;
   }
 }
@@ -177,16 +177,21 @@ async function put(blobKey: string, { body, contentType, sha256 = [], size, maxS
   return { sha256: actual, size: received, detectedType: await typeOfHead(head) };
 }
 
+/** For how long a store may still carry out a request whose connection has broken. */
+const lateWriteMs = 3_600_000;
+
 /**
  * Deletes what a failed attempt wrote, unless it became a file after all: a connection may break after the commit. When this
  * fails too, the blob is still listed, and garbage collection deletes it.
+ * @param options.mayReturn whether a store elsewhere may still carry out a request that failed. Then garbage collection deletes
+ * the blob again after an hour.
  */
-export async function discard(blobKey: string): Promise<void> {
+export async function discard(blobKey: string, { mayReturn = false } = {}): Promise<void> {
   try {
     // A blob that is not listed is a file, or garbage collection took it before its bytes came.
     if (!(await abandonUpload(prisma, blobKey)) && (await isOwned(blobKey))) return;
     await blobs.delete(blobKey);
-    await removeFromList(prisma, [blobKey]);
+    await removeFromList(prisma, [blobKey], mayReturn && !blobs.isLocal ? Date.now() + lateWriteMs : 0);
   } catch (error) {
     console.error(`Could not remove blob ${blobKey} of a failed upload; garbage collection will:`, error);
   }

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { prisma } from "../database/database";
 import { env } from "../process/env";
 import { blobs } from "./blobs";
-import type { Appender, Chunk, Progress } from "./drivers/driver";
+import type { Chunk, Progress } from "./drivers/driver";
 import { hashBlob } from "./hash-blob";
 import { commitUpload, isUsed, maxUploadMs, wasOvertaken } from "./ownership";
 import { allowanceOf } from "./quota";
@@ -126,9 +126,10 @@ export async function withUpload<R>(
     const asked = performance.now();
     const [row] = await prisma.$queryRaw<{ wanted: boolean }[]>`
       UPDATE "_unfinished_uploads" SET "writerUntil" = now() + make_interval(secs => ${leaseMs / 1000}::float)
-      WHERE "_id" = ${storageId}::uuid AND "writer" = ${writer}::uuid RETURNING "wanted"`;
+      WHERE "_id" = ${storageId}::uuid AND "writer" = ${writer}::uuid AND "expiresAt" > now() RETURNING "wanted"`;
     heldUntil = row ? asked + leaseMs - renewalMs : 0;
-    if (!row || row.wanted) stop.abort("Another request continues this upload");
+    if (!row) stop.abort("The upload has expired or was deleted");
+    else if (row.wanted) stop.abort("Another request continues this upload");
   };
   // When the database cannot be reached, the lease ends by itself.
   const renewal = setInterval(() => renew().catch(() => undefined), renewalMs);
@@ -211,24 +212,22 @@ export async function append(upload: UnfinishedUpload, lease: Lease, incoming: A
     }
   }
 
+  const end = async () => {
+    lease.check();
+    await keep(await appender.end().catch(storeFailed));
+  };
+
   try {
-    const failure = await write().then(
-      () => null,
-      (error: unknown) => ({ error }),
-    );
-    if (!failure) await keep(await end(appender, lease));
-    // What arrived before the failure need not be sent again, but bytes with a checksum count as a whole.
-    else if (!hash) await end(appender, lease).then(keep, () => undefined);
-    if (failure) throw failure.error;
+    await write();
+    await end();
     return kept;
+  } catch (error) {
+    // What arrived before the failure need not be sent again, but bytes with a checksum count as a whole.
+    if (!hash) await end().catch(() => undefined);
+    throw error;
   } finally {
     await appender.close();
   }
-}
-
-async function end(appender: Appender, lease: Lease): Promise<Progress> {
-  lease.check();
-  return appender.end().catch(storeFailed);
 }
 
 /** Lists a blob that keeps bytes of the upload for the next request. */
@@ -273,7 +272,8 @@ export async function finishUpload(upload: UnfinishedUpload): Promise<void> {
 
 /** Deletes what has arrived. The upload URL may begin another upload as long as it is valid. */
 export async function removeUpload({ storageId, blobKey, progress }: UnfinishedUpload): Promise<void> {
-  await discard(blobKey);
-  if (progress.aside) await discard(progress.aside);
+  // First, because no request may continue the upload when its blobs are not listed any more.
   await prisma.unfinishedUpload.deleteMany({ where: { id: storageId, blobKey } });
+  await discard(blobKey, { mayReturn: true });
+  if (progress.aside) await discard(progress.aside);
 }

@@ -3,7 +3,7 @@ import { clientNetwork } from "../http/client-address";
 import { env } from "../process/env";
 import type { Chunk } from "./drivers/driver";
 import { canonicalType, parseDigests } from "./headers";
-import { maxUploadMs, urlUsedUntil } from "./ownership";
+import { isUsed, maxUploadMs, urlUsedUntil } from "./ownership";
 import { receiveFile } from "./receive";
 import {
   append,
@@ -130,7 +130,8 @@ async function patch(request: Request, { storageId }: UploadToken, status: numbe
     if (offset + length > size) throw UploadError.tooLarge(size);
     const timeouts = { stallMs: env.UPLOAD_STALL_TIMEOUT, wholeMs: maxUploadMs, signal: lease.signal };
     const body = withTimeouts(request.body ?? new Blob().stream(), timeouts);
-    const now = await append(unfinished, lease, { body, checksum, network });
+    const isWhole = offset === size;
+    const now = isWhole ? progress : await append(unfinished, lease, { body, checksum, network });
     if (now.offset === size) await finishUpload({ ...unfinished, progress: now });
     return answer(status, {
       "Upload-Offset": String(now.offset),
@@ -172,11 +173,12 @@ async function head({ storageId }: UploadToken): Promise<Response> {
 async function remove({ storageId }: UploadToken): Promise<Response> {
   const removed = await withUpload(storageId, async (unfinished) => {
     await removeUpload(unfinished);
-    return answer(204, {});
+    return true;
   });
-  if (removed) return removed;
-  await findFile(storageId);
-  throw UploadError.used(storageId);
+  if (!removed) await findFile(storageId);
+  // An earlier request may have made the file although its client got no answer.
+  if (await isUsed(prisma, storageId)) throw UploadError.used(storageId);
+  return answer(204, {});
 }
 
 /** The file that a complete upload has made. */

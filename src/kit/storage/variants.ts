@@ -143,7 +143,7 @@ async function make(key: VariantKey, original: FoundImage): Promise<boolean> {
     if (!(await commitVariant(prisma, key, blobKey, outcome))) await discard(blobKey);
   } catch (error) {
     await abandonVariant(prisma, blobKey);
-    await discard(blobKey);
+    await discard(blobKey, { mayReturn: true });
     if ((await prisma.storage.count({ where: { id: key.storageId } })) === 0) return true;
     throw error;
   }

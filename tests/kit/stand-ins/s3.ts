@@ -4,8 +4,6 @@ import { accessKeyId, refuseSignature, secretAccessKey } from "./aws-signature";
 import { parseByteRange } from "./byte-range";
 import { type Answer, etag, type StandIn, startStandIn } from "./stand-in";
 
-const minimalPart = 5 * 1024 * 1024;
-
 interface StoredObject {
   bytes: Buffer;
   contentType: string;
@@ -28,11 +26,14 @@ export interface S3Store extends StandIn {
   corrupt(bytes: Buffer): Promise<void>;
 }
 
+/** The least bytes of a part that is not the last. */
+export const smallestPart = 5 * 1024 * 1024;
+
 /**
  * S3 in memory: objects, ranges, multipart uploads, checksums, and signatures in headers and URLs. Ceph's (16.2) takes
  * no notice of checksums, and has another name for an upload that is over.
  */
-export async function startS3(kind: "Amazon" | "Ceph" = "Amazon"): Promise<S3Store> {
+export async function startS3(kind: "Amazon" | "Ceph" = "Amazon", minimalPart = smallestPart): Promise<S3Store> {
   const bucket = "files";
   const objects = new Map<string, StoredObject>();
   const uploads = new Map<string, Upload>();

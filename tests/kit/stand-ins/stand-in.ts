@@ -8,8 +8,18 @@ export interface StandIn {
   /**
    * Replaces what the service does with a request: by an answer, a cut connection, or silence. By default it does nothing.
    */
-  intercept: (request: IncomingMessage) => number | Answer | "cut" | "silence" | undefined;
+  intercept: (request: IncomingMessage) => Instead | LostAnswer | undefined;
   stop(): Promise<void>;
+}
+
+type Instead = number | Answer | "cut" | "silence";
+
+/** The service does what it was asked to, and the client does not learn it. */
+export interface LostAnswer {
+  /** What the client gets. */
+  instead: Instead;
+  /** Puts off what the service does until after that. */
+  later?: (act: () => Promise<unknown>) => void;
 }
 
 export interface Answer {
@@ -36,14 +46,21 @@ export async function startStandIn(
   });
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const instead = standIn.intercept(request);
-    if (instead === "cut") return void request.socket.destroy();
-    if (instead === "silence") return;
+    const intercepted = standIn.intercept(request);
+    const lost = typeof intercepted === "object" && "instead" in intercepted ? intercepted : null;
+    const instead = lost ? lost.instead : (intercepted as Exclude<typeof intercepted, LostAnswer>);
+    if (instead === "cut" && !lost) return void request.socket.destroy();
+    if (instead === "silence" && !lost) return;
     if (request.method === "OPTIONS" && !instead) return void response.writeHead(204, preflight).end();
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk);
+    const act = async () => answer(request, Buffer.concat(chunks));
+    if (lost?.later) lost.later(act);
+    else if (lost) await act();
+    if (instead === "cut") return void request.socket.destroy();
+    if (instead === "silence") return;
     const { status, headers, body }: Answer =
-      typeof instead === "number" ? { status: instead } : (instead ?? (await answer(request, Buffer.concat(chunks))));
+      typeof instead === "number" ? { status: instead } : (instead ?? (await act()));
     const length = request.method === "HEAD" ? {} : { "Content-Length": String(Buffer.byteLength(body ?? "")) };
     response.setHeaders(new Map(Object.entries({ ...cors, ...length, ...headers }))).writeHead(status);
     response.end(request.method === "HEAD" ? undefined : body);

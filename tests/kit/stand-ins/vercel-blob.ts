@@ -6,7 +6,6 @@ import { type Answer, etag, type StandIn, startStandIn } from "./stand-in";
 export const storeId = "teststore";
 export const readWriteToken = `vercel_blob_rw_${storeId}_secret`;
 
-const minimalPart = 5 * 1024 * 1024;
 const signingSecret = "the store's own";
 
 interface StoredBlob {
@@ -21,7 +20,7 @@ export interface VercelBlobStandIn extends StandIn {
 }
 
 /** A private store of Vercel Blob in memory: the API with multipart and signed URLs, and the host that serves blobs. */
-export async function startVercelBlob(port?: number): Promise<VercelBlobStandIn> {
+export async function startVercelBlob(port?: number, minimalPart = 5 * 1024 * 1024): Promise<VercelBlobStandIn> {
   const blobs = new Map<string, StoredBlob>();
   const uploads = new Map<string, { pathname: string; contentType: string; parts: Map<number, Buffer> }>();
 

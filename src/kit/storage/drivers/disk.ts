@@ -73,8 +73,8 @@ export function diskDriver(folder: string): BlobDriver {
     append: {
       async open(key, _file, { offset }) {
         const aside = asideOf(folder, key);
-        // Opens or creates the file without truncating it.
-        const flags = constants.O_RDWR | constants.O_CREAT;
+        // Later requests find the file. Were they to create it, an upload that `complete` has moved would become empty.
+        const flags = constants.O_RDWR | (offset === 0 ? constants.O_CREAT : 0);
         const file = await calling("continue a blob", () =>
           within(folders, dirname(aside), () => open(aside, flags, 0o600)),
         );
@@ -215,9 +215,10 @@ async function writePieces(file: FileHandle, body: AsyncIterable<Chunk>): Promis
 function appendTo(file: FileHandle, start: number): Appender {
   let offset = start;
   let writing: Promise<void> = Promise.resolve();
+  // After a failed sync the file system may forget the bytes and report success the next time, so one failure ends the appends.
   const sync = async () => {
+    writing = writing.then(() => calling("sync a blob", () => file.datasync()));
     await writing;
-    await calling("sync a blob", () => file.datasync());
     return { offset };
   };
   return {

@@ -77,6 +77,7 @@ interface AppendedFile {
   contentType: string | null;
 }
 
+/** When a method has thrown, `sync` and `end` leave out the bytes that may be lost, or throw again. */
 export interface Appender {
   write(chunk: Chunk): Promise<void>;
   /** Waits until bytes are durable, and returns how many. A store that takes parts leaves out the part that is not full. */

@@ -4,15 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { limits } from "../../process/limits";
 import { processWide } from "../../process/process-wide";
-import {
-  type Appends,
-  type BegunParts,
-  type BlobDriver,
-  type Chunk,
-  checkedKey,
-  type Progress,
-  StorageFullError,
-} from "./driver";
+import { type Appends, type BegunParts, type BlobDriver, type Chunk, checkedKey, StorageFullError } from "./driver";
 
 /** The bytes of a part. Parts of very large files are larger. */
 export const partSize = 16 * 1024 * 1024;
@@ -102,67 +94,75 @@ const smallestPartBytes = 5 * 1024 * 1024;
 interface AppendingStore extends Pick<BlobDriver, "put" | "get" | "head"> {
   /** Starts an upload in parts, or continues one. */
   openParts(key: string, contentType: string | null, begun?: BegunParts): Promise<PartsUpload>;
+  /** The bytes of a part. Parts of very large files are larger. */
+  partBytes?: number;
 }
 
 /**
  * Appends to an upload in parts. All parts except the last have the same size. Bytes that do not fill a part are kept aside,
  * in another blob.
  */
-export function appendParts({ openParts, put, get, head }: AppendingStore): Appends {
+export function appendParts({ openParts, partBytes = smallestPartBytes, put, get, head }: AppendingStore): Appends {
   return {
     async open(key, file, progress, newAside) {
       checkedKey(key);
-      const each = Math.max(smallestPartBytes, Math.ceil(file.size / maxParts));
+      const each = Math.max(partBytes, Math.ceil(file.size / maxParts));
       let upload: PartsUpload | undefined;
       let part = new PartBuffer();
-      if (progress.aside) {
-        const kept = await get(progress.aside);
-        if (!kept) throw new Error(`The bytes that were kept aside for blob ${key} are gone`);
-        for await (const chunk of kept) await part.add(chunk);
+      /** What the store has. */
+      let reached = progress;
+      let { offset } = progress;
+
+      /** The store does not get the bytes that wait for it. The client sends them again. */
+      async function lose(error: unknown): Promise<never> {
+        await part.discard();
+        part = new PartBuffer();
+        offset = reached.offset;
+        throw error;
       }
-      const partsBefore = progress.begun?.tags.length ?? 0;
-      let offset = partsBefore * each + part.size;
-      if (offset !== progress.offset) throw new Error(`Blob ${key} has ${offset} bytes, not ${progress.offset}`);
 
       async function sendPart(): Promise<void> {
-        const current = upload ?? (await openParts(key, file.contentType, progress.begun));
-        upload = current;
-        const full = part;
+        upload ??= await openParts(key, file.contentType, progress.begun);
+        const { uploadId, tags, putPart } = upload;
+        await part.send((bytes) => putPart(tags.length + 1, bytes)).catch(lose);
         part = new PartBuffer();
-        try {
-          await full.send((bytes) => current.putPart(current.tags.length + 1, bytes));
-        } catch (error) {
-          // The bytes are gone. The client sends again what the last record does not cover.
-          offset = inParts().offset;
-          throw error;
-        }
+        reached = { offset: Math.min(tags.length * each, file.size), begun: { uploadId, tags: [...tags] } };
       }
 
-      const inParts = (): Progress => {
-        if (!upload || upload.tags.length === partsBefore) return progress;
-        const { uploadId, tags } = upload;
-        return { offset: Math.min(tags.length * each, file.size), begun: { uploadId, tags: [...tags] } };
-      };
+      async function keepAside(): Promise<void> {
+        const aside = await newAside();
+        await part.send((bytes) => put(aside, chunksOf(bytes), null, bytes.byteLength)).catch(lose);
+        part = new PartBuffer();
+        reached = { offset, begun: reached.begun, aside };
+      }
+
+      try {
+        const kept = progress.aside && (await get(progress.aside));
+        if (kept) for await (const chunk of kept) await part.add(chunk);
+        const found = (progress.begun?.tags.length ?? 0) * each + part.size;
+        if (found !== offset) throw new Error(`Blob ${key} has ${found} bytes, not ${offset}`);
+      } catch (error) {
+        await part.discard();
+        throw error;
+      }
 
       return {
         async write(chunk) {
           let rest = chunk;
           while (rest.byteLength > 0) {
             const piece = rest.subarray(0, each - part.size);
-            await part.add(piece);
+            await part.add(piece).catch(lose);
             offset += piece.byteLength;
             rest = rest.subarray(piece.byteLength);
             if (part.size === each) await sendPart();
           }
         },
-        sync: async () => inParts(),
+        sync: async () => reached,
         async end() {
-          if (offset === file.size && part.size > 0) await sendPart();
-          const progress = inParts();
-          if (progress.offset === offset) return progress;
-          const aside = await newAside();
-          await part.send((bytes) => put(aside, chunksOf(bytes), null, bytes.byteLength));
-          return { offset, begun: progress.begun, aside };
+          if (offset === reached.offset) return reached;
+          if (offset === file.size) await sendPart();
+          else await keepAside();
+          return reached;
         },
         close: () => part.discard(),
       };
@@ -237,8 +237,7 @@ class PartBuffer {
     while (held.sending > 0 && held.sending + size > half()) await new Promise<void>((go) => held.waiting.push(go));
     held.sending += size;
     try {
-      const bytes = await this.read();
-      await this.discard();
+      const bytes = await this.read().finally(() => this.discard());
       return await use(bytes);
     } finally {
       held.sending -= size;

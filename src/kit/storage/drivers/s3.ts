@@ -23,6 +23,8 @@ interface S3Options {
   endpoint?: string;
   /** How long a request may go without a byte in either direction. Default: one minute. */
   stallTimeoutMs?: number;
+  /** Bytes of a part of an upload that arrives in several requests. Default: 5 MiB. Amazon takes no smaller ones. */
+  appendedPartBytes?: number;
 }
 
 /** Keeps blobs as objects in a bucket of Amazon S3, or of a store with the same protocol. */
@@ -110,7 +112,7 @@ export function s3Driver(options: S3Options): BlobDriver {
 
     head,
   };
-  const appends = appendParts({ ...store, openParts });
+  const appends = appendParts({ ...store, openParts, partBytes: options.appendedPartBytes });
 
   return {
     ...store,

@@ -13,8 +13,11 @@ import { appendParts, type PartsUpload, partSize, sendInParts, sizesOfParts } fr
 
 const access = "private";
 
-/** Keeps blobs in a private store of Vercel Blob. The SDK finds the credentials in the environment. */
-export function vercelBlobDriver(): BlobDriver {
+/**
+ * Keeps blobs in a private store of Vercel Blob. The SDK finds the credentials in the environment.
+ * @param options.appendedPartBytes bytes of a part of an upload that arrives in several requests; default: 5 MiB
+ */
+export function vercelBlobDriver(options: { appendedPartBytes?: number } = {}): BlobDriver {
   // With the default of 10 retries and their backoff, an upload to a broken store would take a quarter of an hour to fail.
   process.env.VERCEL_BLOB_RETRIES ??= "2";
   let loaded: Promise<typeof import("@vercel/blob")> | undefined;
@@ -93,7 +96,7 @@ export function vercelBlobDriver(): BlobDriver {
 
   return {
     ...store,
-    append: appendParts({ ...store, openParts }),
+    append: appendParts({ ...store, openParts, partBytes: options.appendedPartBytes }),
     delete: remove,
 
     async *list() {

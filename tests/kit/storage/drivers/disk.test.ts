@@ -1,8 +1,8 @@
 import { randomBytes, randomUUID } from "node:crypto";
-import { mkdir, mkdtemp, readdir, rm, stat, truncate, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, open, readdir, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { diskDriver } from "~/kit/storage/drivers/disk";
 import { type BlobDriver, StorageUnavailableError } from "~/kit/storage/drivers/driver";
 import { eventually } from "../../eventually";
@@ -68,6 +68,18 @@ describe("diskDriver", () => {
     await truncate(join(folder, "blobs", key.slice(-2), key), 500);
     await expect(text(driver.get(key, { start: 400, end: 600 }))).rejects.toThrow();
     await expect(text(driver.get(key, { start: 600, end: 700 }))).rejects.toThrow();
+  });
+
+  test("append: bytes whose sync failed are never reported, because a second sync may succeed without them", async () => {
+    const file = { size: 9, contentType: null };
+    const appender = await driver.append.open(randomUUID(), file, { offset: 0 }, async () => "");
+    const probe = await open(process.execPath);
+    const sync = vi.spyOn(Object.getPrototypeOf(probe), "datasync").mockRejectedValueOnce(new Error("EIO"));
+    await appender.write(Buffer.from("some"));
+    await expect(appender.sync()).rejects.toThrow(StorageUnavailableError);
+    await expect(appender.end()).rejects.toThrow(StorageUnavailableError);
+    await Promise.all([appender.close(), probe.close()]);
+    sync.mockRestore();
   });
 
   test("a folder that is none: broken, not empty", async () => {

@@ -207,6 +207,26 @@ export function describeDriver(
         expect(await sameBytes(driver.get(key), bytes)).toBe(true);
       });
 
+      test("end: called again, it reports the same, and the upload continues from there", async () => {
+        const key = randomUUID();
+        const appender = await driver.append.open(key, file, { offset: 0 }, newAside);
+        await appender.write(Uint8Array.from(bytes.subarray(0, 6 * mebibyte)));
+        const progress = await appender.end();
+        expect(await appender.end()).toEqual(progress);
+        await appender.close();
+        await driver.append.complete(key, file, await send(key, progress, bytes.length));
+        expect(await sameBytes(driver.get(key), bytes)).toBe(true);
+      });
+
+      test("a request that comes when the blob is complete does not change it", async () => {
+        const key = randomUUID();
+        const progress = await send(key, { offset: 0 }, bytes.length);
+        await driver.append.complete(key, file, progress);
+        await send(key, progress, bytes.length).catch(() => undefined);
+        await driver.append.complete(key, file, progress);
+        expect(await driver.head(key)).toEqual({ size: bytes.length });
+      });
+
       test("sync: what it reports can be continued", async () => {
         const key = randomUUID();
         const appender = await driver.append.open(key, file, { offset: 0 }, newAside);

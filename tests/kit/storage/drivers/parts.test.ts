@@ -1,11 +1,14 @@
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { once } from "node:events";
+import { open as openFile } from "node:fs/promises";
 import { createServer } from "node:http";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { limits } from "~/kit/process/limits";
+import { processWide } from "~/kit/process/process-wide";
 import { StorageFullError } from "~/kit/storage/drivers/driver";
-import { sendInParts, sizeOfPart } from "~/kit/storage/drivers/parts";
+import { appendParts, sendInParts, sizeOfPart } from "~/kit/storage/drivers/parts";
 import { s3Driver } from "~/kit/storage/drivers/s3";
+import { streamOf } from "../kit";
 
 const tebibyte = 1024 ** 4;
 
@@ -87,6 +90,38 @@ describe("sendInParts", () => {
     Object.assign(limits, { partBufferBytes: 0, partFileBytes: 1024 });
     await expect(sendInParts(pieces(1_000_000), store())).rejects.toThrow(StorageFullError);
     limits.partFileBytes = room;
+  });
+});
+
+describe("appendParts", () => {
+  const held = processWide("parts of uploads", () => ({ receiving: 0, inFiles: 0 }));
+  const key = randomUUID();
+  const file = { size: 10_000_000, contentType: null };
+  const nothing = async () => null;
+  const refuse = () => Promise.reject(new Error("The store is broken"));
+  const broken = { put: refuse, head: nothing, openParts: refuse };
+
+  test("bytes that were kept aside and cannot be read again hold no memory", async () => {
+    const get = async () => streamOf(new Uint8Array(1_000_000), new Error("The line broke"));
+    const { open } = appendParts({ ...broken, get });
+    await expect(open(key, file, { offset: 2_000_000, aside: key }, async () => key)).rejects.toThrow("The line broke");
+    expect(held.receiving).toBe(0);
+  });
+
+  test("a part that the disk did not take as a whole is not kept, because nobody knows what of it is there", async () => {
+    const memory = limits.partBufferBytes;
+    limits.partBufferBytes = 0;
+    const { open } = appendParts({ ...broken, put: async () => undefined, get: nothing });
+    const appender = await open(key, file, { offset: 0 }, async () => key);
+    await appender.write(new Uint8Array(1000));
+    const probe = await openFile(process.execPath);
+    const write = vi.spyOn(Object.getPrototypeOf(probe), "writeFile").mockRejectedValueOnce(new Error("ENOSPC"));
+    await expect(appender.write(new Uint8Array(1000))).rejects.toThrow(StorageFullError);
+    expect(await appender.end()).toEqual({ offset: 0 });
+    await Promise.all([appender.close(), probe.close()]);
+    write.mockRestore();
+    limits.partBufferBytes = memory;
+    expect(held.inFiles).toBe(0);
   });
 });
 

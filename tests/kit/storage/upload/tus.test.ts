@@ -2,6 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { expect, test, vi } from "vitest";
 import { prisma } from "~/kit/database/database";
 import { limits } from "~/kit/process/limits";
+import { blobs } from "~/kit/storage/blobs";
 import { collectGarbage } from "~/kit/storage/garbage-collection";
 import { takeUpload } from "~/kit/storage/tus";
 import { eventually } from "../../eventually";
@@ -226,6 +227,44 @@ test("DELETE: leaves nothing, and a request that writes is stopped first", async
   expect([await read(await tus(url, "HEAD")), await everything(), await openFiles()]).toEqual([[404, null], before, 0]);
 });
 
+test("DELETE: one that fails leaves an upload that continues, or none", async () => {
+  const url = await storage.generateUploadUrl();
+  await begin(url, 6);
+  await send(url, 0, "abc");
+  const log = vi.spyOn(console, "error").mockImplementation(() => undefined);
+  const failure = vi
+    .spyOn(prisma.unfinishedUpload, "deleteMany")
+    .mockRejectedValueOnce(new Error("The database is down"));
+  expect((await tus(url, "DELETE")).status).toBe(500);
+  failure.mockRestore();
+  log.mockRestore();
+  expect(await offsetOf(url)).toBe("3");
+  expect(await read(await send(url, 3, "def"))).toEqual([204, "6"]);
+});
+
+test("DELETE: an upload whose file was made meanwhile is refused, and leaves nothing", async () => {
+  const before = await everything();
+  const url = await storage.generateUploadUrl();
+  await begin(url, 6);
+  await send(url, 0, "abc");
+  const { storageId } = await (await post(url, "abcdef")).json();
+  expect(await read(await tus(url, "DELETE"))).toEqual([409, "StorageTokenUsed"]);
+  expect((await tus(url, "HEAD")).headers.get("Storage-Id")).toBe(storageId);
+  expect((await everything()).unowned).toEqual(before.unowned);
+});
+
+test("a request without bytes behind the last one completes the upload", async () => {
+  const url = await storage.generateUploadUrl();
+  await begin(url, 6);
+  const log = vi.spyOn(console, "error").mockImplementation(() => undefined);
+  const failure = vi.spyOn(blobs, "get").mockRejectedValue(new Error("The store is down"));
+  expect((await send(url, 0, "abcdef")).status).toBe(503);
+  failure.mockRestore();
+  log.mockRestore();
+  const last = await send(url, 6, "");
+  expect(await (await storage.get(last.headers.get("Storage-Id") ?? ""))?.text()).toBe("abcdef");
+});
+
 test("a client that comes back while its old connection hangs continues behind what arrived", async () => {
   const url = await storage.generateUploadUrl();
   await begin(url, 6);
@@ -269,4 +308,17 @@ test("bytes that have arrived count against the quota, and the URL takes one fil
   const { storageId } = (await posted.json()) as { storageId: string };
   expect(await read(await send(url, 3, "def"))).toEqual([204, "6"]);
   expect(await storage.getMetadata(storageId)).toMatchObject({ size: 10 });
+});
+
+test("an upload that expires ends the request that sends its bytes", async () => {
+  const url = await storage.generateUploadUrl();
+  await begin(url, 6);
+  const stalled = send(
+    url,
+    0,
+    streamOf("abc", () => new Promise(() => undefined)),
+  );
+  await eventually(async () => expect(await openFiles()).toBe(1));
+  await prisma.unfinishedUpload.updateMany({ data: { expiresAt: new Date(0) } });
+  expect(await read(await stalled)).toEqual([408, "RequestTimeout"]);
 });
