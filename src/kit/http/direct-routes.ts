@@ -30,6 +30,12 @@ interface Rule {
   missing?: unknown[];
 }
 
+/** A path that a proxy takes, as the build writes it down. */
+export interface Matcher {
+  regexp: string;
+  originalSource: string;
+}
+
 const direct = processWide("direct routes", () => ({
   routes: undefined as DirectRoutes | undefined,
   handlers: {} as Partial<Record<keyof DirectRoutes, Promise<{ default: Handler }>>>,
@@ -44,9 +50,22 @@ interface Manifests {
   redirects: Rule[];
   headers: Rule[];
   rewrites: { beforeFiles: Rule[]; afterFiles: Rule[] };
-  functions: Record<string, { matchers?: Rule[] }>;
-  middleware: Record<string, { matchers?: Rule[] }>;
   config: { compress: boolean };
+}
+
+/**
+ * The paths that the app's `src/proxy.ts` takes, or its older `src/middleware.ts`; `null` when the build does not say.
+ *
+ * @param folder of the build
+ */
+export async function readMatchers(folder: string): Promise<Matcher[] | null> {
+  const read = async (name: string): Promise<Record<string, Record<string, { matchers?: Matcher[] }> | undefined>> =>
+    JSON.parse(await readFile(join(folder, "server", `${name}.json`), "utf8").catch(() => "{}"));
+  // A proxy is a function on Node.js, as middleware can be. Middleware on the edge runtime has a manifest of its own.
+  const { functions } = await read("functions-config-manifest");
+  const { middleware } = await read("middleware-manifest");
+  if (!functions || !middleware) return null;
+  return [functions["/_middleware"], ...Object.values(middleware)].flatMap((proxy) => proxy?.matchers ?? []);
 }
 
 /**
@@ -56,16 +75,16 @@ interface Manifests {
  * @param folder of the build
  */
 export async function routeDirectly(routes: DirectRoutes, folder = join(process.cwd(), ".next")): Promise<void> {
-  // The manifest of the middleware has its own `functions`, which those of the last manifest replace.
-  const server = ["server/middleware-manifest", "server/functions-config-manifest"];
-  const names = ["routes-manifest", "required-server-files", ...server];
   const read = async (name: string): Promise<Partial<Manifests>> =>
     JSON.parse(await readFile(join(folder, `${name}.json`), "utf8"));
-  const found: Partial<Manifests> = Object.assign({}, ...(await Promise.all(names.map(read))));
-  const { redirects, rewrites, headers, functions, middleware, config } = found;
+  const found: Partial<Manifests> = {
+    ...(await read("routes-manifest")),
+    ...(await read("required-server-files")),
+  };
+  const { redirects, rewrites, headers, config } = found;
+  const proxies = await readMatchers(folder);
   // When the build lacks one of these parts, Next.js routes all requests.
-  if (!redirects || !rewrites || !headers || !functions || !middleware || !config) return;
-  const proxies = [functions["/_middleware"], ...Object.values(middleware)].flatMap((proxy) => proxy?.matchers ?? []);
+  if (!redirects || !rewrites || !headers || !proxies || !config) return;
   const asked = [...redirects, ...rewrites.beforeFiles, ...rewrites.afterFiles, ...proxies];
   direct.others = [...asked, ...headers.filter((rule) => !isPlain(rule))].map(patternOf);
   direct.headers = headers.filter(isPlain).map((rule) => ({

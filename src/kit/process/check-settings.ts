@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { directDatabaseUrl } from "../database/database";
+import { readMatchers } from "../http/direct-routes";
 import { readDriverEnv, stores } from "../storage/blobs";
 import { env, onVercel } from "./env";
 
@@ -170,11 +170,6 @@ function schemaOf(parameters: URLSearchParams): string | undefined {
   return parameters.get("schema") ?? parameters.get("search_path") ?? parameters.get("currentSchema") ?? option;
 }
 
-interface Matcher {
-  regexp: string;
-  originalSource: string;
-}
-
 /** Examples of paths whose bodies can be large and must arrive whole. */
 const bodies = ["/api/storage/upload", "/http/sendImage"];
 
@@ -182,19 +177,17 @@ const bodies = ["/api/storage/upload", "/http/sendImage"];
 const advice = "/((?!api/storage|http|_next/static).*)";
 
 /**
- * Refuses the start when the app's `src/proxy.ts` matches requests that carry files. Next.js passes on only the first 10 MiB
+ * Refuses the start when the app's `src/proxy.ts` or `src/middleware.ts` matches requests that carry files. Next.js passes on only the first 10 MiB
  * of such a body, and without a `Content-Length` the app cannot detect that.
  *
  * @param folder of the build
  */
-export async function checkProxy(folder = join(process.cwd(), ".next", "server")): Promise<void> {
-  const text = await readFile(join(folder, "functions-config-manifest.json"), "utf8").catch(() => "{}");
-  const { functions = {} }: { functions?: Record<string, { matchers?: Matcher[] }> } = JSON.parse(text);
-  const matchers = functions["/_middleware"]?.matchers ?? [];
+export async function checkProxy(folder = join(process.cwd(), ".next")): Promise<void> {
+  const matchers = (await readMatchers(folder)) ?? [];
   const found = matchers.find(({ regexp }) => bodies.some((path) => new RegExp(regexp).test(path)));
   if (!found) return;
   throw new Error(
-    `The matcher "${found.originalSource}" in src/proxy.ts matches requests that carry files. Next.js passes on only the first ` +
+    `The matcher "${found.originalSource}" of src/proxy.ts or src/middleware.ts matches requests that carry files. Next.js passes on only the first ` +
       `10 MiB of them. Exclude these paths, and build again: export const config = { matcher: ["${advice}"] };`,
   );
 }
