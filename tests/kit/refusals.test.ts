@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { afterEach, beforeAll, expect, test, vi } from "vitest";
 import { z } from "zod";
 import { pool, prisma } from "~/kit/database/database";
@@ -27,6 +28,7 @@ const module = {
   missingFile: writes({ storageId: gone }),
   notAllowed: writes({ body: "" }),
   tooLong: writes({ owner: "abcdef" }),
+  tooLongForIndex: writes({ author: randomBytes(10_000).toString("base64") }),
   tooLarge: query({ handler: (ctx) => ctx.db.file.findMany({ where: { size: 2n ** 70n } }) }),
   malformed: query({ args: { id: z.string() }, handler: (ctx) => ctx.db.message.findUnique({ where: { id: "abc" } }) }),
   missing: query({ handler: (ctx) => ctx.db.message.findUniqueOrThrow({ where: { id: gone } }) }),
@@ -72,6 +74,7 @@ test.each([
   ["missingFile", 409, "is gone"],
   ["notAllowed", 409, "not allowed"],
   ["tooLong", 400, "too long"],
+  ["tooLongForIndex", 400, "too long"],
   ["tooLarge", 400, "out of range"],
   ["malformed", 400, "malformed"],
   ["missing", 404, "does not exist"],

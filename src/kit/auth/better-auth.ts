@@ -7,6 +7,7 @@ import { anonymous, jwt } from "better-auth/plugins";
 import { decodeJwt, type JWTPayload } from "jose";
 import { prisma } from "../database/database";
 import { isForeign, publicOrigin } from "../http/origin";
+import { shorten } from "../log/text";
 import { env } from "../process/env";
 import { limits } from "../process/limits";
 import { createPlaces } from "../process/places";
@@ -100,6 +101,14 @@ const createAuth = ({ owners, sendEmail, onDelete }: AuthParts) => {
     socialProviders: providers(),
     hooks: { before: guard },
     telemetry: { enabled: false },
+    logger: {
+      // Better Auth logs what a client did wrong as an error, too, in a text of any length.
+      log: (level, message, ...details) => {
+        const isFailure = level === "error" && details.some((detail) => detail instanceof Error);
+        if (isFailure) console.error("Better Auth:", message, ...details);
+        else console.warn("Better Auth:", shorten(message, 200));
+      },
+    },
     // serve-auth.ts answers errors, such as 503 when the database cannot be reached.
     onAPIError: { throw: true },
     // The kit's rate limits count in PostgreSQL, for all processes together.

@@ -47,6 +47,14 @@ interface Refusal {
   message: string;
 }
 
+const badValue: Refusal = {
+  code: "BAD_REQUEST",
+  message: "A value of the call is too long, out of range, or malformed.",
+};
+
+/** The class of SQLSTATE for such values. */
+const dataException = "22";
+
 /** Errors of the database that a caller causes and can do something about, by SQLSTATE, or by Prisma's code. */
 const refusals: Record<string, Refusal> = {
   P2025: { code: "NOT_FOUND", message: "Something that the call names does not exist." },
@@ -56,14 +64,9 @@ const refusals: Record<string, Refusal> = {
   },
   "23505": { code: "CONFLICT", message: "The call would store something a second time that may exist only once." },
   "23514": { code: "CONFLICT", message: "The call would store values that are not allowed." },
+  // A text is too long for an index.
+  "54000": badValue,
   "23P01": { code: "CONFLICT", message: "The call would store something that overlaps with what is stored." },
-};
-
-/** The class of SQLSTATE for values that are too long, out of range, or malformed. */
-const dataException = "22";
-const badValue: Refusal = {
-  code: "BAD_REQUEST",
-  message: "A value of the call is too long, out of range, or malformed.",
 };
 
 function refusalOf(error: unknown): Refusal | undefined {

@@ -53,6 +53,17 @@ describe("wrong passwords", () => {
   });
 });
 
+test("JSON that is nested too deep is refused, and what a client does wrong is no error in the log", async () => {
+  const error = vi.spyOn(console, "error");
+  const warn = vi.spyOn(console, "warn").mockImplementation(() => undefined);
+  expect((await send("/sign-in/email", `{"email":${"[".repeat(5_000)}${"]".repeat(5_000)}}`)).status).toBe(400);
+  const callbackURL = `https://evil.example/${"a".repeat(10_000)}`;
+  expect((await send("/sign-in/email", { email: "a@example.com", password, callbackURL })).status).toBe(403);
+  expect(error).not.toHaveBeenCalled();
+  expect(warn.mock.calls).toEqual([["Better Auth:", expect.stringMatching(/^Invalid callbackURL.{180,260}$/)]]);
+  vi.restoreAllMocks();
+});
+
 test("signing in with the right password is not counted", async () => {
   vi.spyOn(env, "RATE_LIMIT_SIGN_IN", "get").mockReturnValue(2);
   await signUp("bob@example.com");

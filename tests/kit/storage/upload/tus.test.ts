@@ -265,6 +265,15 @@ test("a request without bytes behind the last one completes the upload", async (
   expect(await (await storage.get(last.headers.get("Storage-Id") ?? ""))?.text()).toBe("abcdef");
 });
 
+test("DELETE: a complete upload is refused and its file stays, and none is not found", async () => {
+  const url = await storage.generateUploadUrl();
+  expect(await read(await tus(url, "DELETE"))).toEqual([404, "UploadNotFound"]);
+  await begin(url, 3);
+  const id = (await send(url, 0, "abc")).headers.get("Storage-Id") ?? "";
+  expect(await read(await tus(url, "DELETE"))).toEqual([409, "StorageTokenUsed"]);
+  expect(await (await storage.get(id))?.text()).toBe("abc");
+});
+
 test("a client that comes back while its old connection hangs continues behind what arrived", async () => {
   const url = await storage.generateUploadUrl();
   await begin(url, 6);
