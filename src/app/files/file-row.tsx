@@ -51,12 +51,18 @@ export function FileRow({ file, isSelected, onSelect, focusAbove }: FileRowProps
           />
           {open !== "name" && (
             <p className="flex gap-x-2 text-muted text-xs">
-              <span className="flex-none tabular-nums sm:hidden">{formatBytes(size)}</span>
-              <span className="min-w-0 flex-1 truncate">{url === null ? "Being checked" : type || "Unknown type"}</span>
-              {/* This comes last because it is empty at first, so that nothing moves when it appears. */}
-              <span className="flex-none sm:hidden">
-                <Timestamp at={file._creationTime} />
-              </span>
+              {url === null ? (
+                "Being checked"
+              ) : (
+                <>
+                  <span className="flex-none tabular-nums sm:hidden">{formatBytes(size)}</span>
+                  <span className="min-w-0 flex-1 truncate">{type || "Unknown type"}</span>
+                  {/* This comes last because it is empty at first, so that nothing moves when it appears. */}
+                  <span className="flex-none sm:hidden">
+                    <Timestamp at={file._creationTime} />
+                  </span>
+                </>
+              )}
             </p>
           )}
         </div>

@@ -93,6 +93,18 @@ test("a file is shared by a link with a password, which works without JavaScript
   await context.close();
 });
 
+test("a held file is being checked, and there is nothing to link to", async ({ app, visit }) => {
+  const page = await visit({ url });
+  await upload(page, text("held.txt"));
+  await app.database.query(
+    "BEGIN; SET LOCAL session_replication_role = replica; UPDATE _storage SET held = true; COMMIT",
+  );
+  await page.reload();
+  await expect(row(page, "held.txt").getByText("Being checked")).toBeVisible();
+  await page.getByRole("button", { name: "More for held.txt" }).click();
+  await expect(page.getByRole("menuitem")).toHaveText(["Details", "Rename", "Delete…"]);
+});
+
 test("a file is renamed in its place, with the keyboard alone, and Escape leaves it as it was", async ({ visit }) => {
   const page = await visit({ url });
   await upload(page, text("draft.txt"));

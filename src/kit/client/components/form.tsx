@@ -44,7 +44,7 @@ export function Form({ onSubmit, submit, isDangerous = false, children }: FormPr
     <form action={send} className="grid gap-4">
       <Entered value={entered}>{children}</Entered>
       {!isPending && <ErrorText error={error} />}
-      <p role="status" className="text-sm empty:sr-only">
+      <p role="status" className="wrap-anywhere text-sm empty:sr-only">
         {!isPending && typeof answer === "string" && answer}
       </p>
       <button

@@ -41,7 +41,7 @@ export function Failed({ title, error, onRetry }: FailedProps) {
     <div role="alert" className="m-auto flex flex-col items-center gap-2 p-6 text-center">
       <TriangleAlert aria-hidden="true" className="mb-1 size-8 text-danger" />
       <p className="font-semibold">{title}</p>
-      <p className="text-muted text-sm">{explainError(error)}</p>
+      <p className="wrap-anywhere text-muted text-sm">{explainError(error)}</p>
       <button type="button" onClick={onRetry} className="button button-quiet mt-3">
         Try again
       </button>
@@ -53,7 +53,7 @@ export function Failed({ title, error, onRetry }: FailedProps) {
 export function ErrorText({ error, className = "" }: { error: unknown; className?: string }) {
   if (error === null || error === undefined) return null;
   return (
-    <p role="alert" className={`text-danger text-sm ${className}`}>
+    <p role="alert" className={`wrap-anywhere text-danger text-sm ${className}`}>
       {explainError(error)}
     </p>
   );
