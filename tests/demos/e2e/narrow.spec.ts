@@ -19,7 +19,8 @@ const widened = (page: Page) =>
 
 test("nothing that people write makes a page wider than a small phone", async ({ app, administer, request }) => {
   const page = await administer("/icon.svg", { viewport });
-  await app.database.query("UPDATE _users SET name = $1, email = $2", [word, `${word}@example.com`]);
+  const newest = 'SELECT _id FROM _users ORDER BY "createdAt" DESC LIMIT 1';
+  await app.database.query(`UPDATE _users SET name = $1, email = $1 || email WHERE _id = (${newest})`, [word]);
   const api = await apiOf(page);
   const store = async ({ buffer, mimeType }: { buffer: Buffer; mimeType: string }) => {
     const url = await api.files.generateUploadUrl.mutate({});

@@ -96,9 +96,8 @@ test("a file is shared by a link with a password, which works without JavaScript
 test("a held file is being checked, and there is nothing to link to", async ({ app, visit }) => {
   const page = await visit({ url });
   await upload(page, text("held.txt"));
-  await app.database.query(
-    "BEGIN; SET LOCAL session_replication_role = replica; UPDATE _storage SET held = true; COMMIT",
-  );
+  const held = `UPDATE _storage SET held = true WHERE _id = (SELECT "storageId" FROM files WHERE name = 'held.txt')`;
+  await app.database.query(`BEGIN; SET LOCAL session_replication_role = replica; ${held}; COMMIT`);
   await page.reload();
   await expect(row(page, "held.txt").getByText("Being checked")).toBeVisible();
   await page.getByRole("button", { name: "More for held.txt" }).click();
