@@ -148,8 +148,8 @@ function checkJson(json: Uint8Array, maxValues: number): void {
 }
 
 /**
- * Returns the request with a limited body. Reading it throws `PAYLOAD_TOO_LARGE` after `limit` bytes, and `BAD_REQUEST` when
- * it ends before `Content-Length`, because a proxy may cut a body and pass on the rest as if it were whole.
+ * Returns the request with a limited body. Reading it throws `PAYLOAD_TOO_LARGE` after `limit` bytes, and `BAD_REQUEST` when it
+ * breaks off, or ends before `Content-Length`, because a proxy may cut a body and pass on the rest as if it were whole.
  * @throws TRPCError `PAYLOAD_TOO_LARGE` at once when `Content-Length` is over the limit
  */
 export function limitBody(request: Request, limit: number): Request {
@@ -161,7 +161,7 @@ export function limitBody(request: Request, limit: number): Request {
   const body = new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
-        const read = reader.read();
+        const read = reader.read().catch(refuseBroken);
         reading = read.catch(() => undefined);
         const { done, value } = await read;
         received += value?.byteLength ?? 0;

@@ -63,6 +63,16 @@ test("JSON that is nested too deep is refused before code overflows the stack wi
   expect(await readJson(request(`["${"[".repeat(300)}"${",[]".repeat(300)}]`))).toHaveLength(301);
 });
 
+test("a body that breaks off is its sender's fault, and not a failure of the action that stores it", async () => {
+  const broken = new PassThrough();
+  broken.write("abc");
+  const init = { method: "POST", body: broken, duplex: "half" } as unknown as RequestInit;
+  const { body } = limitBody(new Request("http://app.test/", init), 100);
+  broken.destroy(new Error("aborted"));
+  const refused = { code: "BAD_REQUEST", message: expect.stringContaining("broke off") };
+  await expect(body?.getReader().read()).rejects.toMatchObject(refused);
+});
+
 test("a body that is refused while it arrives fails nowhere else", async () => {
   // `Request` makes a stream of a Readable, as in Next.js. It throws outside of every promise when it is cancelled in a read.
   const uncaught = vi.fn();
