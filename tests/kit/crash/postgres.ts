@@ -5,14 +5,13 @@ import { join } from "node:path";
 import pg from "pg";
 import { startPostgres } from "../../../scripts/postgres.mjs";
 import { identify } from "../../../scripts/processes.mjs";
-import { createDatabase, prepareTemplate } from "../../../scripts/test-postgres.mjs";
+import { createDatabase } from "../../database";
 
 // A PostgreSQL of its own, which writes through to the disk as one in production does. Import it before anything that
 // reads DATABASE_URL. A run that is killed leaves a folder that the next one removes, by its name.
 
 const folder = join(tmpdir(), `next-trpc-storage-test-${process.pid}-${randomUUID().slice(0, 8)}`);
 let server = await startPostgres({ folder });
-await prepareTemplate(server.url);
 const database = await createDatabase(server.url);
 process.env.DATABASE_URL = database.url;
 
