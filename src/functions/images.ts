@@ -36,7 +36,7 @@ export const saveImage = userAction({
   args: { storageId: storageId(), ...details },
   handler: async (ctx, { storageId, ...details }) => {
     await ctx.limitRate("images");
-    const blob = await ctx.storage.get(storageId);
+    const blob = await ctx.storage.get(storageId, { held: true });
     if (blob && blob.size > maxSize) throw tooLarge();
     if (blob) await refuseTooManyPixels(blob);
     return ctx.runMutation(insertImage, { storageId, ...details });
@@ -131,7 +131,8 @@ export const createThumbnail = internalAction({
   args: { imageId },
   handler: async (ctx, { imageId }): Promise<Id<"_storage">> => {
     const image = await ctx.runQuery(find, { imageId });
-    const blob = image && (await ctx.storage.get(image.storageId));
+    // The thumbnail of a held file is held, too.
+    const blob = image && (await ctx.storage.get(image.storageId, { held: true }));
     if (!blob) throw notFound(imageId);
     // Only upload URLs of the gallery limit the size, and a row may reference a file that came another way.
     if (blob.size > maxSize) throw tooLarge();

@@ -1,6 +1,11 @@
 import sharp from "sharp";
 import { expect, test } from "vitest";
 import { app } from "~/functions";
+import crons from "~/functions/crons";
+import http from "~/functions/http";
+import * as images from "~/functions/images";
+import { internalMutation, kit } from "~/kit";
+import { storageId } from "~/kit/server";
 import { database, testApp } from "~/kit/testing";
 
 const { as, upload, runJobs } = testApp(app);
@@ -37,4 +42,22 @@ test("a deleted image takes both of its files along", async () => {
   const { thumbnailId } = await database.image.findUniqueOrThrow({ where: { storageId } });
   await bob.images.deleteImage({ imageId: _id });
   expect(await database.storage.count({ where: { id: { in: [storageId, thumbnailId ?? ""] } } })).toBe(0);
+});
+
+test("a held image gets a thumbnail, which is held, too, and its pixels are counted", async () => {
+  const wait = internalMutation({ args: { storageId: storageId() }, handler: () => null });
+  const storage = { onStored: [wait], hold: true };
+  testApp(kit.app({ functions: { images, scans: { wait } }, http, crons, storage }));
+  const cat = as("cat");
+  const held = await upload(await cat.images.generateUploadUrl(), await picture(), "image/png");
+  await cat.images.saveImage({ storageId: held, title: "Held" });
+  await runJobs();
+  const { thumbnailId } = await database.image.findUniqueOrThrow({ where: { storageId: held } });
+  expect(await database.storage.findUnique({ where: { id: thumbnailId ?? "" } })).toMatchObject({ held: true });
+  expect((await cat.images.list({})).page).toMatchObject([{ url: null, square: null, thumbnailUrl: null }]);
+  const many = await sharp({ create: { width: 7_100, height: 7_100, channels: 3, background: "red" } })
+    .png()
+    .toBuffer();
+  const bomb = await upload(await cat.images.generateUploadUrl(), new Blob([new Uint8Array(many)]), "image/png");
+  await expect(cat.images.saveImage({ storageId: bomb, title: "Bomb" })).rejects.toThrow("pixels");
 });
