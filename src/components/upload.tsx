@@ -1,9 +1,8 @@
 "use client";
 
 import { FileUp, Upload as UploadIcon } from "lucide-react";
-import { type ReactNode, useRef } from "react";
-import { useDropzone } from "react-dropzone";
-import { UnfinishedUploads, UploadList, type UploadOptions, useUploads } from "~/kit/client";
+import type { ReactNode } from "react";
+import { UnfinishedUploads, UploadList, type UploadOptions, useFileInput, useUploads } from "~/kit/client";
 
 interface UploadProps extends UploadOptions {
   /** Types to choose from, for example `"image/*,.pdf"`. People can still drop others: the upload URL limits those. */
@@ -26,24 +25,14 @@ interface UploadProps extends UploadOptions {
  */
 export function UploadButton({ accept, multiple = true, children, ...options }: UploadProps) {
   const { pending, unfinished, add, retry, pause, remove, forget } = useUploads(options);
-  const input = useRef<HTMLInputElement>(null);
+  const { input, open } = useFileInput(add);
   return (
     <>
-      <button type="button" onClick={() => input.current?.click()} className="button button-primary">
+      <button type="button" onClick={open} className="button button-primary">
         <UploadIcon aria-hidden="true" className="size-4" />
         {children}
       </button>
-      <input
-        ref={input}
-        type="file"
-        hidden
-        accept={accept}
-        multiple={multiple}
-        onChange={({ currentTarget }) => {
-          add([...(currentTarget.files ?? [])]);
-          currentTarget.value = "";
-        }}
-      />
+      <input {...input} accept={accept} multiple={multiple} />
       <UnfinishedUploads unfinished={unfinished} onAdd={add} onForget={forget} />
       <UploadList uploads={pending} onRetry={retry} onRemove={remove} onPause={pause} />
     </>
@@ -53,23 +42,19 @@ export function UploadButton({ accept, multiple = true, children, ...options }: 
 /** An area that uploads files that are dropped on it or chosen. It has the properties of `UploadButton`. */
 export function UploadDropzone({ accept, multiple = true, children, ...options }: UploadProps) {
   const { pending, unfinished, add, retry, pause, remove, forget } = useUploads(options);
-  const { getRootProps, getInputProps, isDragActive, open } = useDropzone({
-    onDrop: (files) => add(multiple ? files : files.slice(0, 1)),
-    noClick: true,
-    noKeyboard: true,
-  });
+  const { area, input, open, isDragging } = useFileInput((files) => add(multiple ? files : files.slice(0, 1)));
   return (
     <>
       <div
-        {...getRootProps()}
-        className={`mb-4 flex w-full flex-col items-center gap-3 rounded-2xl border-2 border-dashed px-4 py-8 text-center ${isDragActive ? "border-accent bg-sunken" : "border-line-strong"}`}
+        {...area}
+        className={`mb-4 flex w-full flex-col items-center gap-3 rounded-2xl border-2 border-dashed px-4 py-8 text-center ${isDragging ? "border-accent bg-sunken" : "border-line-strong"}`}
       >
         <FileUp aria-hidden="true" className="size-7 text-muted" />
         <button type="button" onClick={open} className="button button-primary">
           {children}
         </button>
         <p className="text-muted text-sm">or drop {multiple ? "files" : "a file"} here</p>
-        <input {...getInputProps({ accept, multiple, "aria-hidden": true })} />
+        <input {...input} accept={accept} multiple={multiple} />
       </div>
       <UnfinishedUploads unfinished={unfinished} onAdd={add} onForget={forget} />
       <UploadList uploads={pending} onRetry={retry} onRemove={remove} onPause={pause} />

@@ -2,10 +2,9 @@
 
 import { ImageDown } from "lucide-react";
 import { useRef, useState } from "react";
-import { useDropzone } from "react-dropzone";
 import { useTRPCClient } from "~/components/api";
 import { measure } from "~/components/picture-shape";
-import { DropHint, FailedUploads, useIsReconnecting, useUploads } from "~/kit/client";
+import { DropHint, FailedUploads, useFileInput, useIsReconnecting, useUploads } from "~/kit/client";
 import { ChatHeader } from "./chat-header";
 import { Composer } from "./composer";
 import { MessageList } from "./message-list";
@@ -67,10 +66,10 @@ export function Chat() {
     add(files);
   };
   usePastedFiles(sendFiles);
-  const dropzone = useDropzone({ onDrop: sendFiles, noClick: true, noKeyboard: true });
+  const { area, input, open, isDragging } = useFileInput(sendFiles);
 
   return (
-    <div {...dropzone.getRootProps()} className="flex h-dvh flex-col">
+    <div {...area} className="flex h-dvh flex-col">
       <ChatHeader author={author} isReconnecting={isReconnecting} />
       <main className="flex min-h-0 flex-1 flex-col">
         <MessageList
@@ -98,11 +97,11 @@ export function Chat() {
           }}
           isSending={isPending}
           error={error}
-          onAttach={dropzone.open}
-          fileInput={<input {...dropzone.getInputProps({ accept: shown.join(), "aria-hidden": true })} />}
+          onAttach={open}
+          fileInput={<input {...input} accept={shown.join()} />}
         />
       </main>
-      {dropzone.isDragActive && <DropHint icon={ImageDown}>Drop pictures to send them</DropHint>}
+      {isDragging && <DropHint icon={ImageDown}>Drop pictures to send them</DropHint>}
     </div>
   );
 }

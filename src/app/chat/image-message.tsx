@@ -1,10 +1,10 @@
 import { ImageOff } from "lucide-react";
-import { Dialog } from "radix-ui";
-import { useState } from "react";
-import { PictureDialog } from "~/components/picture-dialog";
+import { useRef, useState } from "react";
 import { frameOf } from "~/components/picture-shape";
-import { StorageImage } from "~/kit/client";
+import { deferred, StorageImage } from "~/kit/client";
 import type { Message } from "./message-list-query";
+
+const PictureDialog = deferred(() => import("~/components/picture-dialog").then(({ PictureDialog }) => PictureDialog));
 
 interface ImageMessageProps {
   message: Message;
@@ -19,6 +19,8 @@ export function ImageMessage({ message, preview, isRecent }: ImageMessageProps) 
   const { author, storageId, url, image } = message;
   const [isLoaded, setLoaded] = useState(false);
   const [isBroken, setBroken] = useState(false);
+  const [isOpen, setOpen] = useState(false);
+  const button = useRef<HTMLButtonElement>(null);
   // It keeps the shape that it was shown in first, because a change would move the messages around it.
   const [frame] = useState(() => frameOf(image ?? {}));
   const alt = `Image from ${author}`;
@@ -27,8 +29,12 @@ export function ImageMessage({ message, preview, isRecent }: ImageMessageProps) 
   if (!url || !image) return <Unavailable label="This picture is being checked" />;
   if (isBroken) return <Unavailable label="This picture cannot be shown" href={url} />;
   return (
-    <Dialog.Root>
-      <Dialog.Trigger
+    <>
+      <button
+        ref={button}
+        type="button"
+        onClick={() => setOpen(true)}
+        aria-haspopup="dialog"
         className="picture-frame"
         style={{ ...frame, ...(preview && !isLoaded && { backgroundImage: `url("${preview}")` }) }}
       >
@@ -42,9 +48,15 @@ export function ImageMessage({ message, preview, isRecent }: ImageMessageProps) 
           onBroken={() => setBroken(true)}
           className="absolute inset-0 size-full object-contain motion-safe:transition-opacity hover:opacity-90"
         />
-      </Dialog.Trigger>
-      <PictureDialog title={alt} url={url} />
-    </Dialog.Root>
+      </button>
+      <PictureDialog
+        title={alt}
+        url={url}
+        isOpen={isOpen}
+        onClose={() => setOpen(false)}
+        onClosed={() => button.current?.focus()}
+      />
+    </>
   );
 }
 

@@ -1,14 +1,14 @@
-import { Download, Ellipsis, Info, Link2, Pencil, Share2, Trash2 } from "lucide-react";
+import { Download, Info, Link2, Pencil, Share2, Trash2 } from "lucide-react";
 import Link from "next/link";
 import { DropdownMenu } from "radix-ui";
-import { type RefObject, useRef } from "react";
+import { useRef } from "react";
+import { Menu, type MenuState } from "~/components/menu";
 import { confirmLeaving } from "~/kit/client";
 import type { SavedFile } from "./file-list-query";
 
 type Choice = "name" | "link" | "share" | "deletion";
 
-interface FileMenuProps {
-  ref: RefObject<HTMLButtonElement | null>;
+interface FileMenuProps extends MenuState {
   file: SavedFile;
   onChoose: (choice: Choice) => void;
 }
@@ -22,57 +22,51 @@ const choices = [
 const unlinked = choices.filter(({ choice }) => choice !== "link" && choice !== "share");
 
 /** The menu of one file. */
-export function FileMenu({ ref, file: { _id, name, downloadUrl }, onChoose }: FileMenuProps) {
+export function FileMenu({ file: { _id, name, downloadUrl }, onChoose, ...menu }: FileMenuProps) {
   const chosen = useRef<Choice | null>(null);
   return (
-    <DropdownMenu.Root modal={false}>
-      <DropdownMenu.Trigger ref={ref} aria-label={`More for ${name}`} title="More" className="icon-button">
-        <Ellipsis aria-hidden="true" className="size-5" />
-      </DropdownMenu.Trigger>
-      <DropdownMenu.Content
-        align="end"
-        collisionPadding={12}
-        className="menu"
-        // The chosen dialog opens when the menu is closed. The focus goes to the dialog instead of the button.
-        onCloseAutoFocus={(event) => {
-          if (!chosen.current) return;
-          event.preventDefault();
-          onChoose(chosen.current);
-          chosen.current = null;
-        }}
-      >
-        <DropdownMenu.Item asChild className="menu-item">
-          <Link
-            href={`/files/${_id}`}
-            prefetch={false}
-            onNavigate={(event) => confirmLeaving() || event.preventDefault()}
-          >
-            <Info aria-hidden="true" className="size-4 text-muted" />
-            Details
-          </Link>
+    <Menu
+      {...menu}
+      aria-label={`More for ${name}`}
+      // The chosen dialog opens when the menu is closed. The focus goes to the dialog instead of the button.
+      onCloseAutoFocus={(event) => {
+        if (!chosen.current) return;
+        event.preventDefault();
+        onChoose(chosen.current);
+        chosen.current = null;
+      }}
+    >
+      <DropdownMenu.Item asChild className="menu-item">
+        <Link
+          href={`/files/${_id}`}
+          prefetch={false}
+          onNavigate={(event) => confirmLeaving() || event.preventDefault()}
+        >
+          <Info aria-hidden="true" className="size-4 text-muted" />
+          Details
+        </Link>
+      </DropdownMenu.Item>
+      {downloadUrl && (
+        <DropdownMenu.Item asChild className="menu-item sm:hidden">
+          <a href={downloadUrl} download>
+            <Download aria-hidden="true" className="size-4 text-muted" />
+            Download
+          </a>
         </DropdownMenu.Item>
-        {downloadUrl && (
-          <DropdownMenu.Item asChild className="menu-item sm:hidden">
-            <a href={downloadUrl} download>
-              <Download aria-hidden="true" className="size-4 text-muted" />
-              Download
-            </a>
-          </DropdownMenu.Item>
-        )}
-        {/* A file without a URL is held, so there is nothing to link to. */}
-        {(downloadUrl ? choices : unlinked).map(({ choice, label, icon: Icon }) => (
-          <DropdownMenu.Item
-            key={choice}
-            onSelect={() => {
-              chosen.current = choice;
-            }}
-            className={`menu-item ${choice === "deletion" ? "text-danger" : ""}`}
-          >
-            <Icon aria-hidden="true" className={`size-4 ${choice === "deletion" ? "" : "text-muted"}`} />
-            {label}
-          </DropdownMenu.Item>
-        ))}
-      </DropdownMenu.Content>
-    </DropdownMenu.Root>
+      )}
+      {/* A file without a URL is held, so there is nothing to link to. */}
+      {(downloadUrl ? choices : unlinked).map(({ choice, label, icon: Icon }) => (
+        <DropdownMenu.Item
+          key={choice}
+          onSelect={() => {
+            chosen.current = choice;
+          }}
+          className={`menu-item ${choice === "deletion" ? "text-danger" : ""}`}
+        >
+          <Icon aria-hidden="true" className={`size-4 ${choice === "deletion" ? "" : "text-muted"}`} />
+          {label}
+        </DropdownMenu.Item>
+      ))}
+    </Menu>
   );
 }

@@ -1,12 +1,14 @@
-import { Download } from "lucide-react";
-import { useRef, useState } from "react";
+import { Download, Ellipsis } from "lucide-react";
+import { useState } from "react";
 import { useTRPCClient } from "~/components/api";
-import { Checkbox, ConfirmDialog, FileIcon, formatBytes, Timestamp } from "~/kit/client";
+import { useMenu } from "~/components/use-menu";
+import { Checkbox, ConfirmDialog, deferred, FileIcon, formatBytes, Timestamp } from "~/kit/client";
 import type { SavedFile } from "./file-list-query";
-import { FileMenu } from "./file-menu";
 import { FileName } from "./file-name";
-import { LinkDialog } from "./link-dialog";
-import { ShareDialog } from "./share-dialog";
+
+const FileMenu = deferred(() => import("./file-menu").then(({ FileMenu }) => FileMenu));
+const LinkDialog = deferred(() => import("./link-dialog").then(({ LinkDialog }) => LinkDialog));
+const ShareDialog = deferred(() => import("./share-dialog").then(({ ShareDialog }) => ShareDialog));
 
 interface FileRowProps {
   file: SavedFile;
@@ -20,14 +22,15 @@ export function FileRow({ file, isSelected, onSelect, focusAbove }: FileRowProps
   const type = file.contentType?.split(";")[0] ?? "";
   const client = useTRPCClient();
   const [open, setOpen] = useState<"name" | "link" | "share" | "deletion" | null>(null);
-  const menu = useRef<HTMLButtonElement>(null);
+  const { button, menu } = useMenu();
+  const focusMenu = () => button.ref.current?.focus();
   const close = () => setOpen(null);
   // On a phone the field for the name needs the room.
   const besideField = open === "name" ? "max-sm:hidden" : "";
   const isPicture = /^image\/(png|jpeg|gif|webp|avif)$/.test(type);
 
   return (
-    <li className="flex items-center border-line pr-2 pl-2 not-first:border-t has-[[data-state=checked]]:bg-sunken/60">
+    <li className="flex items-center border-line pr-2 pl-2 not-first:border-t has-[:checked]:bg-sunken/60">
       <span className={besideField}>
         <Checkbox label={`Select ${name}`} checked={isSelected} onChange={onSelect} />
       </span>
@@ -46,7 +49,7 @@ export function FileRow({ file, isSelected, onSelect, focusAbove }: FileRowProps
             }}
             onDone={() => {
               close();
-              menu.current?.focus();
+              focusMenu();
             }}
           />
           {open !== "name" && (
@@ -84,9 +87,12 @@ export function FileRow({ file, isSelected, onSelect, focusAbove }: FileRowProps
           <Download aria-hidden="true" className="size-4.5" />
         </a>
       )}
-      <FileMenu ref={menu} file={file} onChoose={setOpen} />
-      <LinkDialog file={file} isOpen={open === "link"} onClose={close} onClosed={() => menu.current?.focus()} />
-      <ShareDialog file={file} isOpen={open === "share"} onClose={close} onClosed={() => menu.current?.focus()} />
+      <button {...button} aria-label={`More for ${name}`} title="More" className="icon-button">
+        <Ellipsis aria-hidden="true" className="size-5" />
+      </button>
+      <FileMenu {...menu} file={file} onChoose={setOpen} />
+      <LinkDialog file={file} isOpen={open === "link"} onClose={close} onClosed={focusMenu} />
+      <ShareDialog file={file} isOpen={open === "share"} onClose={close} onClosed={focusMenu} />
       <ConfirmDialog
         isOpen={open === "deletion"}
         onOpenChange={close}
@@ -96,7 +102,7 @@ export function FileRow({ file, isSelected, onSelect, focusAbove }: FileRowProps
         onConfirm={async () => {
           await client.files.delete.mutate({ storageId });
         }}
-        onClosed={(isDone) => (isDone ? focusAbove() : menu.current?.focus())}
+        onClosed={(isDone) => (isDone ? focusAbove() : focusMenu())}
       />
     </li>
   );

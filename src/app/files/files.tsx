@@ -2,12 +2,20 @@
 
 import { FileUp, FolderOpen, SearchX, Upload as UploadIcon } from "lucide-react";
 import { useRef, useState } from "react";
-import { useDropzone } from "react-dropzone";
 import { useTRPCClient } from "~/components/api";
 import { PageHeader } from "~/components/page-header";
 import { SiteHeader } from "~/components/site-header";
 import { VisitorHint } from "~/components/visitor-hint";
-import { DropHint, Empty, Failed, Loading, UnfinishedUploads, UploadList, useUploads } from "~/kit/client";
+import {
+  DropHint,
+  Empty,
+  Failed,
+  Loading,
+  UnfinishedUploads,
+  UploadList,
+  useFileInput,
+  useUploads,
+} from "~/kit/client";
 import { FileList } from "./file-list";
 import { fileList, type View } from "./file-list-query";
 import { FileSearch } from "./file-search";
@@ -28,18 +36,18 @@ export function Files() {
     },
     shownIn: files,
   });
-  const dropzone = useDropzone({ onDrop: (accepted) => add(accepted), noClick: true, noKeyboard: true });
+  const { area, input, open, isDragging } = useFileInput(add);
 
   return (
-    <div {...dropzone.getRootProps()} className="flex flex-1 flex-col">
+    <div {...area} className="flex flex-1 flex-col">
       <SiteHeader />
       <main className="page">
         <PageHeader ref={heading} title="Files">
-          <button type="button" onClick={dropzone.open} className="button button-primary">
+          <button type="button" onClick={open} className="button button-primary">
             <UploadIcon aria-hidden="true" className="size-4" />
             Upload
           </button>
-          <input {...dropzone.getInputProps({ "aria-hidden": true })} />
+          <input {...input} />
         </PageHeader>
         {files.length > 0 && <VisitorHint things="files" />}
         <UnfinishedUploads unfinished={unfinished} onAdd={add} onForget={forget} />
@@ -63,7 +71,7 @@ export function Files() {
           )
         )}
       </main>
-      {dropzone.isDragActive && <DropHint icon={FileUp}>Drop files to keep them here</DropHint>}
+      {isDragging && <DropHint icon={FileUp}>Drop files to keep them here</DropHint>}
     </div>
   );
 }

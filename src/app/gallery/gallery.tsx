@@ -2,17 +2,17 @@
 
 import { ImageDown, ImagePlus, Images, Link2 } from "lucide-react";
 import { useRef, useState } from "react";
-import { useDropzone } from "react-dropzone";
 import { useTRPCClient } from "~/components/api";
 import { ImageUpload } from "~/components/image-upload";
 import { PageHeader } from "~/components/page-header";
 import { SiteHeader } from "~/components/site-header";
 import { VisitorHint } from "~/components/visitor-hint";
-import { DropHint, Empty, Failed, FailedUploads, Loading, useUploads } from "~/kit/client";
+import { DropHint, deferred, Empty, Failed, FailedUploads, Loading, useFileInput, useUploads } from "~/kit/client";
 import { ImageGrid } from "./image-grid";
-import { TitlesDialog } from "./titles-dialog";
-import { UrlDialog } from "./url-dialog";
 import { useImages } from "./use-images";
+
+const TitlesDialog = deferred(() => import("./titles-dialog").then(({ TitlesDialog }) => TitlesDialog));
+const UrlDialog = deferred(() => import("./url-dialog").then(({ UrlDialog }) => UrlDialog));
 
 /** The types that `images.saveImage` accepts. */
 const types = ["image/jpeg", "image/png", "image/gif", "image/webp", "image/avif"];
@@ -25,6 +25,8 @@ export function Gallery() {
   const { viewer, images, query } = useImages();
   const [chosen, setChosen] = useState<readonly File[]>([]);
   const titles = useRef(new WeakMap<File, string>());
+  const [isAsking, setAsking] = useState(false);
+  const fromWeb = useRef<HTMLButtonElement>(null);
   const heading = useRef<HTMLHeadingElement>(null);
   const focusAbove = () => heading.current?.focus();
 
@@ -39,24 +41,29 @@ export function Gallery() {
     },
     shownIn: images,
   });
-  const dropzone = useDropzone({ onDrop: (files) => setChosen(files), noClick: true, noKeyboard: true });
+  const { area, input, open, isDragging } = useFileInput(setChosen);
 
   return (
-    <div {...dropzone.getRootProps()} className="flex flex-1 flex-col">
+    <div {...area} className="flex flex-1 flex-col">
       <SiteHeader />
       <main className="page">
         <PageHeader ref={heading} title="Gallery">
-          <UrlDialog>
-            <button type="button" aria-label="Add from the web" className="button button-quiet max-sm:px-3.5">
-              <Link2 aria-hidden="true" className="size-4" />
-              <span className="max-sm:hidden">From the web</span>
-            </button>
-          </UrlDialog>
-          <button type="button" onClick={dropzone.open} className="button button-primary">
+          <button
+            ref={fromWeb}
+            type="button"
+            onClick={() => setAsking(true)}
+            aria-haspopup="dialog"
+            aria-label="Add from the web"
+            className="button button-quiet max-sm:px-3.5"
+          >
+            <Link2 aria-hidden="true" className="size-4" />
+            <span className="max-sm:hidden">From the web</span>
+          </button>
+          <button type="button" onClick={open} className="button button-primary">
             <ImagePlus aria-hidden="true" className="size-4" />
             Add images
           </button>
-          <input {...dropzone.getInputProps({ accept: types.join(), "aria-hidden": true })} />
+          <input {...input} accept={types.join()} />
         </PageHeader>
         {images.length > 0 && <VisitorHint things="images" />}
         <FailedUploads uploads={pending} onRetry={retry} onRemove={remove} />
@@ -78,7 +85,9 @@ export function Gallery() {
           </Empty>
         )}
       </main>
+      <UrlDialog isOpen={isAsking} onOpenChange={setAsking} onClosed={() => fromWeb.current?.focus()} />
       <TitlesDialog
+        isOpen={chosen.length > 0}
         files={chosen}
         onCancel={() => setChosen([])}
         onAdd={(named) => {
@@ -87,7 +96,7 @@ export function Gallery() {
           add(chosen);
         }}
       />
-      {dropzone.isDragActive && <DropHint icon={ImageDown}>Drop images to keep them here</DropHint>}
+      {isDragging && <DropHint icon={ImageDown}>Drop images to keep them here</DropHint>}
     </div>
   );
 }

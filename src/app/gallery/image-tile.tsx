@@ -1,10 +1,10 @@
 import { Trash2 } from "lucide-react";
-import { Dialog } from "radix-ui";
 import { useRef, useState } from "react";
 import { useTRPCClient } from "~/components/api";
-import { PictureDialog } from "~/components/picture-dialog";
-import { ConfirmDialog, StorageImage, Timestamp } from "~/kit/client";
+import { ConfirmDialog, deferred, StorageImage, Timestamp } from "~/kit/client";
 import type { GalleryImage } from "./image-list-query";
+
+const PictureDialog = deferred(() => import("~/components/picture-dialog").then(({ PictureDialog }) => PictureDialog));
 
 interface ImageTileProps {
   image: GalleryImage;
@@ -16,24 +16,39 @@ export function ImageTile({ image, focusAbove }: ImageTileProps) {
   const { _id, title, url, square } = image;
   const client = useTRPCClient();
   const [isDeleting, setDeleting] = useState(false);
+  const [isOpen, setOpen] = useState(false);
+  const picture = useRef<HTMLButtonElement>(null);
   const deletion = useRef<HTMLButtonElement>(null);
   return (
     <li className="min-w-0">
-      <Dialog.Root>
-        <Dialog.Trigger className="picture-frame grid aspect-square place-items-center" aria-label={`Open ${title}`}>
-          {url === null && <span className="text-muted text-sm">Being checked</span>}
-          {square && (
-            <StorageImage
-              image={square}
-              fallbackUrl={url ?? undefined}
-              alt=""
-              sizes="(min-width: 640px) 12.5rem, 50vw"
-              className="absolute inset-0 size-full object-cover motion-safe:transition-opacity hover:opacity-90"
-            />
-          )}
-        </Dialog.Trigger>
-        {url && <PictureDialog title={title} url={url} />}
-      </Dialog.Root>
+      <button
+        ref={picture}
+        type="button"
+        onClick={() => setOpen(true)}
+        aria-haspopup="dialog"
+        aria-label={`Open ${title}`}
+        className="picture-frame grid aspect-square place-items-center"
+      >
+        {url === null && <span className="text-muted text-sm">Being checked</span>}
+        {square && (
+          <StorageImage
+            image={square}
+            fallbackUrl={url ?? undefined}
+            alt=""
+            sizes="(min-width: 640px) 12.5rem, 50vw"
+            className="absolute inset-0 size-full object-cover motion-safe:transition-opacity hover:opacity-90"
+          />
+        )}
+      </button>
+      {url && (
+        <PictureDialog
+          title={title}
+          url={url}
+          isOpen={isOpen}
+          onClose={() => setOpen(false)}
+          onClosed={() => picture.current?.focus()}
+        />
+      )}
       <div className="mt-1 flex items-start">
         <div className="min-w-0 flex-1 pt-1">
           <p dir="auto" title={title} className="truncate font-medium text-sm">

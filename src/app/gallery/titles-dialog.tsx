@@ -2,21 +2,22 @@ import { Dialog } from "radix-ui";
 import type { FormEvent } from "react";
 
 interface TitlesDialogProps {
-  /** The chosen images. The dialog is closed when there are none. */
+  /** The chosen images. */
   files: readonly File[];
+  isOpen: boolean;
   onAdd: (named: { file: File; title: string }[]) => void;
   onCancel: () => void;
 }
 
 /** Asks for the titles of the chosen images, and suggests the names of their files. */
-export function TitlesDialog({ files, onAdd, onCancel }: TitlesDialogProps) {
+export function TitlesDialog({ files, isOpen, onAdd, onCancel }: TitlesDialogProps) {
   function submit(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();
     const titles = new FormData(event.currentTarget).getAll("title");
     onAdd(files.map((file, index) => ({ file, title: titles[index]?.toString().trim() || titleOf(file) })));
   }
   return (
-    <Dialog.Root open={files.length > 0} onOpenChange={onCancel}>
+    <Dialog.Root open={isOpen} onOpenChange={onCancel}>
       <Dialog.Portal>
         <Dialog.Overlay className="dialog-overlay" />
         <Dialog.Content className="dialog" aria-describedby={undefined}>

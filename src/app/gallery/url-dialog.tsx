@@ -1,16 +1,22 @@
 import { useMutation } from "@tanstack/react-query";
 import { LoaderCircle } from "lucide-react";
 import { Dialog } from "radix-ui";
-import { type FormEvent, type ReactNode, useId, useState } from "react";
+import { type FormEvent, useId } from "react";
 import { useTRPC } from "~/components/api";
 import { explainError } from "~/kit/client";
 
-/** Asks for the URL of an image, which the server fetches. `children` is the button that opens the dialog. */
-export function UrlDialog({ children }: { children: ReactNode }) {
+interface UrlDialogProps {
+  isOpen: boolean;
+  onOpenChange: (isOpen: boolean) => void;
+  /** Moves the focus back to where it was. */
+  onClosed: () => void;
+}
+
+/** Asks for the URL of an image, which the server fetches. */
+export function UrlDialog({ isOpen, onOpenChange, onClosed }: UrlDialogProps) {
   const trpc = useTRPC();
   const id = useId();
-  const [isOpen, setOpen] = useState(false);
-  const download = useMutation(trpc.images.downloadAndStore.mutationOptions({ onSuccess: () => setOpen(false) }));
+  const download = useMutation(trpc.images.downloadAndStore.mutationOptions({ onSuccess: () => onOpenChange(false) }));
 
   function submit(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();
@@ -22,14 +28,19 @@ export function UrlDialog({ children }: { children: ReactNode }) {
     <Dialog.Root
       open={isOpen}
       onOpenChange={(next) => {
-        if (next) download.reset();
-        setOpen(next);
+        download.reset();
+        onOpenChange(next);
       }}
     >
-      <Dialog.Trigger asChild>{children}</Dialog.Trigger>
       <Dialog.Portal>
         <Dialog.Overlay className="dialog-overlay" />
-        <Dialog.Content className="dialog">
+        <Dialog.Content
+          className="dialog"
+          onCloseAutoFocus={(event) => {
+            event.preventDefault();
+            onClosed();
+          }}
+        >
           <Dialog.Title className="font-semibold text-lg tracking-tight">Add an image from the web</Dialog.Title>
           <Dialog.Description className="mt-1 text-pretty text-muted text-sm">
             The server fetches it and keeps a copy, of at most 20 MB.

@@ -1,5 +1,5 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { authClient } from "./viewer";
+import { authClient } from "./auth-client";
 
 /**
  * How the viewer's account can be signed in to, for the account's page:

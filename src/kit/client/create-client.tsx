@@ -7,10 +7,11 @@ import { createTRPCContext } from "@trpc/tanstack-react-query";
 import { type ReactNode, useEffect, useRef, useState } from "react";
 import type { KitRouter } from "../functions/router";
 import { transformer } from "../functions/transformer";
-import { anySignal } from "./direct";
+import { anySignal } from "./any-signal";
+import { authClient } from "./auth-client";
 import { createLiveQueries, LiveQueries, type LiveTransport, noteReads, refresh } from "./live-queries";
 import { makeQueryClient } from "./query-client";
-import { authClient, type Viewer, viewerQuery } from "./viewer";
+import { type Viewer, viewerQuery } from "./viewer";
 
 const url = "/api/trpc";
 /** Over a connection that is dead the answer never comes. */

@@ -1,3 +1,4 @@
+import { anySignal } from "./any-signal";
 import {
   type Answer,
   createRetries,
@@ -254,19 +255,4 @@ async function isUnreachable(storeUrl: string, appUrl: string, lost: number): Pr
   if (!(await answers(appUrl, { method: "OPTIONS" }))) return false;
   // A page may always send a request in this mode. It cannot read the answer.
   return (await answers(new URL(storeUrl).origin, { mode: "no-cors" })) || lost > 2;
-}
-
-/**
- * Returns a signal that is aborted when the first of these is. `AbortSignal.any` does the same, but is missing in some of the
- * browsers that Next.js supports.
- */
-export function anySignal(...signals: (AbortSignal | null | undefined)[]): AbortSignal {
-  const any = new AbortController();
-  for (const signal of signals) {
-    if (!signal) continue;
-    if (signal.aborted) any.abort(signal.reason);
-    // All listeners are removed when the first signal is aborted.
-    else signal.addEventListener("abort", () => any.abort(signal.reason), { once: true, signal: any.signal });
-  }
-  return any.signal;
 }

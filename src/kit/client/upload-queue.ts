@@ -334,9 +334,9 @@ export function createUploadQueue(options: QueueOptions) {
 
 const previewOf = (file: File) => (file.type.startsWith("image/") ? URL.createObjectURL(file) : null);
 
-/** Browsers name the path of a file in a chosen folder, and react-dropzone that of a file in a dropped one. */
+/** Browsers name the path of a file in a chosen folder, and `useFileInput` that of a file in a dropped one. */
 function pathOf(file: File): string {
-  const dropped = "relativePath" in file && typeof file.relativePath === "string" ? file.relativePath : "";
+  const dropped = "droppedPath" in file && typeof file.droppedPath === "string" ? file.droppedPath : "";
   return (file.webkitRelativePath || dropped).replace(/^(\.?\/)+/, "") || file.name;
 }
 

@@ -1,6 +1,7 @@
 "use client";
 
 import { useEffect, useRef, useState, useSyncExternalStore } from "react";
+import { useConfirmedLeaving } from "./leaving";
 import { discardChunks } from "./resumable";
 import { forget, listUnfinished, type Unfinished } from "./unfinished";
 import { arrivesWithinMs, createUploadQueue, type Upload, type UploadQueueOptions } from "./upload-queue";
@@ -9,13 +10,6 @@ import { useViewer } from "./viewer";
 export interface UploadOptions extends UploadQueueOptions {
   /** The rows of the list in which saved files appear. `pending` keeps an upload until its file is in this list. */
   shownIn?: readonly { storageId: string | null }[];
-}
-
-let busyQueues = 0;
-
-/** Asks for confirmation when leaving the page would stop uploads. Returns whether a link may be followed. */
-export function confirmLeaving(): boolean {
-  return busyQueues === 0 || window.confirm("Leave this page? What is being uploaded will be stopped.");
 }
 
 /**
@@ -76,16 +70,7 @@ export function useUploads(options: UploadOptions) {
   );
 
   const isBusy = uploads.some(({ state }) => !["done", "failed", "paused"].includes(state));
-  useEffect(() => {
-    if (!isBusy) return;
-    const ask = (event: BeforeUnloadEvent) => event.preventDefault();
-    window.addEventListener("beforeunload", ask);
-    busyQueues += 1;
-    return () => {
-      window.removeEventListener("beforeunload", ask);
-      busyQueues -= 1;
-    };
-  }, [isBusy]);
+  useConfirmedLeaving(isBusy);
 
   const pending = useOutgoing(uploads, options.shownIn);
   const { add, retry, pause, remove } = queue;

@@ -1,7 +1,6 @@
 import { queryOptions, useQuery } from "@tanstack/react-query";
 import { TRPCClientError } from "@trpc/client";
-import { createAuthClient } from "better-auth/client";
-import { anonymousClient } from "better-auth/client/plugins";
+import { AuthError, authClient } from "./auth-client";
 
 /** Who uses this browser, and has a session. */
 export interface Viewer {
@@ -40,57 +39,6 @@ export function useViewer(): Viewer | null {
   return useQuery(viewerQuery).data ?? null;
 }
 
-/** The reason why a person was not signed in. `message` is written for that person, and `code` is Better Auth's. */
-export class AuthError extends Error {
-  readonly code: string;
-
-  constructor({ status, code = "", message = "" }: { status: number; code?: string; message?: string }) {
-    // The messages of 429 say when to try again.
-    const fallback = status < 500 && message ? `${message}.` : "Something went wrong on the server. Try again.";
-    super(explanations.get(code) ?? fallback);
-    this.name = "AuthError";
-    this.code = code;
-  }
-}
-
-/**
- * Signs in and out, and changes accounts. Calls return their data. They throw an `AuthError` when the server refuses, and a
- * `TypeError` when it cannot be reached; `explainError` has words for both.
- *
- *     await authClient.changePassword({ currentPassword, newPassword, revokeOtherSessions: true });
- */
-export const authClient = createAuthClient({
-  plugins: [anonymousClient()],
-  fetchOptions: {
-    throw: true,
-    onError({ error }) {
-      throw new AuthError(error);
-    },
-  },
-});
-
-/** Explanations by the codes of Better Auth. */
-const explanations = new Map([
-  ["INVALID_EMAIL_OR_PASSWORD", "There is no account with this email address and password. Check both."],
-  ["USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL", "There is an account with this email address already. Sign in instead."],
-  ["INVALID_PASSWORD", "This is not your password."],
-  ["INVALID_TOKEN", "This link does not work any more. Ask for another one."],
-  ["TOKEN_EXPIRED", "This link is too old. Ask for another one."],
-  ["SESSION_NOT_FRESH", "Sign out and in again, so that it is surely you. Then try again."],
-  [
-    "account_not_linked",
-    "There is an account with this email address already. Sign in to it, then link the provider on its page.",
-  ],
-  ["email_does_not_match", "That account has another email address. Change the address here first."],
-  ["email_not_verified", "The provider does not know that the email address is yours. Confirm it there first."],
-  ["unable_to_link_account", "You were signed out meanwhile. Sign in, and link again."],
-  ["account_already_linked_to_different_user", "That account belongs to another account here."],
-  ["access_denied", "The provider did not let you in."],
-  ["INVALID_EMAIL", "This is not an email address."],
-  ["PASSWORD_TOO_SHORT", "This password is too short. Use 8 characters or more."],
-  ["PASSWORD_TOO_LONG", "This password is too long. Use at most 128 characters."],
-]);
-
 /** Says in one or two sentences what a person can do about a failed call of a server function. */
 export function explainError(error: unknown): string {
   if (error instanceof AuthError) return error.message;
@@ -112,12 +60,3 @@ export function retryAfterOf(error: unknown): number | null {
 }
 
 const unreachable = "The server cannot be reached. Check your network, then try again.";
-
-/**
- * Loads a page from the server, because everything on it may look different now. Never resolves, so that a form stays
- * disabled until the page is left.
- */
-export function loadPage(path: string): Promise<never> {
-  window.location.assign(path);
-  return new Promise(() => undefined);
-}

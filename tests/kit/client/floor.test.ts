@@ -1,7 +1,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { anySignal } from "~/kit/client/direct";
+import { anySignal } from "~/kit/client/any-signal";
 
 /**
  * Functions that TypeScript's libraries know, but that are missing in browsers which Next.js 16 supports (Chrome, Edge and

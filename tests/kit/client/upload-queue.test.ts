@@ -96,8 +96,8 @@ test("files of a folder have their path in it, whether it was chosen or dropped"
   const queue = createUploadQueue({ generateUploadUrl: () => new Promise(() => undefined), onUploaded: async () => 1 });
   const [chosen, dropped, alone, plain] = files(4);
   Object.defineProperty(chosen, "webkitRelativePath", { value: "rome/0.bin" });
-  Object.assign(dropped ?? {}, { relativePath: "/rome/1.bin" });
-  Object.assign(alone ?? {}, { relativePath: "./2.bin" });
+  Object.assign(dropped ?? {}, { droppedPath: "/rome/1.bin" });
+  Object.assign(alone ?? {}, { droppedPath: "./2.bin" });
   queue.add([chosen, dropped, alone, plain].flatMap((file) => file ?? []));
   expect(queue.getSnapshot().map(({ path }) => path)).toEqual(["rome/0.bin", "rome/1.bin", "2.bin", "3.bin"]);
 });

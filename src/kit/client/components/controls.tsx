@@ -1,8 +1,5 @@
-import { useMutation } from "@tanstack/react-query";
-import { Check, LoaderCircle, Minus } from "lucide-react";
-import { AlertDialog, Checkbox as Primitive } from "radix-ui";
-import { useRef } from "react";
-import { ErrorText } from "./lists";
+import { Check, Minus } from "lucide-react";
+import { deferred } from "../deferred";
 
 interface CheckboxProps {
   label: string;
@@ -11,102 +8,31 @@ interface CheckboxProps {
 }
 
 export function Checkbox({ label, checked, onChange }: CheckboxProps) {
+  const isMixed = checked === "indeterminate";
+  const Icon = isMixed ? Minus : Check;
   return (
-    <Primitive.Root
-      aria-label={label}
-      checked={checked}
-      onCheckedChange={(next) => onChange(next === true)}
-      className="group grid size-11 flex-none place-items-center rounded-full"
-    >
-      <span className="grid size-5 place-items-center rounded-md border border-line-strong bg-canvas text-on-accent group-hover:border-accent group-data-[state=checked]:border-accent group-data-[state=indeterminate]:border-accent group-data-[state=checked]:bg-accent group-data-[state=indeterminate]:bg-accent">
-        {checked === "indeterminate" ? (
-          <Minus aria-hidden="true" className="size-3.5" strokeWidth={3} />
-        ) : (
-          checked && <Check aria-hidden="true" className="size-3.5" strokeWidth={3} />
-        )}
-      </span>
-    </Primitive.Root>
+    <label className="group grid size-11 flex-none place-items-center rounded-full">
+      <input
+        type="checkbox"
+        aria-label={label}
+        ref={(input) => {
+          if (input) input.indeterminate = isMixed;
+        }}
+        aria-checked={isMixed ? "mixed" : undefined}
+        checked={checked === true}
+        onChange={({ currentTarget }) => onChange(currentTarget.checked)}
+        className="col-start-1 row-start-1 size-5 appearance-none rounded-md border border-line-strong bg-canvas checked:border-accent checked:bg-accent indeterminate:border-accent indeterminate:bg-accent group-hover:border-accent"
+      />
+      {checked && (
+        <Icon
+          aria-hidden="true"
+          className="pointer-events-none col-start-1 row-start-1 size-3.5 text-on-accent"
+          strokeWidth={3}
+        />
+      )}
+    </label>
   );
-}
-
-interface ConfirmDialogProps {
-  isOpen: boolean;
-  onOpenChange: (isOpen: boolean) => void;
-  title: string;
-  description: string;
-  /** The label of the button. */
-  action: string;
-  onConfirm: () => Promise<void>;
-  /** Moves the focus, where the element that had it may be gone. Default: the focus returns to it. */
-  onClosed?: (isDone: boolean) => void;
 }
 
 /** Asks for confirmation before something that cannot be undone. Stays open when it fails. */
-export function ConfirmDialog({
-  isOpen,
-  onOpenChange,
-  title,
-  description,
-  action,
-  onConfirm,
-  onClosed,
-}: ConfirmDialogProps) {
-  const isDone = useRef(false);
-  const confirmation = useMutation({
-    mutationFn: onConfirm,
-    onSuccess: () => {
-      isDone.current = true;
-      onOpenChange(false);
-    },
-  });
-
-  return (
-    <AlertDialog.Root
-      open={isOpen}
-      onOpenChange={(next) => {
-        if (confirmation.isPending) return;
-        confirmation.reset();
-        onOpenChange(next);
-      }}
-    >
-      <AlertDialog.Portal>
-        <AlertDialog.Overlay className="dialog-overlay" />
-        <AlertDialog.Content
-          className="dialog"
-          onOpenAutoFocus={() => {
-            isDone.current = false;
-          }}
-          onCloseAutoFocus={(event) => {
-            if (!onClosed) return;
-            event.preventDefault();
-            onClosed(isDone.current);
-          }}
-        >
-          <AlertDialog.Title className="wrap-anywhere text-balance font-semibold text-lg tracking-tight">
-            {title}
-          </AlertDialog.Title>
-          <AlertDialog.Description className="mt-2 text-pretty text-muted text-sm">
-            {description}
-          </AlertDialog.Description>
-          <ErrorText error={confirmation.error} className="mt-3" />
-          <div className="mt-6 flex justify-end gap-2">
-            <AlertDialog.Cancel className="button button-quiet" disabled={confirmation.isPending}>
-              Cancel
-            </AlertDialog.Cancel>
-            <button
-              type="button"
-              className="button button-danger"
-              disabled={confirmation.isPending}
-              onClick={() => confirmation.mutate()}
-            >
-              {confirmation.isPending && (
-                <LoaderCircle aria-hidden="true" className="size-4 motion-safe:animate-spin" />
-              )}
-              {action}
-            </button>
-          </div>
-        </AlertDialog.Content>
-      </AlertDialog.Portal>
-    </AlertDialog.Root>
-  );
-}
+export const ConfirmDialog = deferred(() => import("./confirm-dialog").then(({ ConfirmDialog }) => ConfirmDialog));

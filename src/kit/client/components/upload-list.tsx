@@ -1,5 +1,4 @@
 import { CircleAlert, Pause, Play, RotateCw, X } from "lucide-react";
-import { Progress } from "radix-ui";
 import { memo, useRef, useState } from "react";
 import type { Unfinished } from "../unfinished";
 import { smallFileBytes } from "../upload";
@@ -284,17 +283,19 @@ export const percent = new Intl.NumberFormat("en", { style: "percent" });
 export function UploadProgress({ upload: { sent, file }, label, className, barClassName }: UploadProgressProps) {
   const max = Math.max(file.size, 1);
   return (
-    <Progress.Root
-      value={sent}
-      max={max}
+    <div
+      role="progressbar"
+      aria-valuemin={0}
+      aria-valuemax={max}
+      aria-valuenow={sent}
+      aria-valuetext={percent.format(sent / max)}
       aria-label={label}
-      getValueLabel={() => percent.format(sent / max)}
       className={`h-1 overflow-hidden rounded-full ${className}`}
     >
-      <Progress.Indicator
+      <div
         className={`h-full origin-left motion-safe:transition-transform ${barClassName}`}
         style={{ transform: `scaleX(${sent / max})` }}
       />
-    </Progress.Root>
+    </div>
   );
 }

@@ -4,11 +4,11 @@ import { useQuery } from "@tanstack/react-query";
 import type { RowSelectionState, SortingState } from "@tanstack/react-table";
 import { FileUp, Trash2, Upload } from "lucide-react";
 import { useMemo, useRef, useState } from "react";
-import { useDropzone } from "react-dropzone";
 import { ConfirmDialog } from "../../client/components/controls";
 import { DropHint, Failed, Loading } from "../../client/components/lists";
 import { UploadList } from "../../client/components/upload-list";
 import { formatBytes } from "../../client/components/values";
+import { useFileInput } from "../../client/file-input";
 import { useUploads } from "../../client/use-uploads";
 import { DataTable, Pager, useCursors } from "./data-table";
 import { FileDialog } from "./file-dialog";
@@ -34,25 +34,25 @@ export function Files() {
     generateUploadUrl: () => client.dashboard.files.generateUploadUrl.mutate(),
     onUploaded: async () => undefined,
   });
-  const dropzone = useDropzone({ onDrop: (accepted) => add(accepted), noClick: true, noKeyboard: true });
+  const { area, input, open, isDragging } = useFileInput(add);
 
   // Rows of other pages are not included, so that people delete only what they see.
   const selected = files.filter(({ _id }) => selection[_id]).map(({ _id }) => _id);
   const these = deleting?.length === 1 ? "this file" : `these ${deleting?.length} files`;
 
   return (
-    <div {...dropzone.getRootProps()}>
+    <div {...area}>
       <DashboardPage
         title="Files"
         headingRef={heading}
         actions={
           <>
             <SweepDialog onOpenFile={setOpened} />
-            <button type="button" onClick={dropzone.open} className="button button-primary">
+            <button type="button" onClick={open} className="button button-primary">
               <Upload aria-hidden="true" className="size-4" />
               Upload
             </button>
-            <input {...dropzone.getInputProps({ "aria-hidden": true })} />
+            <input {...input} />
           </>
         }
       >
@@ -116,7 +116,7 @@ export function Files() {
         }}
         onClosed={() => heading.current?.focus()}
       />
-      {dropzone.isDragActive && <DropHint icon={FileUp}>Drop files to store them</DropHint>}
+      {isDragging && <DropHint icon={FileUp}>Drop files to store them</DropHint>}
     </div>
   );
 }

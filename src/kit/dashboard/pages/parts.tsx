@@ -19,7 +19,7 @@ import Link from "next/link";
 import { usePathname, useSearchParams } from "next/navigation";
 import { type MouseEvent, type ReactNode, type Ref, useEffect, useRef, useState } from "react";
 import { createClient } from "../../client/create-client";
-import { confirmLeaving } from "../../client/use-uploads";
+import { confirmLeaving } from "../../client/leaving";
 import type { KitRouter } from "../../functions/router";
 
 export const { useTRPC, useTRPCClient } = createClient<KitRouter>();
