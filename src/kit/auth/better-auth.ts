@@ -81,10 +81,6 @@ const createAuth = ({ owners, sendEmail, onDelete }: AuthParts) => {
       sendOnSignUp: true,
       expiresIn: 24 * 60 * 60,
       sendVerificationEmail: ({ user, url }) => sendEmail(user.email, { about: "confirm", url }),
-      // Deletes the links that choose a password, because they were sent before the address was confirmed.
-      afterEmailVerification: async ({ id }) => {
-        await prisma.verification.deleteMany({ where: { value: id, identifier: { startsWith: "reset-password:" } } });
-      },
     },
     user: {
       changeEmail: {

@@ -29,7 +29,6 @@ export async function deleteBelongings({ id, email }: { id: string; email: strin
     DELETE FROM "_scheduled_functions" WHERE lower("args" -> 'json' ->> 'to') = ${email} AND "state" <> 'inProgress'`;
   await prisma.$executeRaw`
     DELETE FROM "_calls" WHERE concat("error", "lines"::text) ILIKE ANY(ARRAY[${containing(email)}, ${containing(id)}])`;
-  await prisma.verification.deleteMany({ where: { value: id } });
 }
 
 /** A pattern for LIKE that matches texts with this text in them. */

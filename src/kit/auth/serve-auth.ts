@@ -108,6 +108,8 @@ async function post(
   if (takesPassword.has(path) && isCommonPassword(chosen)) {
     return refuse(400, "COMMON_PASSWORD", "This password is one of the first that attackers try. Choose another.");
   }
+  // Whoever knows the old password is signed out, whatever the client asks for.
+  if (path === "/change-password") body.revokeOtherSessions = true;
   const addressField = parts.sendEmail && mailedTo.get(path);
   if (isLimited.has(path) || addressField) await limitRate("signIn", { identity: null, headers });
   if (path === "/sign-in/email") return signIn(sent, body, parts);

@@ -117,6 +117,43 @@ describe("a forgotten password", () => {
   });
 });
 
+describe("links to choose a password", () => {
+  /** Two of them, in the order in which they were asked for. */
+  const twoLinks = async (email: string) => {
+    for (let time = 0; time < 2; time++) await browser().post("/request-password-reset", { email });
+    return (await mailsTo(email)).map(({ link }) => tokenOf(link));
+  };
+  const newPassword = "another long phrase";
+  const changes: Record<string, (person: Awaited<ReturnType<typeof member>>, token?: string) => Promise<unknown>> = {
+    "the use of another one": (_person, token) => browser().post("/reset-password", { token, newPassword }),
+    "a change of the password": (person) => person.post("/change-password", { currentPassword: password, newPassword }),
+    "a change of the address": async (person) => {
+      const newEmail = newAddress();
+      await person.post("/change-email", { newEmail });
+      await person.send((await mailTo(person.email)).link);
+      await person.send((await mailTo(newEmail)).link);
+    },
+    "a change in the database": ({ id }) =>
+      database.account.updateMany({ where: { userId: id }, data: { password: null } }),
+    "the deletion of the account": ({ id }) => database.user.delete({ where: { id } }),
+  };
+
+  test.each(Object.keys(changes))("end with %s", async (change) => {
+    const [person, other] = [await member(), await member()];
+    const [first, second] = await twoLinks(person.email);
+    await twoLinks(other.email);
+    await changes[change]?.(person, first);
+    for (const token of [second, first]) {
+      expect(await browser().post("/reset-password", { token, newPassword: "a thief's long phrase" })).toMatchObject({
+        status: 400,
+        body: { code: "INVALID_TOKEN" },
+      });
+    }
+    expect(await database.verification.count({ where: { value: person.id } })).toBe(0);
+    expect(await database.verification.count({ where: { value: other.id } })).toBe(2);
+  });
+});
+
 describe("a mail", () => {
   test("goes to one address ten times an hour at most, whoever asks", async () => {
     const email = newAddress();
@@ -153,7 +190,7 @@ describe("an account", () => {
     const person = await member();
     const phone = browser();
     await phone.post("/sign-in/email", { email: person.email, password });
-    const change = { currentPassword: password, newPassword: "another long phrase", revokeOtherSessions: true };
+    const change = { currentPassword: password, newPassword: "another long phrase", revokeOtherSessions: false };
     expect((await person.post("/change-password", { ...change, currentPassword: "a guess" })).status).toBe(400);
     expect((await person.post("/change-password", change)).status).toBe(200);
     expect([await phone.user(), (await person.user()).email]).toEqual([null, person.email]);
