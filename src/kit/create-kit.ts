@@ -9,6 +9,7 @@ import { type HttpRouter, httpAction } from "./http/http-router";
 import type { CronJobs } from "./jobs/crons";
 import { runJobsAfterResponses } from "./jobs/runner";
 import { type LiveBy, liveBy, liveByState } from "./live/reads";
+import { checkBasePath } from "./process/check-settings";
 import { onVercel } from "./process/env";
 import { defaultImageWidths } from "./storage/image-widths";
 import { type StorageOptions, setStorageOptions } from "./storage/options";
@@ -59,6 +60,8 @@ export function createKit({
   imageWidths = defaultImageWidths,
   auth: { issuers = [], owners = {}, plugins = [] } = {},
 }: KitOptions = {}) {
+  // Here rather than at the start, so that the build says it, too.
+  checkBasePath();
   liveBy.clear();
   for (const [table, column] of Object.entries(columns)) liveBy.set(table, column);
   liveByState.isKnown = true;

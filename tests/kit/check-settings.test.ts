@@ -141,6 +141,11 @@ describe("the start is refused", () => {
     await expect(refusal).rejects.toThrow(/one host/);
   });
 
+  test.each(["S3_BUCKET", "S3_REGION", "S3_ENDPOINT"])("for %s while files are kept elsewhere", (name) => {
+    vi.stubEnv(name, "https://s3.example.com");
+    expect(checkSettings).toThrow(`${name} has no effect with STORAGE_DRIVER=disk. Set STORAGE_DRIVER=s3`);
+  });
+
   test("for limits of a log that is switched off", () => {
     vi.spyOn(env, "CALL_LOG_ROWS", "get").mockReturnValue(0);
     vi.stubEnv("CALL_LOG_DAYS", "3");
@@ -153,7 +158,6 @@ test("what takes effect is let be, and so are credentials of a store that is not
     "postgresql://a/a?schema=public&connection_limit=3&pool_timeout=5&connect_timeout=15&pgbouncer=true&statement_cache_size=0&sslmode=require&channel_binding=require",
   );
   vi.stubEnv("AWS_ACCESS_KEY_ID", "a");
-  vi.stubEnv("S3_BUCKET", "b");
   checkSettings();
 });
 

@@ -31,6 +31,12 @@ export function checkSettings(): void {
   const other = Object.keys(process.env).find((name) => /^SECOND_(STORAGE|S3)_/.test(name) && process.env[name]);
   if (!second && other)
     throw new Error(`${other} has no effect without SECOND_STORAGE_DRIVER. Set both, or remove it.`);
+  const ofBucket = ["S3_BUCKET", "S3_REGION", "S3_ENDPOINT"].find((name) => process.env[name]);
+  if (ofBucket && driver !== "s3" && !second?.name.startsWith("s3")) {
+    throw new Error(
+      `${ofBucket} has no effect with STORAGE_DRIVER=${driver}. Set STORAGE_DRIVER=s3 to keep files in the bucket, or remove it.`,
+    );
+  }
   if (env.CALL_LOG_ROWS === 0 && (process.env.CALL_LOG_DAYS || process.env.CALL_LOG_BYTES)) {
     throw new Error(
       "CALL_LOG_DAYS and CALL_LOG_BYTES have no effect with CALL_LOG_ROWS=0. Remove them, or keep some calls.",

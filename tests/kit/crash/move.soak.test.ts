@@ -26,7 +26,7 @@ afterAll(async () => {
   await s3.stop();
 });
 
-const disk = { STORAGE_DRIVER: "disk", SECOND_STORAGE_DRIVER: "" };
+const disk = { STORAGE_DRIVER: "disk", SECOND_STORAGE_DRIVER: "", S3_BUCKET: "", S3_REGION: "", S3_ENDPOINT: "" };
 const diskFirst = { STORAGE_DRIVER: "disk", SECOND_STORAGE_DRIVER: "s3" };
 const s3First = { STORAGE_DRIVER: "s3", SECOND_STORAGE_DRIVER: "disk" };
 const s3Alone = { STORAGE_DRIVER: "s3", SECOND_STORAGE_DRIVER: "", STORAGE_DISK_PATH: "" };

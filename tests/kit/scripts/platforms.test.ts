@@ -11,7 +11,9 @@ test("a clone has the same line ends everywhere, whatever git is set to", async 
 });
 
 test("npm scripts need no shell of Unix", async () => {
-  const { scripts } = JSON.parse(await readFile("package.json", "utf8"));
+  const { preinstall, ...scripts } = JSON.parse(await readFile("package.json", "utf8")).scripts;
+  // A program in double quotes, in which no shell replaces anything.
+  expect(preinstall).toMatch(/^node -e "[^"$`%!\\]+"$/);
   for (const [name, script] of Object.entries<string>(scripts)) {
     // Programs, their arguments, and `&&`, which cmd.exe has too.
     expect(script, name).toMatch(/^[\w@./:=-]+( [\w@./:=-]+)*( && [\w@./:=-]+( [\w@./:=-]+)*)*$/);
@@ -38,4 +40,20 @@ test("package managers other than npm read in package.json that they are not for
   const { engines, packageManager } = JSON.parse(await readFile("package.json", "utf8"));
   expect(engines).toMatchObject({ pnpm: expect.stringContaining("Use npm"), yarn: expect.stringContaining("Use npm") });
   expect(packageManager).toBeUndefined();
+});
+
+test.each([
+  ["bun/1.3.0 npm/? node/v24.3.0", 1],
+  ["yarn/4.18.1 npm/? node/v22.0.0", 1],
+  ["pnpm/10.0.0 npm/? node/v22.0.0", 1],
+  ["npm/11.0.0 node/v22.0.0 linux x64", 0],
+  [undefined, 0],
+])("an installation by %s ends with status %i, before it installs other versions", async (agent, status) => {
+  const { preinstall } = JSON.parse(await readFile("package.json", "utf8")).scripts;
+  const env = { ...process.env, npm_config_user_agent: agent };
+  const ran = spawnSync(preinstall, { shell: true, encoding: "utf8", env });
+  expect([ran.status, ran.stderr]).toEqual([
+    status,
+    status ? "This project uses npm and its lock file. Run: npm ci\n" : "",
+  ]);
 });
