@@ -203,9 +203,13 @@ test("jobs are seen, canceled and run again, and crons say when they run", async
     [randomUUID(), { json: { author: "Ada", body: html } }],
   );
   const page = await administer("/dashboard/schedule");
-  await page.getByRole("button", { name: "Cancel messages.sendOne" }).click();
+  const cancel = page.getByRole("button", { name: "Cancel messages.sendOne" });
+  await cancel.click();
+  await page.getByRole("alertdialog").getByRole("button", { name: "Cancel", exact: true }).click();
+  await expect(cancel).toBeFocused();
+  await cancel.click();
   await page.getByRole("alertdialog").getByRole("button", { name: "Cancel job" }).click();
-  await expect(page.getByRole("button", { name: "Cancel messages.sendOne" })).toHaveCount(0);
+  await expect(cancel).toHaveCount(0);
   await page.getByRole("tab", { name: "Recent" }).click();
   await expect(rows(page, "Jobs, recent").filter({ hasText: "messages.sendOne" })).toContainText("Canceled");
   await page.getByRole("button", { name: "Run messages.sendOne again" }).click();

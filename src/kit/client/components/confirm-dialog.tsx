@@ -27,6 +27,7 @@ export function ConfirmDialog({
   onClosed,
 }: ConfirmDialogProps) {
   const isDone = useRef(false);
+  const opener = useRef<Element | null>(null);
   const confirmation = useMutation({
     mutationFn: onConfirm,
     onSuccess: () => {
@@ -50,11 +51,12 @@ export function ConfirmDialog({
           className="dialog"
           onOpenAutoFocus={() => {
             isDone.current = false;
+            opener.current = document.activeElement;
           }}
           onCloseAutoFocus={(event) => {
-            if (!onClosed) return;
             event.preventDefault();
-            onClosed(isDone.current);
+            if (onClosed) onClosed(isDone.current);
+            else if (opener.current instanceof HTMLElement) opener.current.focus();
           }}
         >
           <AlertDialog.Title className="wrap-anywhere text-balance font-semibold text-lg tracking-tight">
