@@ -84,6 +84,15 @@ export function useArrivals(ids: readonly (string | null)[]): ReadonlySet<string
   return arrivals.current;
 }
 
+/** Saved uploads as they are shown until they are in the list. The same upload is the same object, so that its row stays as it is. */
+const shownAsSaving = new WeakMap<Upload, Upload>();
+
+function asSaving(upload: Upload): Upload {
+  const shown = shownAsSaving.get(upload) ?? { ...upload, state: "saving" };
+  shownAsSaving.set(upload, shown);
+  return shown;
+}
+
 /** Returns the uploads that are not done, and those that are saved but not yet in `list`. */
 function useOutgoing(uploads: readonly Upload[], list?: readonly { storageId: string | null }[]): Upload[] {
   const arrived = useArrivals(list?.map(({ storageId }) => storageId) ?? []);
@@ -91,5 +100,5 @@ function useOutgoing(uploads: readonly Upload[], list?: readonly { storageId: st
   const longAgo = Date.now() - arrivesWithinMs;
   return uploads
     .filter(({ storageId, doneAt }) => !(storageId && arrived.has(storageId)) && (doneAt === null || doneAt > longAgo))
-    .map((upload) => (upload.state === "done" ? { ...upload, state: "saving" } : upload));
+    .map((upload) => (upload.state === "done" ? asSaving(upload) : upload));
 }

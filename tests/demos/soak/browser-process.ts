@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
-import { chromium } from "@playwright/test";
+import { type CDPSession, chromium } from "@playwright/test";
+import { z } from "zod";
 import { findBrowsers } from "../../../scripts/browser.mjs";
 
 /** A browser that can be killed and started again with the same profile. */
@@ -31,5 +32,33 @@ export async function startBrowser(profile: string) {
       process.kill(-child.pid, "SIGKILL");
       await ended;
     },
+  };
+}
+
+const traced = z.object({
+  name: z.string(),
+  pid: z.number(),
+  tid: z.number(),
+  /** Microseconds of the processor. */
+  tdur: z.number().default(0),
+  args: z.object({ name: z.string().optional() }),
+});
+
+/**
+ * Records the tasks of the main threads of pages. The returned function ends that, and returns how long the tasks took, in
+ * milliseconds of the processor, longest first. The time in which other programs had the processor does not count.
+ */
+export async function recordTasks(session: CDPSession): Promise<() => Promise<number[]>> {
+  const events: z.infer<typeof traced>[] = [];
+  session.on("Tracing.dataCollected", ({ value }) => events.push(...traced.array().parse(value)));
+  await session.send("Tracing.start", { categories: "toplevel,__metadata", transferMode: "ReportEvents" });
+  return async () => {
+    const ended = new Promise((resolve) => session.once("Tracing.tracingComplete", resolve));
+    await session.send("Tracing.end");
+    await ended;
+    const isMain = ({ name, args }: z.infer<typeof traced>) => name === "thread_name" && args.name === "CrRendererMain";
+    const mains = new Set(events.filter(isMain).map(({ pid, tid }) => `${pid} ${tid}`));
+    const tasks = events.filter(({ name, pid, tid }) => name.endsWith("::RunTask") && mains.has(`${pid} ${tid}`));
+    return tasks.map(({ tdur }) => Math.round(tdur / 1000)).sort((a, b) => b - a);
   };
 }

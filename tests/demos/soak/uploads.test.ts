@@ -13,7 +13,7 @@ import { cloudStores } from "../../e2e/demos/stores";
 import { type App, freePort, startApp } from "../../kit/e2e/app";
 import { startFront } from "../../kit/e2e/front";
 import type { StandIn } from "../../kit/stand-ins/stand-in";
-import { startBrowser } from "./browser-process";
+import { recordTasks, startBrowser } from "./browser-process";
 import { type Line, openLine } from "./upload-line";
 
 // Uploads a large file from a browser while everything that can break does break. Needs a build.
@@ -122,7 +122,9 @@ describe.runIf(existsSync(".next/BUILD_ID"))("uploads from a browser", () => {
   for (const [kind, open] of Object.entries(kinds)) {
     const all = kind === "the disk" ? { ...trials, "a proxy with a limit of 100 MB": async () => undefined } : trials;
     for (const [name, disturb] of Object.entries(all)) {
-      test(`to ${kind}, with ${name}: one file, and nothing is sent twice`, { timeout: 15 * minutes }, async () => {
+      test(`to ${kind}, with ${name}: one file, and no acknowledged byte is sent twice`, {
+        timeout: 15 * minutes,
+      }, async () => {
         const { standIn, settings } = await open();
         if (standIn) closing.push(() => standIn.stop());
         // Bytes go to the app, or to the store.
@@ -195,13 +197,15 @@ describe.runIf(existsSync(".next/BUILD_ID"))("uploads from a browser", () => {
 
         const { rows: files } = await app.database.query('SELECT "sha256", "size" FROM "_storage"');
         expect(files).toEqual([{ sha256, size: String(size) }]);
-        expect(sentTwice).toBe(0);
+        // Vercel Blob does not say which parts it has. The browser may end before it has written down the last answers.
+        const isForgotten = kind === "Vercel Blob" && name === "a browser that is killed";
+        expect(sentTwice).toBeLessThanOrEqual(isForgotten ? 3 * 16 * mebibyte : 0);
         const left = await app.database.query(
           'SELECT (SELECT count(*) FROM "_unfinished_uploads") + (SELECT count(*) FROM "_unowned_blobs") AS "left"',
         );
         expect(left.rows).toEqual([{ left: "0" }]);
         if (!standIn) expect(await readdir(join(app.env.STORAGE_DISK_PATH ?? "", "partial"))).toEqual([]);
-        console.info(`${kind}, ${name}: ${line.breaks()} breaks, 0 of ${size} bytes sent twice`);
+        console.info(`${kind}, ${name}: ${line.breaks()} breaks, ${sentTwice} of ${size} bytes sent twice`);
       });
     }
   }
@@ -246,13 +250,6 @@ describe.runIf(existsSync(".next/BUILD_ID"))("uploads from a browser", () => {
     const page = await browser.context.newPage();
     await page.goto(`${app.origin}/files`);
     await expectPage(page.getByText("Drop files of any type")).toBeVisible({ timeout: minutes });
-    const tasks = await page.evaluateHandle(() => {
-      const long: number[] = [];
-      new PerformanceObserver((list) => {
-        for (const { duration } of list.getEntries()) long.push(Math.round(duration));
-      }).observe({ entryTypes: ["longtask"] });
-      return long;
-    });
     const session = await browser.context.newCDPSession(page);
     await session.send("Performance.enable");
     const heap = async () => {
@@ -261,19 +258,26 @@ describe.runIf(existsSync(".next/BUILD_ID"))("uploads from a browser", () => {
       return Math.round((metrics.find(({ name }) => name === "JSHeapUsedSize")?.value ?? 0) / mebibyte);
     };
     const before = await heap();
+    const endRecording = await recordTasks(session);
     const data = { items: [], files: [many], dragOperationsMask: 1 };
     for (const type of ["dragEnter", "dragOver", "drop"] as const) {
       await session.send("Input.dispatchDragEvent", { type, x: 200, y: 300, data });
     }
     await expectPage(page.getByText(/and \d+ more/)).toBeVisible({ timeout: minutes });
+    const countSaved = async () =>
+      (await app.database.query("SELECT count(*)::int AS saved FROM files")).rows[0]?.saved;
+    await expectPage.poll(countSaved, { timeout: 5 * minutes }).toBeGreaterThanOrEqual(Math.min(count / 4, 1_000));
+    const [drop, ...tasks] = await endRecording();
     await expectPage(page.getByRole("list", { name: "Uploads" })).toBeHidden({ timeout: 25 * minutes });
     const { rows } = await app.database.query("SELECT count(*)::int, count(DISTINCT name)::int AS names FROM files");
     expect(rows).toEqual([{ count, names: count }]);
-    const durations = (await tasks.jsonValue()).sort((a, b) => b - a);
+    const grown = (await heap()) - before;
     console.info(
-      `${count} files: tasks over 50 ms: ${durations.length}, longest ${durations.slice(0, 5).join(", ")} ms`,
+      `${count} files: the drop took ${drop} ms, the longest task after it ${tasks[0]} ms; memory grew by ${grown} MiB`,
     );
-    console.info(`${count} files: the page's memory grew from ${before} to ${await heap()} MiB`);
+    // The browser hands over all files of a folder in one task.
+    expect(tasks[0]).toBeLessThanOrEqual(50);
+    expect(grown).toBeLessThan(40);
   });
 
   test("Uppy, as it comes from the registry, continues after cut lines", { timeout: 15 * minutes }, async () => {
