@@ -1,22 +1,21 @@
 import { TRPCClientError } from "@trpc/client";
 import { Trash2 } from "lucide-react";
-import { useState } from "react";
+import { memo, useState } from "react";
 import { useTRPCClient } from "~/components/api";
-import { Checkbox, ConfirmDialog, MoreRows } from "~/kit/client";
+import { Checkbox, ConfirmDialog } from "~/kit/client";
 import type { SavedFile } from "./file-list-query";
 import { FileRow } from "./file-row";
-import type { useFiles } from "./use-files";
 import { useSelection } from "./use-selection";
 
 interface FileListProps {
   files: readonly SavedFile[];
   /** How many files the viewer has, including those that are not loaded. */
   total: number;
-  query: ReturnType<typeof useFiles>["query"];
   focusAbove: () => void;
 }
 
-export function FileList({ files, total, query, focusAbove }: FileListProps) {
+/** The page draws this list only when it has changed, and not for the progress of each upload. */
+export const FileList = memo(function FileList({ files, total, focusAbove }: FileListProps) {
   const client = useTRPCClient();
   const selection = useSelection(files.map(({ storageId }) => storageId));
   const [isDeleting, setDeleting] = useState(false);
@@ -65,7 +64,6 @@ export function FileList({ files, total, query, focusAbove }: FileListProps) {
           ))}
         </ul>
       </section>
-      <MoreRows query={query} things="files" />
       <ConfirmDialog
         isOpen={isDeleting}
         onOpenChange={setDeleting}
@@ -77,7 +75,7 @@ export function FileList({ files, total, query, focusAbove }: FileListProps) {
       />
     </>
   );
-}
+});
 
 /** Ignores that a file does not exist: the list may still show one that was deleted a moment ago. */
 function unlessGone(error: unknown): void {

@@ -1,7 +1,7 @@
 "use client";
 
 import { FileUp, FolderOpen, SearchX, Upload as UploadIcon } from "lucide-react";
-import { useRef, useState } from "react";
+import { useCallback, useRef, useState } from "react";
 import { useTRPCClient } from "~/components/api";
 import { PageHeader } from "~/components/page-header";
 import { SiteHeader } from "~/components/site-header";
@@ -11,6 +11,7 @@ import {
   Empty,
   Failed,
   Loading,
+  MoreRows,
   UnfinishedUploads,
   UploadList,
   useFileInput,
@@ -27,6 +28,7 @@ export function Files() {
   const [view, setView] = useState<View>({ search: fileList.input.search, sort: fileList.input.sort });
   const { viewer, files, total, query } = useFiles(view);
   const heading = useRef<HTMLHeadingElement>(null);
+  const focusAbove = useCallback(() => heading.current?.focus(), []);
 
   const { pending, unfinished, add, retry, pause, remove, forget } = useUploads({
     generateUploadUrl: () => client.files.generateUploadUrl.mutate({}),
@@ -54,7 +56,10 @@ export function Files() {
         <UploadList uploads={pending} onRetry={retry} onRemove={remove} onPause={pause} />
         {(files.length > 0 || view.search !== "") && <FileSearch view={view} onChange={setView} />}
         {files.length > 0 ? (
-          <FileList files={files} total={total} query={query} focusAbove={() => heading.current?.focus()} />
+          <>
+            <FileList files={files} total={total} focusAbove={focusAbove} />
+            <MoreRows query={query} things="files" />
+          </>
         ) : viewer && query.isPending ? (
           <Loading>Loading files…</Loading>
         ) : viewer && query.isError ? (
