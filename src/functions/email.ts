@@ -33,7 +33,7 @@ export function accountEmail({ about, url, newEmail }: AccountEmail): { subject:
     case "taken":
       return {
         subject: "You have an account already",
-        text: `Somebody, perhaps you, tried to create an account with this address, which has one. Sign in to it, or choose a new password there:\n\n${url}\n\nIf it was not you, ignore this mail: nothing has changed.`,
+        text: `Somebody, perhaps you, tried to use this address for another account, but it has one. Sign in to it, or choose a new password there:\n\n${url}\n\nIf it was not you, ignore this mail: nothing has changed.`,
       };
     case "reset":
       return {

@@ -8,7 +8,7 @@ import { env } from "../process/env";
 export interface AccountEmail {
   /**
    * - `confirm`: prove that the address is yours.
-   * - `taken`: someone tried to create an account with an address that has one.
+   * - `taken`: someone tried to give an account, new or not, an address that has one.
    * - `reset`: choose a new password.
    * - `change`: agree that the account gets another address.
    */

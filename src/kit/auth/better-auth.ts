@@ -1,7 +1,13 @@
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import { betterAuth } from "better-auth";
 import { prismaAdapter } from "better-auth/adapters/prisma";
-import { APIError, createAuthMiddleware, getSessionFromCtx } from "better-auth/api";
+import {
+  APIError,
+  createAuthMiddleware,
+  createEmailVerificationToken,
+  getSessionFromCtx,
+  isAPIError,
+} from "better-auth/api";
 import { hashPassword, verifyPassword } from "better-auth/crypto";
 import { anonymous, jwt } from "better-auth/plugins";
 import { decodeJwt, type JWTPayload } from "jose";
@@ -79,8 +85,12 @@ const createAuth = ({ owners, sendEmail, onDelete }: AuthParts) => {
     },
     emailVerification: sendEmail && {
       sendOnSignUp: true,
-      expiresIn: 24 * 60 * 60,
-      sendVerificationEmail: ({ user, url }) => sendEmail(user.email, { about: "confirm", url }),
+      expiresIn: linkSeconds,
+      // The address that an account should get may belong to another one: only its owner learns that.
+      sendVerificationEmail: async ({ user, url }) =>
+        (await isTaken(user.email, user.id))
+          ? sendEmail(user.email, { about: "taken", url: `${origin}/sign-in` })
+          : sendEmail(user.email, { about: "confirm", url }),
     },
     user: {
       changeEmail: {
@@ -95,7 +105,7 @@ const createAuth = ({ owners, sendEmail, onDelete }: AuthParts) => {
     // the one that is signed in and asks for it.
     account: { accountLinking: { trustedProviders: [], allowDifferentEmails: false }, encryptOAuthTokens: true },
     socialProviders: providers(),
-    hooks: { before: guard },
+    hooks: { before: guard, after: sendEmail && mailAboutTaken(sendEmail) },
     telemetry: { enabled: false },
     logger: {
       // Better Auth logs what a client did wrong as an error, too, in a text of any length.
@@ -164,9 +174,32 @@ function refuseUser({ email, emailVerified }: NewUser, { method, action }: { met
   return undefined;
 }
 
-/** Whether another account has taken this address since the mail with the link to change it was sent. */
-const isTaken = async (email: unknown): Promise<boolean> =>
-  typeof email === "string" && (await prisma.user.count({ where: { email } })) > 0;
+/** For this many seconds the links of mails work. */
+const linkSeconds = 24 * 60 * 60;
+
+/** Whether another account than this one has the address. */
+const isTaken = async (email: unknown, id: string): Promise<boolean> =>
+  typeof email === "string" && (await prisma.user.count({ where: { email, id: { not: id } } })) > 0;
+
+/** The `requestType` of the link in the mail to the address that an account has. */
+const changeConfirmation = "change-email-confirmation";
+
+/**
+ * Sends the mail about a change of the address also when the new address is taken, where Better Auth sends none. Otherwise
+ * people would learn from their own mail which addresses have accounts.
+ */
+const mailAboutTaken = (sendEmail: SendAccountEmail) =>
+  createAuthMiddleware(async (ctx) => {
+    if (ctx.path !== "/change-email" || isAPIError(ctx.context.returned)) return;
+    const user = (await getSessionFromCtx(ctx))?.user;
+    const newEmail = String(ctx.body?.newEmail).toLowerCase();
+    // Without a confirmed address, only the new address gets a mail.
+    if (!user?.emailVerified || !(await isTaken(newEmail, user.id))) return;
+    const claims = { requestType: changeConfirmation, userId: user.id };
+    const token = await createEmailVerificationToken(ctx.context.secret, user.email, newEmail, linkSeconds, claims);
+    const query = new URLSearchParams({ token, callbackURL: ctx.body.callbackURL || "/" });
+    await sendEmail(user.email, { about: "change", newEmail, url: `${ctx.context.baseURL}/verify-email?${query}` });
+  });
 
 /** The domain of the invented addresses of visitors. */
 const visitorDomain = "visitors.invalid";
@@ -215,9 +248,11 @@ const guard = createAuthMiddleware(async (ctx) => {
     const claims = claimsOf(token);
     // Better Auth refuses a token that cannot be read.
     if (!claims) return;
-    if (session?.user.id === claims.userId) {
-      // Better Auth would answer with a failure.
-      if (await isTaken(claims.updateTo)) throw ctx.redirect("/account?error=INVALID_TOKEN");
+    if (session && session.user.id === claims.userId) {
+      // Better Auth would answer with a failure. The first of the two links does not tell who has the address.
+      const isLast = claims.requestType !== changeConfirmation;
+      if (isLast && (await isTaken(claims.updateTo, session.user.id)))
+        throw ctx.redirect("/account?error=INVALID_TOKEN");
       return;
     }
     throw ctx.redirect(`/sign-in?${new URLSearchParams({ confirm: token, next: pathname + search })}`);

@@ -98,6 +98,20 @@ const enumeration: Record<string, Story> = {
     },
     outcome: true,
   },
+  "changing one's address to one that is taken, by the mails and their links": {
+    attack: async () => {
+      const [person, other, free] = [await member(), await member(), newAddress()];
+      const seen = async (newEmail: string) => {
+        await person.post("/change-email", { newEmail, callbackURL: "/account" });
+        const { about, link } = await mailTo(person.email);
+        const { location } = Object.fromEntries((await person.send(link)).headers);
+        return [about, link.replace(tokenOf(link), "…"), location].join(" ");
+      };
+      const isSame = (await seen(other.email)) === (await seen(free));
+      return [isSame, (await mailTo(other.email)).about, (await mailTo(free)).about];
+    },
+    outcome: [true, "taken", "confirm"],
+  },
 };
 
 const fixation: Record<string, Story> = {
