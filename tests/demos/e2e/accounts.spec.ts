@@ -1,7 +1,7 @@
-import { messageBox, messages, say } from "./chat";
-import { row, text, upload, yourFiles } from "./files";
-import { account, password, signIn, signUp } from "./sign-in";
-import { apiOf, expect, test } from "./test";
+import { messageBox, messages, say } from "../../e2e/demos/chat";
+import { row, text, upload, yourFiles } from "../../e2e/demos/files";
+import { account, password, signIn, signUp } from "../../e2e/demos/sign-in";
+import { apiOf, expect, test } from "../../e2e/demos/test";
 
 test("whoever only reads gets no identity; whoever sends has one from then on", async ({ app, visit }) => {
   await app.database.query("DELETE FROM _users");

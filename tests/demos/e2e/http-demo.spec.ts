@@ -1,8 +1,8 @@
 import type { Page } from "@playwright/test";
+import { messages, say } from "../../e2e/demos/chat";
+import { picture } from "../../e2e/demos/pictures";
+import { test as base, expect } from "../../e2e/demos/test";
 import { freePort, type Server, startServer } from "../../kit/e2e/app";
-import { messages, say } from "./chat";
-import { picture } from "./pictures";
-import { test as base, expect } from "./test";
 
 interface Sites {
   /** The same app at a second port. The first allows its origin, and its page finds the API at the first. */
@@ -19,7 +19,7 @@ const test = base.extend<object, { sites: Sites }>({
         await app.serveAt(app.clientOrigin),
         await startServer({
           name: "credentials-server",
-          args: ["--import", "tsx", "tests/e2e/demos/credentials-server.ts"],
+          args: ["--import", "tsx", "tests/demos/e2e/credentials-server.ts"],
           env: { ...app.env, PORT: new URL(withCredentials).port },
           ready: "Ready",
         }),
