@@ -37,6 +37,8 @@ export interface AuthParts {
   sendEmail?: SendAccountEmail;
   /** Deletes what an account owns, before the account itself is deleted. */
   onDelete?: (account: { id: string; email: string }) => Promise<void>;
+  /** Deletes what the account has received meanwhile. */
+  onDeleted?: (account: { id: string }) => Promise<void>;
 }
 
 /** Returns Better Auth for its endpoints. It is made at the first call, because a build has no secret. */
@@ -46,7 +48,7 @@ export function auth(parts: AuthParts): BetterAuth {
 }
 
 /** Accounts (email and password) and anonymous visitors have sessions by cookie. Scripts get tokens. */
-const createAuth = ({ owners, sendEmail, onDelete }: AuthParts) => {
+const createAuth = ({ owners, sendEmail, onDelete, onDeleted }: AuthParts) => {
   const origin = publicOrigin(new Headers());
   return betterAuth({
     appName: "next-trpc-storage",
@@ -98,7 +100,7 @@ const createAuth = ({ owners, sendEmail, onDelete }: AuthParts) => {
         sendChangeEmailConfirmation:
           sendEmail && (({ user, newEmail, url }) => sendEmail(user.email, { about: "change", newEmail, url })),
       },
-      deleteUser: { enabled: onDelete !== undefined, beforeDelete: onDelete },
+      deleteUser: { enabled: onDelete !== undefined, beforeDelete: onDelete, afterDelete: onDeleted },
       validateUserInfo: ({ user, source }) => refuseUser(user, source),
     },
     // A provider's account is linked to the account with the same address if both have proved that it is theirs, or to

@@ -15,13 +15,18 @@ import { accountOptions, columnsOf, findUnlistedOwners } from "./owners";
 /** Days after which an account that owns nothing is deleted if its address was not confirmed. */
 const unconfirmedDays = 7;
 
+/** Minutes after a deletion when rows are deleted that were still being written. Jobs and actions may run for long. */
+const leftoverMinutes = [1, 60, (uploadHours + 1) * 60];
+
 /**
- * Permanently deletes what an account owns: the rows in the models of `owners`, and its files. A job repeats this a day
- * later, because an upload that is under way still becomes a file of the account.
+ * Permanently deletes what an account owns: the rows in the models of `owners`, and its files. When the account is deleted,
+ * call `deleteLeftovers`.
  */
 export async function deleteBelongings({ id, email }: { id: string; email: string }): Promise<void> {
+  const { runAfter } = scheduler(createSystemContext(), alone);
+  // First, so that a crash does not prevent them. They do nothing as long as there is the account.
   const owner = tokenIdentifier(id);
-  await scheduler(createSystemContext(), alone).runAfter((uploadHours + 1) * 3_600_000, forget, { owner });
+  for (const minutes of leftoverMinutes) await runAfter(minutes * 60_000, forget, { owner });
   await deleteOwned(owner);
   // Without this, mails to the account would stay among the jobs for a week, and what functions printed would stay in the
   // log.
@@ -29,6 +34,16 @@ export async function deleteBelongings({ id, email }: { id: string; email: strin
     DELETE FROM "_scheduled_functions" WHERE lower("args" -> 'json' ->> 'to') = ${email} AND "state" <> 'inProgress'`;
   await prisma.$executeRaw`
     DELETE FROM "_calls" WHERE concat("error", "lines"::text) ILIKE ANY(ARRAY[${containing(email)}, ${containing(id)}])`;
+}
+
+/** Refuses uploads for an account that was deleted, and deletes what was written for it during its deletion. */
+export async function deleteLeftovers({ id }: { id: string }): Promise<void> {
+  if ((await prisma.user.count({ where: { id } })) > 0) return;
+  const owner = tokenIdentifier(id);
+  await prisma.$executeRaw`
+    INSERT INTO "_adoptions" ("from") SELECT ${owner} UNION SELECT "from" FROM "_adoptions" WHERE "to" = ${owner}
+    ON CONFLICT ("from") DO UPDATE SET "to" = NULL`;
+  await deleteOwned(owner);
 }
 
 /** A pattern for LIKE that matches texts with this text in them. */
@@ -53,12 +68,14 @@ async function deleteOwned(owner: string): Promise<void> {
       WITH unfinished AS (DELETE FROM "_unfinished_uploads" WHERE "owner" = ${owner} RETURNING "blobKey", "progress" ->> 'aside' AS aside)
       UPDATE "_unowned_blobs" AS listed SET "deleteAfter" = now() FROM unfinished
       WHERE listed."blobKey" IN (unfinished."blobKey", unfinished.aside)`;
-    await client.$executeRaw`DELETE FROM "_adoptions" WHERE "to" = ${owner}`;
   }, limits);
   deleteUnownedBlobsSoon();
 }
 
-const forget = internalAction({ args: { owner: z.string() }, handler: (_ctx, { owner }) => deleteOwned(owner) });
+const forget = internalAction({
+  args: { owner: z.string() },
+  handler: (_ctx, { owner }) => deleteLeftovers({ id: owner.slice(tokenIdentifier("").length) }),
+});
 
 register("_kit", { forget });
 

@@ -14,14 +14,15 @@ import { limits } from "../process/limits";
 import { inFairTurn, sessionOf } from "../process/places";
 import { type AccountEmails, accountEmailSender, type SendAccountEmail } from "./account-email";
 import { type AuthParts, auth, confirmAddress, withCurrentSignatures } from "./better-auth";
-import { deleteBelongings } from "./delete-account";
+import { deleteBelongings, deleteLeftovers } from "./delete-account";
 import type { Owners } from "./owners";
 
 /** Serves Better Auth's endpoints at `/api/auth`: accounts, signing in and out, and tokens. */
 export function serveAuth({ owners, email }: { owners: Owners; email?: AccountEmails }) {
   let parts: AuthParts | undefined;
   return withRequestId(async (request) => {
-    parts ??= { owners, sendEmail: limited(accountEmailSender(email)), onDelete: deleteBelongings };
+    const sendEmail = limited(accountEmailSender(email));
+    parts ??= { owners, sendEmail, onDelete: deleteBelongings, onDeleted: deleteLeftovers };
     const response = await answer(request, parts).catch(toAnswer);
     // The response may hold a session or a token, which belongs to one person.
     response.headers.set("Cache-Control", "private, no-store");

@@ -1,6 +1,6 @@
 import { TRPCError } from "@trpc/server";
 import { z } from "zod";
-import { deleteBelongings } from "../auth/delete-account";
+import { deleteBelongings, deleteLeftovers } from "../auth/delete-account";
 import { tokenIdentifier } from "../auth/issuers";
 import { pools, prisma } from "../database/database";
 import { sqlState } from "../database/errors";
@@ -109,6 +109,7 @@ export const users = t.router({
       try {
         await deleteBelongings(user);
         await prisma.user.delete({ where: { id: userId } });
+        await deleteLeftovers(user);
       } catch (cause) {
         if (!foreignKeyViolations.includes(sqlState(cause) ?? "")) throw cause;
         throw refusal(

@@ -6,6 +6,7 @@ import { limits } from "../process/limits";
 import { type FileRow, fileColumns } from "./file";
 import { storageOptions } from "./options";
 import type { ImageForm, UploadToken } from "./tokens";
+import { UploadError } from "./upload-error";
 
 // Every blob in the store is owned by a row of `_storage` or `_storage_variants`, or listed in `_unowned_blobs`. Each function
 // here moves a blob from one to the other in one statement; a trigger lists the blobs of variants whose rows are deleted. Garbage collection deletes only listed blobs. A listed blob that it has decided to delete
@@ -62,6 +63,7 @@ interface ReceivedFile {
 /**
  * Makes a file of the blob, and schedules the app's `onStored` functions. Returns `false` when the blob is not listed any more, because garbage collection took it. Throws a
  * unique violation when another attempt with the same upload URL was first; then the blob stays listed.
+ * @throws UploadError `StorageTokenExpired` when the owner's account was deleted
  */
 export async function commitUpload(file: ReceivedFile, sql: Sql = (...args) => pool.sql(...args)): Promise<boolean> {
   const { storageId, blobKey, sha256, size, contentType, detectedType, owner = null, usedUntil } = file;
@@ -72,7 +74,8 @@ export async function commitUpload(file: ReceivedFile, sql: Sql = (...args) => p
      FROM stored, unnest($10::text[]) AS "name")`;
   const committed = await sql(
     `WITH permit AS MATERIALIZED (SELECT set_config('storage.row', $1::uuid::text, true)),
-     received AS (DELETE FROM "_unowned_blobs" WHERE "blobKey" = $2 AND NOT "condemned" RETURNING "blobKey"),
+     received AS (DELETE FROM "_unowned_blobs" WHERE "blobKey" = $2 AND NOT "condemned"
+       AND NOT EXISTS (SELECT FROM "_adoptions" WHERE "from" = $6::text AND "to" IS NULL) RETURNING "blobKey"),
      used AS (INSERT INTO "_spent_uploads" ("_id", "expiresAt") SELECT $1::uuid, $7::timestamptz FROM received),
      stored AS (
        INSERT INTO "_storage" ("_id", "blobKey", "sha256", "size", "contentType", "owner", "detectedType", "held")
@@ -87,7 +90,10 @@ export async function commitUpload(file: ReceivedFile, sql: Sql = (...args) => p
       ...(onStored.length > 0 ? [onStored] : []),
     ],
   );
-  return committed.length === 1;
+  if (committed.length === 1) return true;
+  const deleted = await sql(`SELECT FROM "_adoptions" WHERE "from" = $1::text AND "to" IS NULL`, [owner]);
+  if (deleted.length > 0) throw UploadError.ownerDeleted();
+  return false;
 }
 
 /**

@@ -39,6 +39,7 @@ export interface Allowance {
 /**
  * Returns what a sender may still store. Each identity has its quota. A person can come as any number of visitors, so there are
  * also limits on what all senders without an account store together, and on what one network sends in a day.
+ * @throws UploadError `StorageTokenExpired` when the owner's account was deleted
  */
 export async function allowanceOf({ owner, network, isApp = false }: Storer): Promise<Allowance> {
   if (isApp) return { remaining: Number.POSITIVE_INFINITY, refusal: UploadError.full, ...uncounted };
@@ -96,14 +97,16 @@ export async function refuseOverQuota(owner: string, bytes: number): Promise<voi
 async function lookUp(owner: string | undefined) {
   if (owner === undefined) return { hasAccount: false, remaining: Number.POSITIVE_INFINITY };
   const quota = await quotaOf(owner);
-  const [row] = await pools.lookups.sql<{ used: string; isAccount: boolean | null }>(
+  const [row] = await pools.lookups.sql<{ used: string; isAccount: boolean | null; isDeleted: boolean }>(
     `SELECT (
         (SELECT coalesce(sum("size"), 0) FROM "_storage" WHERE "owner" = $1)
         + (SELECT coalesce(sum("size"), 0) FROM "_unfinished_uploads" WHERE "owner" = $1)
       )::text AS "used",
-      (SELECT "isAnonymous" IS NOT TRUE FROM "_users" WHERE "_id" = $2) AS "isAccount"`,
+      (SELECT "isAnonymous" IS NOT TRUE FROM "_users" WHERE "_id" = $2) AS "isAccount",
+      EXISTS (SELECT FROM "_adoptions" WHERE "from" = $1 AND "to" IS NULL) AS "isDeleted"`,
     [owner, userIdOf(owner)],
   );
+  if (row?.isDeleted) throw UploadError.ownerDeleted();
   return {
     // A user of another issuer has an account there. A user of this app who has no row was deleted.
     hasAccount: row?.isAccount ?? userIdOf(owner) === null,

@@ -50,6 +50,10 @@ export class UploadError extends Error {
     return new UploadError("StorageTokenUsed", message, { storageId });
   }
 
+  static ownerDeleted(): UploadError {
+    return new UploadError("StorageTokenExpired", "The account that asked for this upload URL was deleted");
+  }
+
   static begun(size: number): UploadError {
     const message = `An upload of ${size} bytes has begun with this URL; continue it, or DELETE it first`;
     return new UploadError("UploadBegun", message);

@@ -17,7 +17,7 @@ import {
 } from "./people";
 
 const { takeUpload } = await import("~/kit/storage/tus");
-const { deleteUnconfirmed } = await import("~/kit/auth/delete-account");
+const { deleteBelongings, deleteUnconfirmed } = await import("~/kit/auth/delete-account");
 const { isAdmin } = await import("~/kit/auth/admin");
 const { identityOf } = await import("~/kit/auth/identity");
 
@@ -238,17 +238,56 @@ describe("an account", () => {
 
     expect(await person.user()).toBeNull();
     expect((await browser().post("/sign-in/email", { email, password })).status).toBe(401);
-    expect(await tablesWith(person.id, email)).toEqual([]);
+    // It is remembered that the account was deleted.
+    expect(await tablesWith(person.id, email)).toEqual(["_adoptions"]);
     expect(await database.scheduledFunction.count({ where: { args: { string_contains: email } } })).toBe(0);
     expect(await database.storage.count({ where: { owner: ownerOf(other.id) } })).toBe(2);
     expect(await database.message.count({ where: { owner: ownerOf(other.id) } })).toBe(1);
     // No bytes are kept to be restored.
     expect(await database.unownedBlob.count({ where: { fileId: { not: null } } })).toBe(0);
+  });
 
-    // An upload that was under way.
-    await uploadAs(person.id);
-    await runJobs({ at: new Date(Date.now() + 26 * 3_600_000) });
-    expect(await database.storage.count({ where: { owner: ownerOf(person.id) } })).toBe(0);
+  test("that is deleted gets no files by uploads that began before, also as a visitor", async () => {
+    const email = newAddress();
+    const person = browser();
+    await person.post("/sign-in/anonymous");
+    const visitor = await person.user();
+    oauth.person = { id: email, email, isVerified: true };
+    await person.goTo("google");
+    const { id } = await person.user();
+    const files = [as(visitor.id), as(id)].map(({ files }) => files);
+    const urls = await Promise.all(files.map(({ generateUploadUrl }) => generateUploadUrl()));
+    const late = urls.map((url) => {
+      const { readable: body, writable } = new TransformStream();
+      const writer = writable.getWriter();
+      void writer.write(Buffer.from("by"));
+      const sending: RequestInit & { duplex: "half" } = { method: "POST", body, duplex: "half" };
+      return { writer, answer: takeUpload(new Request(url, sending)) };
+    });
+    await vi.waitFor(async () => expect(await database.unownedBlob.count()).toBeGreaterThanOrEqual(2));
+    expect((await person.post("/delete-user")).status).toBe(200);
+    for (const { writer, answer } of late) {
+      await writer.close();
+      expect((await answer).status).toBe(401);
+    }
+    for (const url of urls) {
+      expect((await takeUpload(new Request(url, { method: "POST", body: "bytes" }))).status).toBe(401);
+      const headers = { "tus-resumable": "1.0.0", "upload-length": "10" };
+      expect((await takeUpload(new Request(url, { method: "POST", headers }))).status).toBe(401);
+    }
+    expect(await database.storage.count({ where: { owner: { in: [ownerOf(visitor.id), ownerOf(id)] } } })).toBe(0);
+  });
+
+  test("that is deleted loses a minute later what was still being written, and nothing when it is not deleted", async () => {
+    const [person, kept] = [await member(), await member()];
+    const write = ({ id }: { id: string }) =>
+      database.message.create({ data: { body: "b", author: "a", format: "text", owner: ownerOf(id) } });
+    await deleteBelongings(kept);
+    await person.post("/delete-user", { password });
+    for (const each of [person, kept]) await write(each);
+    await runJobs({ at: new Date(Date.now() + 2 * 60_000) });
+    const left = await database.message.findMany({ where: { owner: { in: [ownerOf(person.id), ownerOf(kept.id)] } } });
+    expect(left.map(({ owner }) => owner)).toEqual([ownerOf(kept.id)]);
   });
 
   test("without a password is deleted only just after signing in", async () => {
