@@ -121,7 +121,7 @@ function hasChecksum({ sql }, checksum) {
 
 /**
  * Calls the database functions that prepare new tables: `watch_tables` (migration `announce_changes`) lets them announce
- * their changes, and `close_tables` (migration `closed_tables`) closes them to all roles but the app's.
+ * their changes, and `close_tables` (migration `closed_views`) closes them, views and sequences to all roles but the app's.
  *
  * @param {pg.Client} client
  * @param {string} url
@@ -132,20 +132,21 @@ async function finishTables(client, url) {
   );
   if (rows[0].watches) await client.query("SELECT watch_tables()");
   if (!rows[0].closes) return;
-  const app = await roleOfApp(url);
-  await client.query("SELECT close_tables(coalesce($1, current_user::text)::name)", [app]);
+  await client.query("SELECT close_tables($1::name)", [await roleOfApp(client, url)]);
 }
 
 /**
- * The app's database role, or null when the app connects with the role that migrates.
+ * The app's database role, or null when it is not known.
  *
+ * @param {pg.Client} client of the migrations
  * @param {string} url of the migrations
  * @returns {Promise<string | null>}
  */
-async function roleOfApp(url) {
+async function roleOfApp(client, url) {
   const appUrl = process.env.DATABASE_URL;
-  if (!appUrl || appUrl === url || url !== directUrl()) return null;
-  return withClient(appUrl, async (client) => (await client.query("SELECT current_user AS role")).rows[0].role);
+  const read = async (/** @type {pg.Client} */ of) => (await of.query("SELECT current_user AS role")).rows[0].role;
+  if (appUrl === url) return read(client);
+  return appUrl && url === directUrl() ? withClient(appUrl, read) : null;
 }
 
 /**

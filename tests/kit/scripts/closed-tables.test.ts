@@ -8,6 +8,7 @@ import { createDatabase } from "../../database";
 
 // Roles are of the whole server, which other tests use too.
 const stranger = `stranger_${process.pid}_${Date.now()}`;
+const reports = `reports_${process.pid}_${Date.now()}`;
 const app = `app_${process.pid}_${Date.now()}`;
 
 let database: Awaited<ReturnType<typeof createDatabase>>;
@@ -17,14 +18,16 @@ beforeAll(async () => {
   database = await createDatabase();
   client = new pg.Client({ connectionString: database.url });
   await client.connect();
-  await client.query(`CREATE ROLE ${stranger} LOGIN PASSWORD 'p'; CREATE ROLE ${app} LOGIN PASSWORD 'p'`);
+  await client.query(`CREATE ROLE ${stranger} LOGIN PASSWORD 'p'; CREATE ROLE ${app} LOGIN PASSWORD 'p';
+    CREATE ROLE ${reports} LOGIN PASSWORD 'p'`);
   // Some hosts grant this to the role of a public key.
   for (const role of [stranger, app]) {
     await client.query(`GRANT USAGE ON SCHEMA public TO ${role}`);
     await client.query(
       `GRANT ALL ON ALL TABLES IN SCHEMA public TO ${role}; GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO ${role}`,
     );
-    await client.query(`ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON TABLES TO ${role}`);
+    for (const kind of ["TABLES", "SEQUENCES", "FUNCTIONS"])
+      await client.query(`ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON ${kind} TO ${role}`);
   }
   await client.query(
     `INSERT INTO "_users" ("_id", "name", "email", "updatedAt") VALUES ('u', 'U', 'u@example.com', now())`,
@@ -36,7 +39,7 @@ afterAll(async () => {
   await database.drop();
   const server = new pg.Client({ connectionString: process.env.DATABASE_URL });
   await server.connect();
-  await server.query(`DROP ROLE ${stranger}; DROP ROLE ${app}`);
+  await server.query(`DROP ROLE ${stranger}; DROP ROLE ${app}; DROP ROLE ${reports}`);
   await server.end();
 });
 
@@ -100,6 +103,56 @@ test("where the app is another role than the one that migrates, it reads and wri
     `INSERT INTO "messages" ("_id", "author", "body", "format") VALUES (gen_random_uuid(), 'a', 'b', 'text')`,
   );
   expect(await as(stranger, 'SELECT * FROM "messages"')).toEqual([]);
+});
+
+describe("what reads tables with the rights of its owner", () => {
+  beforeAll(async () => {
+    await client.query(`INSERT INTO "messages" ("_id", "author", "body", "format") VALUES (gen_random_uuid(), 'a', 'b', 'text');
+      CREATE VIEW "bodies" AS SELECT "body" FROM "messages";
+      CREATE VIEW "opened" WITH (security_invoker = false) AS SELECT "body" FROM "messages";
+      CREATE MATERIALIZED VIEW "counted" AS SELECT count(*)::int AS "n" FROM "messages";
+      CREATE SEQUENCE "numbers";
+      GRANT USAGE ON SCHEMA public TO ${reports}; GRANT SELECT ON "counted", "opened" TO ${reports}`);
+    vi.stubEnv("DIRECT_DATABASE_URL", database.url);
+    vi.stubEnv("DATABASE_URL", urlOf(app));
+    await applyMigrations(database.url);
+    vi.unstubAllEnvs();
+    // As a job that migrates and does not know the app's URL.
+    await applyMigrations(database.url);
+  });
+
+  test("shows a stranger nothing, although default privileges gave it the right", async () => {
+    expect(await as(stranger, 'SELECT * FROM "bodies"')).toEqual([]);
+    for (const sql of [
+      'SELECT * FROM "opened"',
+      'SELECT * FROM "counted"',
+      `SELECT setval('"numbers"', 7)`,
+      `SELECT setval('"_changes_pruned"', 7)`,
+      'TRUNCATE "messages" CASCADE',
+    ])
+      await expect(as(stranger, sql), sql).rejects.toMatchObject({ code: "42501" });
+  });
+
+  test("is the app's as before", async () => {
+    for (const table of ["bodies", "opened"])
+      expect(await as(app, `SELECT "body" FROM "${table}" LIMIT 1`)).toEqual([{ body: "b" }]);
+    expect(await as(app, 'SELECT "n" > 0 AS "some" FROM "counted"')).toEqual([{ some: true }]);
+    expect(await as(app, `SELECT nextval('"numbers"')::int AS "n"`)).toEqual([{ n: 1 }]);
+    await as(app, "SELECT prune_changes(pg_current_snapshot())");
+  });
+
+  test("stays open to a role that was granted it by name", async () => {
+    expect(await as(reports, 'SELECT "n" > 0 AS "some" FROM "counted"')).toEqual([{ some: true }]);
+    expect(await as(reports, 'SELECT "body" FROM "opened" LIMIT 1')).toEqual([{ body: "b" }]);
+  });
+
+  test.each(["announce_change", "announce_truncate", "announce_values"])(
+    "%s, which runs with the rights of its owner, is not given to triggers of a stranger",
+    async (name) => {
+      const sql = `CREATE TEMP TABLE "files" ("x" int); CREATE TRIGGER "t" AFTER INSERT ON "files" EXECUTE FUNCTION "${name}"('x')`;
+      await expect(as(stranger, sql)).rejects.toMatchObject({ code: "42501" });
+    },
+  );
 });
 
 test("functions that triggers run find their tables wherever the writer's search_path leads", async () => {
