@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { gzipSync } from "node:zlib";
 import { devices } from "@playwright/test";
 import { expect } from "../../e2e/demos/test";
 import { test } from "./administer";
@@ -64,6 +65,20 @@ for (const [device, options] of Object.entries({ "a desktop": {}, "a phone": dev
     });
   }
 }
+
+test("a page for everyone names at most 215 KiB of scripts", async ({ app, request }) => {
+  const sizes: [string, number][] = [];
+  for (const path of paths.filter((path) => !/^\/(dashboard|account|nothing)/.test(path))) {
+    const page = (await (await request.get(app.origin + path)).text()).replace(/<script [^>]*noModule[^>]*>/gi, "");
+    const scripts = new Set(page.match(/\/_next\/static\/chunks\/[\w~.-]+?\.js/g));
+    expect(scripts.size).toBeGreaterThan(5);
+    const bodies = await Promise.all(
+      [...scripts].map(async (script) => (await request.get(app.origin + script)).body()),
+    );
+    sizes.push([path, Math.round(bodies.reduce((sum, body) => sum + gzipSync(body).length, 0) / 1024)]);
+  }
+  expect(sizes.filter(([, size]) => size > 215)).toEqual([]);
+});
 
 test("who is signed in is asked once, however many pages a person goes to", async ({ administer }) => {
   const page = await administer("/icon.svg");
