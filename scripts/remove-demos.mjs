@@ -65,20 +65,13 @@ export default function StartPage() {
     <>
       <SiteHeader />
       <main className="page">
-        <PageHeader
-          title="It runs"
-          description="Write functions in src/functions and list them in its index.ts. This page is src/app/page.tsx."
-        />
+        <PageHeader title="It runs" description="Write functions in src/functions. This page is src/app/page.tsx." />
       </main>
     </>
   );
 }
 `,
-  "prisma/seed.mjs": `/**
- * Gives an empty development database something to show: \`npm run dev\` and \`npm run db:reset\` call it.
- *
- * @param {string} _url of the database
- */
+  "prisma/seed.mjs": `/** Gives an empty development database something to show. @param {string} _url */
 export async function seed(_url) {
   // INSERT what your pages should show at first.
 }

@@ -1,9 +1,8 @@
 import { LogIn } from "lucide-react";
 import Link from "next/link";
 import { usePathname } from "next/navigation";
-import { confirmLeaving, deferred, useViewer } from "~/kit/client";
+import { confirmLeaving, deferred, useMenu, useViewer } from "~/kit/client";
 import { Avatar } from "./avatar";
-import { useMenu } from "./use-menu";
 
 const PersonMenu = deferred(() => import("./person-menu").then(({ PersonMenu }) => PersonMenu));
 

@@ -2,8 +2,7 @@ import { useMutation } from "@tanstack/react-query";
 import { Copy, Gauge, LogOut, UserRound } from "lucide-react";
 import Link from "next/link";
 import { DropdownMenu } from "radix-ui";
-import { authClient, confirmLeaving, type Viewer } from "~/kit/client";
-import { Menu, type MenuState } from "./menu";
+import { authClient, confirmLeaving, Menu, type MenuState, type Viewer } from "~/kit/client";
 
 /** The menu of a person who has an account. */
 export function PersonMenu({ viewer, ...menu }: { viewer: Viewer } & MenuState) {

@@ -2,8 +2,7 @@ import { Download, Info, Link2, Pencil, Share2, Trash2 } from "lucide-react";
 import Link from "next/link";
 import { DropdownMenu } from "radix-ui";
 import { useRef } from "react";
-import { Menu, type MenuState } from "~/components/menu";
-import { confirmLeaving } from "~/kit/client";
+import { confirmLeaving, Menu, type MenuState } from "~/kit/client";
 import type { SavedFile } from "./file-list-query";
 
 type Choice = "name" | "link" | "share" | "deletion";

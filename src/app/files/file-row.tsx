@@ -1,8 +1,7 @@
 import { Download, Ellipsis } from "lucide-react";
 import { useState } from "react";
 import { useTRPCClient } from "~/components/api";
-import { useMenu } from "~/components/use-menu";
-import { Checkbox, ConfirmDialog, deferred, FileIcon, formatBytes, Timestamp } from "~/kit/client";
+import { Checkbox, ConfirmDialog, deferred, FileIcon, formatBytes, Timestamp, useMenu } from "~/kit/client";
 import type { SavedFile } from "./file-list-query";
 import { FileName } from "./file-name";
 
