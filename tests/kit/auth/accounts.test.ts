@@ -333,6 +333,19 @@ describe("GitHub and Google", () => {
     expect(accounts.map(({ providerId }) => providerId).sort()).toEqual(["credential", "github", "google"]);
   });
 
+  test("work for an address that somebody else has registered once its owner has chosen a password", async () => {
+    const [email, person] = [newAddress(), browser()];
+    await browser().post("/sign-up/email", { name: "Somebody else", email, password });
+    oauth.person = { id: email, email, isVerified: true };
+    expect(await person.goTo("google")).toBe("/failed?error=account_not_linked");
+    await mailTo(email);
+    await person.post("/request-password-reset", { email });
+    const token = tokenOf((await mailTo(email)).link);
+    await person.post("/reset-password", { token, newPassword: "another long phrase" });
+    expect(await person.goTo("google")).toBe("/");
+    expect((await browser().post("/sign-in/email", { email, password })).status).toBe(401);
+  });
+
   test("keep their tokens encrypted", async () => {
     const account = await database.account.findFirst({ where: { providerId: "github" } });
     expect(account?.accessToken).not.toMatch(/^[0-9a-f-]{36}$/);
