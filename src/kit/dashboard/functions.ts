@@ -50,7 +50,13 @@ export const functions = (http: HttpRouter) =>
           method: z.string(),
           /** Below `/http`, with its query string. */
           path: z.string().startsWith("/"),
-          contentType: z.string().default(""),
+          contentType: z
+            .string()
+            .regex(
+              /^[\t\x20-\x7e]*$/,
+              "The content type is a header, which has only ASCII characters and no line breaks",
+            )
+            .default(""),
           body: z.string().default(""),
           userId: z.string().nullable(),
         }),

@@ -1,5 +1,7 @@
-import { pools } from "../database/database";
-import { sqlState } from "../database/errors";
+import pg from "pg";
+import { Pool } from "../database/connections";
+import { directDatabaseUrl, pools } from "../database/database";
+import { DatabaseUnavailable, sqlState } from "../database/errors";
 import { processWide } from "../process/process-wide";
 import { anyTable, liveBy, liveByState, models, viewTables } from "./reads";
 
@@ -27,23 +29,20 @@ export async function watchModels(): Promise<boolean> {
   if (missing.some(({ name, column }) => name.startsWith('"_') && column === null)) return false;
   const relations = await readRelations();
   const unwatched = relations.filter(({ kind, isWatched }) => kind === "table" && !isWatched);
-  try {
-    for (const { name } of unwatched) await pools.upkeep.sql(`SELECT "watch_table"(to_regclass($1))`, [name]);
-    await pools.upkeep.sql(`SELECT "watch_tables"()`);
-    for (const { name, column } of liveByState.isKnown ? relations : []) {
-      const wanted = liveBy.get(unqualified(name)) ?? null;
-      if (wanted !== column) await pools.upkeep.sql(`SELECT "watch_values"(to_regclass($1), $2)`, [name, wanted]);
-    }
-  } catch (error) {
-    if (sqlState(error) !== insufficientPrivilege) throw error;
-    const names = unwatched.map(({ name }) => name);
-    if (names.length > 0) {
-      console.warn(
-        `Queries of ${names.join(", ")} are not live: the tables have no triggers that announce changes, and the app's role ` +
-          "may not make them. Run `npm run db:migrate -- --deploy` as the role that owns them.",
-      );
-    }
-  }
+  const renamed = (liveByState.isKnown ? relations : []).flatMap(({ name, column }) => {
+    const wanted = liveBy.get(unqualified(name)) ?? null;
+    return wanted === column ? [] : [{ name, wanted }];
+  });
+  const watch = async (pool: Pick<Pool, "sql">) => {
+    for (const { name } of unwatched) await pool.sql(`SELECT "watch_table"(to_regclass($1))`, [name]);
+    await pool.sql(`SELECT "watch_tables"()`);
+    for (const { name, wanted } of renamed)
+      await pool.sql(`SELECT "watch_values"(to_regclass($1), $2)`, [name, wanted]);
+  };
+  const isDone = (await isAllowed(watch(pools.upkeep))) || (await overDirectConnection(watch));
+  const denied = isDone ? "" : describeDenied(unwatched, renamed);
+  if (denied && denied !== told.denied) console.warn(denied);
+  told.denied = denied;
   for (const { name, kind } of relations) {
     if (kind === "view") viewTables.set(unqualified(name), await tablesOf(name));
     if (kind === "materialized view") {
@@ -57,7 +56,53 @@ export async function watchModels(): Promise<boolean> {
 }
 
 /** Development looks every few seconds, and warns once. */
-const told = processWide("told of missing tables", () => ({ lacks: "" }));
+const told = processWide("told of missing tables", () => ({ lacks: "", denied: "" }));
+
+/** Whether the role may do this work, which it has begun. */
+const isAllowed = (work: Promise<void>): Promise<boolean> =>
+  work.then(
+    () => true,
+    (error) => {
+      if (sqlState(error) !== insufficientPrivilege) throw error;
+      return false;
+    },
+  );
+
+/** Does `work` with the role of the direct connection, which owns the tables where it migrates. Returns whether it could. */
+async function overDirectConnection(work: (pool: Pool) => Promise<void>): Promise<boolean> {
+  const url = directDatabaseUrl();
+  if (!url) return false;
+  const direct = new Pool({ url, size: 1, statementTimeout: pools.upkeep.statementTimeout });
+  try {
+    return await isAllowed(work(direct));
+  } catch (error) {
+    if (error instanceof DatabaseUnavailable) return false;
+    throw error;
+  } finally {
+    await direct.end();
+  }
+}
+
+/** Says which triggers the app's role may not make, and what to run instead. `""` when there is nothing to make. */
+function describeDenied(unwatched: Relation[], renamed: { name: string; wanted: string | null }[]): string {
+  const names = unwatched.map(({ name }) => name).join(", ");
+  const literal = (text: string | null) => (text === null ? "NULL" : pg.escapeLiteral(text));
+  const calls = renamed.map(({ name, wanted }) => `SELECT "watch_values"(${literal(name)}, ${literal(wanted)});`);
+  return [
+    ...(names
+      ? [
+          `Queries of ${names} are not live: the tables have no triggers that announce changes, and the app's role ` +
+            "may not make them. Run `npm run db:migrate -- --deploy` as the role that owns them.",
+        ]
+      : []),
+    ...(calls.length > 0
+      ? [
+          "The `liveBy` of createKit has no effect yet: the app's role may not change the triggers of these tables. Run this " +
+            `SQL as the role that owns them, or set DIRECT_DATABASE_URL to that role:\n${calls.join("\n")}`,
+        ]
+      : []),
+  ].join("\n");
+}
 
 /** What to do when the database lacks tables or columns of models. */
 export const migrateModels =

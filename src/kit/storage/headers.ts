@@ -12,22 +12,43 @@ const quoted = String.raw`"(?:[\t \x21\x23-\x5b\x5d-\x7e]|\\[\t \x21-\x7e])*"`;
 /** A media type with its parameters (RFC 9110 §8.3.1). Browsers read `image/png;, text/html` as two types and use the last. */
 const mediaType = new RegExp(String.raw`^${token}/${token}(?:[ \t]*;[ \t]*(?:${token}=(?:${token}|${quoted}))?)*$`);
 
-/** Wrong names that some programs send. */
+/** The types of other names that browsers, phones and Windows send. */
 const aliases: Record<string, string> = {
+  "application/x-gzip": "application/gzip",
+  "application/x-pdf": "application/pdf",
+  "application/x-zip": "application/zip",
+  "application/x-zip-compressed": "application/zip",
+  "audio/m4a": "audio/mp4",
+  "audio/mp3": "audio/mpeg",
+  "audio/vnd.wave": "audio/wav",
+  "audio/wave": "audio/wav",
+  "audio/x-aac": "audio/aac",
+  "audio/x-flac": "audio/flac",
+  "audio/x-m4a": "audio/mp4",
+  "audio/x-mp3": "audio/mpeg",
+  "audio/x-mpeg": "audio/mpeg",
+  "audio/x-wav": "audio/wav",
   "image/jpg": "image/jpeg",
   "image/pjpeg": "image/jpeg",
+  "image/x-bmp": "image/bmp",
+  "image/x-ms-bmp": "image/bmp",
   "image/x-png": "image/png",
+  "video/x-m4v": "video/mp4",
 };
 
 /** Recorders write `video/webm;codecs=vp8,opus` without the quotes that a list needs. */
 const bareCodecs = new RegExp(String.raw`(;[ \t]*codecs=)(${token}(?:,[ \t]*${token})+)(?=[ \t]*(?:;|$))`, "i");
 
-/** The media type to store: its name in lower case, and its parameters. `null` when `text` is not one, or is too long. */
+/** A semicolon with no parameter after it, or a quoted value, in which a semicolon is text. */
+const emptyParameters = new RegExp(String.raw`${quoted}|[ \t]*;(?=[ \t]*(?:;|$))`, "g");
+
+/** The media type to store: its usual name in lower case, and its parameters. `null` when `text` is not one, or is too long. */
 export function canonicalType(text: string): string | null {
   const type = text.length <= 255 ? text.replace(/^[ \t]+|[ \t]+$/g, "").replace(bareCodecs, '$1"$2"') : "";
   if (type.length > 255 || !mediaType.test(type)) return null;
   const essence = essenceOf(type);
-  return (aliases[essence] ?? essence) + type.slice(essence.length);
+  const parameters = type.slice(essence.length).replace(emptyParameters, (part) => (part.startsWith('"') ? part : ""));
+  return (aliases[essence] ?? essence) + parameters.trimEnd();
 }
 
 /** `Image/PNG; charset=x` → `image/png`; `""` without a type. */

@@ -117,6 +117,17 @@ describe("request", () => {
     expect(resultOf(await functions.request({ method: "GET", path, userId: user.id }))).toMatchObject({ status: 200 });
   });
 
+  test.each(["a\r\nb: c", "ünï→", "a\0"])(
+    "with the content type %j, which is no header, names the field",
+    async (contentType) => {
+      const call = functions.request({ method: "POST", path: "/postMessage", contentType, body: "{}", userId: null });
+      await expect(call).rejects.toMatchObject({
+        code: "BAD_REQUEST",
+        message: expect.stringContaining("contentType"),
+      });
+    },
+  );
+
   test("a path without a route, NOT_FOUND", async () => {
     await expect(functions.request({ method: "GET", path: "/nothing", userId: null })).rejects.toThrow(
       'There is no route GET "/nothing"',
