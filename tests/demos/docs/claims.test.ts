@@ -74,6 +74,11 @@ const claims: [sentence: string, file: string, name: string][] = [
   // Poolers
   ["A transaction pooler may serve `DATABASE_URL`", pooler, "the main flow works"],
   ["All connections are in UTC; a pooler that ignores", "tests/kit/pool.test.ts", "cannot be wrong behind a pooler"],
+  [
+    "Each migration takes the rights that default privileges gave",
+    "tests/kit/scripts/closed-tables.test.ts",
+    "shows a stranger nothing, although default privileges gave it the right",
+  ],
   ["A transaction pooler (PgBouncer, Supabase's port", pooler, "changes are heard of, although it delivers no"],
   ["| `DIRECT_DATABASE_URL` |", surroundings, "%s names a direct connection"],
   ["| `DATABASE_POOL_SIZE` |", "tests/kit/database.test.ts", "a process has 17 connections at most"],
