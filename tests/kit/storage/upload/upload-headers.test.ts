@@ -19,8 +19,8 @@ describe("parseContentType", () => {
     ["text/plain ; charset=utf-8 ; format=flowed", "text/plain ; charset=utf-8 ; format=flowed"],
     ['text/plain; charset="utf-8"', 'text/plain; charset="utf-8"'],
     ['text/plain; title="a, b; \\"c\\" = d"', 'text/plain; title="a, b; \\"c\\" = d"'],
-    ["text/plain;", "text/plain;"],
-    ["text/plain;;charset=utf-8", "text/plain;;charset=utf-8"],
+    ["text/plain;", "text/plain"],
+    ["text/plain;;charset=utf-8", "text/plain;charset=utf-8"],
     ["audio/webm;codecs=opus", "audio/webm;codecs=opus"],
     ["multipart/form-data; boundary=----x", "multipart/form-data; boundary=----x"],
   ])("%j → %j", (value, expected) => {
