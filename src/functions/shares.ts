@@ -4,9 +4,8 @@ import { z } from "zod";
 import { action, httpAction, internalMutation, internalQuery, mutation, query } from "~/kit";
 import { createPlaces, HttpError, id, pathSuffix, requireIdentity } from "~/kit/server";
 
-// Links to a file that can be revoked: each request for the bytes looks up the row of the link. The page /share/<token>
-// shows the name of the file. Its form begins a download, which is counted, and the browser gets a cookie for the ranges
-// that follow.
+// Links to a file that can be revoked: each request for the bytes looks up the row of the link. The form of the page
+// /share/<token> begins a download, which is counted, and the browser gets a cookie for the ranges that follow.
 
 /** The path of the bytes of shared files, below `/http`. */
 export const path = "/shares/";
@@ -103,13 +102,7 @@ export const begin = httpAction(async (ctx, request) => {
   if (!link) return back("gone");
   // Wrong passwords count for the link, because guesses may come from anywhere.
   if (link.passwordHash !== null) {
-    try {
-      await ctx.limitRate({ name: "sharePasswords", rate: 10, per: 60_000, key: token });
-    } catch (error) {
-      // Programs that send the form get the error.
-      if (request.headers.get("accept")?.includes("text/html")) return back("busy");
-      throw error;
-    }
+    await ctx.limitRate({ name: "sharePasswords", rate: 10, per: 60_000, key: token });
     const [salt] = link.passwordHash.split(".");
     if (!isEqual(await hashPassword(password, salt), link.passwordHash)) return back("wrong");
   }

@@ -11,12 +11,10 @@ interface SharedFileProps {
   file: inferRouterOutputs<AppRouter>["shares"]["get"];
   /** Whether the browser comes back with a wrong password. */
   isWrong: boolean;
-  /** Whether it comes back after too many tries. */
-  isBusy: boolean;
 }
 
 /** The form that begins the download. The browser sends it by itself, so it works without JavaScript. */
-export function SharedFile({ token, file, isWrong, isBusy }: SharedFileProps) {
+export function SharedFile({ token, file, isWrong }: SharedFileProps) {
   if (!file) {
     return (
       <Empty icon={FileX2} title="This link does not work">
@@ -48,11 +46,9 @@ export function SharedFile({ token, file, isWrong, isBusy }: SharedFileProps) {
           <input type="password" name="password" required autoComplete="off" maxLength={200} className="field" />
         </label>
       )}
-      {(isWrong || isBusy) && (
+      {isWrong && (
         <p role="alert" className="text-danger text-sm">
-          {isWrong
-            ? "This is not the password. Ask the person who sent you the link."
-            : "There were too many tries. Wait a minute, then try again."}
+          This is not the password. Ask the person who sent you the link.
         </p>
       )}
       <button type="submit" className="button button-primary">
