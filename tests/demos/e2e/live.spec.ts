@@ -186,7 +186,7 @@ test.describe("sending", () => {
 });
 
 test.describe("when the connection breaks", () => {
-  test.use({ expectedInConsole: /ERR_(CONNECTION|EMPTY|INCOMPLETE|INTERNET|NETWORK)|status of 5/ });
+  test.use({ expectedInConsole: /ERR_(CONNECTION|SOCKET|EMPTY|INCOMPLETE|INTERNET|NETWORK)|status of 5/ });
 
   test("a server that is restarted: the page says so, and catches up", async ({ app, startAnother, visit }) => {
     // This test starts two servers, and each may take long on a busy machine.

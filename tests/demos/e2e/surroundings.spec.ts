@@ -29,7 +29,7 @@ async function startBufferingProxy(at: string, target: string) {
 }
 
 test.describe("behind a proxy that holds streams back", () => {
-  test.use({ expectedInConsole: /ERR_(EMPTY|INCOMPLETE|CONNECTION)/ });
+  test.use({ expectedInConsole: /ERR_(EMPTY|INCOMPLETE|CONNECTION|SOCKET)/ });
 
   test("one's own messages and pictures appear at once, and others' soon", async ({ app, startAnother, visit }) => {
     test.setTimeout(90_000);
