@@ -4,7 +4,8 @@ import { createInterface } from "node:readline";
 
 // A generator of Prisma, which `prisma generate` runs after the client's. In the types of the client it gives columns that hold
 // ids the type `Id` of their table, where Prisma writes `string`: in what functions read, write and search for. So editors show
-// these types, and TypeScript has nothing to compute. Where a file looks different than expected, it keeps Prisma's types.
+// these types, and TypeScript has nothing to compute. Where a file looks different than expected, it keeps Prisma's types. The
+// generated code imports `Id` from where it is declared, because `~/kit/server` imports the generated code itself.
 
 /**
  * @typedef {{ name: string, kind: string, type: string, isId: boolean, relationFromFields?: string[], relationToFields?: string[] }} Field

@@ -20,6 +20,8 @@ type BetterAuthClient = ReturnType<
 /** The store of the session, and what only types need. `useViewer` knows the session here. */
 type Unused = "$ERROR_CODES" | "$Infer" | "$store" | "hydrateSession" | "useSession";
 
+// The cast: a proxy has no types of its own. tests/kit/auth/auth-client.test.ts calls the real server through it.
+
 /**
  * Signs in and out, and changes accounts. Calls return their data. They throw an `AuthError` when the server refuses, and a
  * `TypeError` when it cannot be reached; `explainError` has words for both.

@@ -47,7 +47,8 @@ function parse(text: string): unknown {
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
 /**
- * Decodes UTF-8. A decoder that is not told to refuse other bytes replaces them, and a text is stored that nobody sent.
+ * Decodes UTF-8, and refuses other bytes. By default a decoder replaces them, and the app would store another text than was
+ * sent.
  *
  * @param what the bytes are, for the message
  * @throws TRPCError `BAD_REQUEST`

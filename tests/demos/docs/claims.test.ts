@@ -77,7 +77,7 @@ const claims: [sentence: string, file: string, name: string][] = [
   [
     "Each migration takes the rights that default privileges gave",
     "tests/kit/scripts/closed-tables.test.ts",
-    "shows a stranger nothing, although default privileges gave it the right",
+    "shows nothing to another role, although default privileges gave it the right",
   ],
   ["A transaction pooler (PgBouncer, Supabase's port", pooler, "changes are heard of, although it delivers no"],
   ["| `DIRECT_DATABASE_URL` |", surroundings, "%s names a direct connection"],

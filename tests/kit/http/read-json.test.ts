@@ -74,7 +74,7 @@ test("a body that breaks off is its sender's fault, and not a failure of the act
 });
 
 test("a body that is refused while it arrives fails nowhere else", async () => {
-  // `Request` makes a stream of a Readable, as in Next.js. It throws outside of every promise when it is cancelled in a read.
+  // `Request` makes a stream of a Readable, as in Next.js. When such a stream is cancelled during a read, it throws an error that no promise carries.
   const uncaught = vi.fn();
   process.on("uncaughtException", uncaught);
   const arriving = new PassThrough();

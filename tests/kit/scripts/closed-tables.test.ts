@@ -121,7 +121,7 @@ describe("what reads tables with the rights of its owner", () => {
     await applyMigrations(database.url);
   });
 
-  test("shows a stranger nothing, although default privileges gave it the right", async () => {
+  test("shows nothing to another role, although default privileges gave it the right", async () => {
     expect(await as(stranger, 'SELECT * FROM "bodies"')).toEqual([]);
     for (const sql of [
       'SELECT * FROM "opened"',
@@ -147,7 +147,7 @@ describe("what reads tables with the rights of its owner", () => {
   });
 
   test.each(["announce_change", "announce_truncate", "announce_values"])(
-    "%s, which runs with the rights of its owner, is not given to triggers of a stranger",
+    "%s, which runs with the rights of its owner, cannot be used by triggers of another role",
     async (name) => {
       const sql = `CREATE TEMP TABLE "files" ("x" int); CREATE TRIGGER "t" AFTER INSERT ON "files" EXECUTE FUNCTION "${name}"('x')`;
       await expect(as(stranger, sql)).rejects.toMatchObject({ code: "42501" });

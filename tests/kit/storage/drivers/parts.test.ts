@@ -108,7 +108,7 @@ describe("appendParts", () => {
     expect(held.receiving).toBe(0);
   });
 
-  test("a part that the disk did not take as a whole is not kept, because nobody knows what of it is there", async () => {
+  test("a part that the disk did not take as a whole is not kept, because it may have any of its bytes", async () => {
     const memory = limits.partBufferBytes;
     limits.partBufferBytes = 0;
     const { open } = appendParts({ ...broken, put: async () => undefined, get: nothing });
